@@ -1,0 +1,1 @@
+"""Carriers: one contract, one file per carrier, all of one shape."""

@@ -1,0 +1,163 @@
+"""The contract that every carrier keeps. The engine knows carriers only through this file.
+
+Three rules hold for every adapter:
+
+* one call of `submit`, `read` or `page` makes at most one changing request (and, for carriers with short-lived
+  tokens, first one request for a token); each request passes the `Gate` before it leaves;
+* `submit` never raises for a single SIM: it answers once per order, in the order given; `OutcomeUnknown`, `NotSent`
+  and `LimitReached` are raised only when they hold for the whole request;
+* an adapter never repeats a changing request by itself; reads may be repeated within a bound.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from domain.lifecycle import Action, SimState, Stage
+
+
+class Gate(Protocol):
+    """Holds a request back until the carrier's limit allows it. One gate belongs to one lease."""
+
+    def wait_for_slot(self) -> None:
+        """Return when one request may leave now. Raise `NotSent` when none may before the lease ends."""
+
+    def told_to_wait(self, seconds: float) -> None:
+        """The carrier said (429, reset header) that nothing may leave for `seconds`; holds for every worker."""
+
+
+class OpenGate:
+    """No limit and no lease: for reads by people and for tests."""
+
+    def wait_for_slot(self) -> None:
+        """Return at once."""
+
+    def told_to_wait(self, seconds: float) -> None:
+        """Nobody else is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One SIM's next changing request. `registration_code` is opened only here and never logged."""
+
+    iccid: str
+    action: Action
+    stage: Stage
+    carrier_reference: str | None = None  # the carrier's own id of the SIM, once known
+    plan_reference: str | None = None  # the carrier's id of the plan (Super SIM: the Fleet's SID)
+    home_country: str | None = None
+    registration_code: str | None = field(default=None, repr=False)
+
+
+class AnswerKind(StrEnum):
+    """What the carrier made of one order."""
+
+    DONE = "done"  # true already: nothing to wait for at this stage
+    ACCEPTED = "accepted"  # this SIM's change is under way
+    QUEUED = "queued"  # the request was taken; not a word about this SIM
+    REJECTED = "rejected"  # refused for good
+    REVIEW = "review"  # the answer contradicts itself or needs a person (somebody else's SIM)
+    UNKNOWN = "unknown"  # no usable answer for this SIM
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The carrier's answer for one order. `reason` is a stable word, `detail` a sentence without secrets."""
+
+    iccid: str
+    kind: AnswerKind
+    reason: str = ""
+    detail: str = ""
+    carrier_reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierSim:
+    """What the carrier says of one SIM now. `word` is the carrier's own status word, kept for people."""
+
+    iccid: str
+    state: SimState
+    word: str
+    carrier_reference: str | None = None
+    plan_reference: str | None = None
+    msisdn: str | None = None
+    imsi: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SimQuery:
+    """Which SIMs to list. A carrier that cannot filter by `state` lists all; presence is evidence, absence is not."""
+
+    state: SimState | None = None
+    plan_reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a listing. `next_cursor` is None on the last page."""
+
+    sims: tuple[CarrierSim, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a carrier offers, as data: the engine chooses the cheapest way by it and `simline carriers` prints it."""
+
+    carrier: str
+    claims: bool  # a SIM must be claimed (Stage.CLAIM) before its state can change
+    needs_registration_code: bool
+    orders_per_request: int  # 1: one SIM a request
+    can_read: bool  # one SIM by its ICCID; without it an unknown outcome goes to a person
+    page_size: int  # SIMs per page of the listing; 0: cannot list
+    filters_by_state: bool
+    quiet_seconds: float  # how long a lost request can still take effect after its timeout
+    poll_first_seconds: float  # the first look after an acceptance
+    states: tuple[SimState, ...]  # what can be requested
+    repeatable: bool  # asking for a state that already holds changes nothing
+
+
+class Carrier(Protocol):
+    """One carrier account, ready to talk to. Thread-safe: each thread has its own connection."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this carrier offers."""
+
+    def submit(self, orders: Sequence[Order], gate: Gate) -> Sequence[Answer]:
+        """Make the one changing request that asks for these orders (at most `orders_per_request`, one stage).
+
+        Safe to repeat only as `capabilities.repeatable` says; the ledger decides, never the adapter.
+        Raises `NotSent`, `LimitReached`, `OutcomeUnknown`, `CredentialsRefused`.
+        """
+
+    def read(self, iccid: str, gate: Gate) -> CarrierSim:
+        """What the carrier says of this SIM now; `SimState.ABSENT` when it is not in this account.
+
+        Safe to repeat. Raises `ReadFailed`, `NotSent`, `LimitReached`, `CredentialsRefused`.
+        """
+
+    def page(self, query: SimQuery, cursor: str | None, gate: Gate) -> Page:
+        """One page of the SIMs in this account. Safe to repeat; raises as `read` does."""
+
+    def check(self) -> str:
+        """One harmless read that proves address and credentials; a sentence for people. Raises `CarrierError`."""
+
+    def close(self) -> None:
+        """Give the connections back."""
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierAccount:
+    """How to reach one account of one carrier. Several accounts of one carrier stand side by side.
+
+    `options` are the carrier's own settings (auth kind, host); `secrets` are opened only by the adapter.
+    """
+
+    name: str
+    carrier: str
+    base_url: str
+    options: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    timeout_seconds: float = 30.0

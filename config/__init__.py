@@ -1,0 +1,1 @@
+"""One typed `Settings`, built at the door and handed down."""

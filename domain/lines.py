@@ -1,0 +1,121 @@
+"""What can become of a line of a manifest. Every line gets exactly one verdict; the counts add up by construction."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """The five ends of a line; `lines = ignored + accepted + rejected + duplicate + known`."""
+
+    IGNORED = "ignored"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    DUPLICATE = "duplicate"  # a second spelling or copy of an earlier line of the same file
+    KNOWN = "known"  # already ours, in the same product
+
+
+class Reason(StrEnum):
+    """Why a line was not simply accepted. The value is stored; `SENTENCES` is what people read."""
+
+    # ignored
+    BLANK = "blank"
+    COMMENT = "comment"
+    HEADER = "header"
+    TRAILER = "trailer"
+    NO_ICCID = "no_iccid"
+    # the number
+    NOT_DIGITS = "not_digits"
+    WRONG_LENGTH = "wrong_length"
+    WRONG_START = "wrong_start"
+    WRONG_CHECK_DIGIT = "wrong_check_digit"
+    EID = "eid"
+    IMEI = "imei"
+    IMSI = "imsi"
+    TEST_ICCID = "test_iccid"
+    SPREADSHEET_DAMAGE = "spreadsheet_damage"
+    # the row
+    LINE_TOO_LONG = "line_too_long"
+    UNREADABLE_ROW = "unreadable_row"
+    UNKNOWN_DEVICE = "unknown_device"
+    DEVICE_WITHOUT_SIM = "device_without_sim"
+    PRODUCT_MISSING = "product_missing"
+    UNKNOWN_PRODUCT = "unknown_product"
+    COUNTRY_MISSING = "country_missing"
+    UNKNOWN_COUNTRY = "unknown_country"
+    NO_PLAN = "no_plan"
+    NO_CARRIER = "no_carrier"
+    REGISTRATION_CODE_MISSING = "registration_code_missing"
+    OTHER_PRODUCT = "other_product"
+    # duplicate, known
+    DUPLICATE_IN_FILE = "duplicate_in_file"
+    ALREADY_KNOWN = "already_known"
+
+
+SENTENCES: dict[Reason, str] = {
+    Reason.BLANK: "The line is empty.",
+    Reason.COMMENT: "The line is a comment.",
+    Reason.HEADER: "The line is the header.",
+    Reason.TRAILER: "The line is the control total.",
+    Reason.NO_ICCID: "The line holds no ICCID.",
+    Reason.NOT_DIGITS: "The ICCID holds something other than digits. Correct it from the card.",
+    Reason.WRONG_LENGTH: "The ICCID does not have its issuer's number of digits (19 or 20). Correct it from the card.",
+    Reason.WRONG_START: "An ICCID starts with 89. Correct it from the card.",
+    Reason.WRONG_CHECK_DIGIT: "The last digit does not fit the others: a digit is mistyped. Correct it from the card.",
+    Reason.EID: "This is an EID (32 digits, names the eUICC), not an ICCID.",
+    Reason.IMEI: "This is an IMEI (15 digits, names the device), not an ICCID.",
+    Reason.IMSI: "This is an IMSI (15 digits, names the subscription), not an ICCID.",
+    Reason.TEST_ICCID: "This is the GSMA's test ICCID; no carrier has it.",
+    Reason.SPREADSHEET_DAMAGE: "A spreadsheet turned the ICCID into a rounded number. Export the column as text.",
+    Reason.LINE_TOO_LONG: "The line is longer than 4 KiB; nothing of it was read.",
+    Reason.UNREADABLE_ROW: "The row cannot be read (an unclosed quote, or a NUL in it).",
+    Reason.UNKNOWN_DEVICE: "No device of this ID is in the device inventory. Import the inventory, then drop the line again.",
+    Reason.DEVICE_WITHOUT_SIM: "This device has no built-in SIM in the inventory. Give the ICCID instead.",
+    Reason.PRODUCT_MISSING: "Neither the row, the drop's route nor the command line names a product.",
+    Reason.UNKNOWN_PRODUCT: "There is no product of this name.",
+    Reason.COUNTRY_MISSING: "Neither the row, the drop's route nor the command line names a home country.",
+    Reason.UNKNOWN_COUNTRY: "The home country is not an ISO 3166-1 alpha-2 code.",
+    Reason.NO_PLAN: "No plan of this carrier covers the home country.",
+    Reason.NO_CARRIER: "No configured carrier has SIMs of this issuer.",
+    Reason.REGISTRATION_CODE_MISSING: "This carrier claims a SIM only with its registration code, and the row has none.",
+    Reason.OTHER_PRODUCT: "The SIM already belongs to another product.",
+    Reason.DUPLICATE_IN_FILE: "The same SIM stands on an earlier line of this file.",
+    Reason.ALREADY_KNOWN: "The SIM already belongs to this product.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LineOutcome:
+    """What became of one line that was not simply accepted, or of a run of equal blank lines.
+
+    `text` is the offending cell as it stood (at most 200 characters, never a secret column); `detail` completes the
+    sentence (the nearest plans, the other product, the earlier line).
+    """
+
+    line: int
+    verdict: Verdict
+    reason: Reason
+    text: str = ""
+    iccid: str | None = None
+    detail: str = ""
+    through_line: int | None = None
+
+    @property
+    def line_count(self) -> int:
+        """How many lines of the file this outcome stands for."""
+        return (self.through_line or self.line) - self.line + 1
+
+
+@dataclass(frozen=True, slots=True)
+class LineCounts:
+    """How many lines of a manifest met which end."""
+
+    lines: int = 0
+    ignored: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    duplicate: int = 0
+    known: int = 0
+
+    def adds_up(self) -> bool:
+        """Invariant 2 of the promise, first half."""
+        return self.lines == self.ignored + self.accepted + self.rejected + self.duplicate + self.known

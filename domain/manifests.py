@@ -1,0 +1,52 @@
+"""What a manifest is: its identity, its states, its columns."""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ManifestState(StrEnum):
+    """How far a manifest has come. Nothing is sent before LOADED."""
+
+    RECEIVED = "received"  # claimed; being read
+    NEEDS_APPROVAL = "needs_approval"  # far beyond the usual; a person must say yes
+    REFUSED = "refused"  # structure, limits or control totals: nothing of it is used
+    QUARANTINED = "quarantined"  # its header shows key material: it was not read
+    LOADED = "loaded"  # every line has its verdict, every accepted SIM its planned operation
+    FINISHED = "finished"  # every operation has ended
+
+
+@dataclass(frozen=True, slots=True)
+class ItemIdentity:
+    """A delivery: the same item is never read twice. Content under another name is a new delivery of known SIMs."""
+
+    source: str
+    key: str
+    version: str
+
+    @property
+    def manifest_id(self) -> str:
+        """A short, stable name derived from the identity: `m-` and 12 hex digits."""
+        digest = hashlib.sha256("\x1f".join((self.source, self.key, self.version)).encode()).hexdigest()
+        return f"m-{digest[:12]}"
+
+
+class ManifestColumn(StrEnum):
+    """The columns that we read. Everything else in a file is carried along unread."""
+
+    ICCID = "iccid"
+    DEVICE_ID = "device_id"
+    DEVICE_NAME = "device_name"
+    PRODUCT = "product"
+    HOME_COUNTRY = "home_country"
+    REGISTRATION_CODE = "registration_code"
+    NOTE = "note"
+
+
+class ManifestRefused(Exception):
+    """Nothing of the file is used. The sentence says what to do; `quarantine` when its header shows key material."""
+
+    def __init__(self, sentence: str, *, reason: str, quarantine: bool = False) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+        self.quarantine = quarantine

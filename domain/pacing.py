@@ -1,0 +1,49 @@
+"""A carrier's limit as evenly spaced slots (GCRA), and how it shrinks and recovers.
+
+A limit of `count` requests per `per_seconds` holds in *every* window of that length, so requests leave evenly spaced.
+Where two windows hold (10/s and 100/min) the slower spacing satisfies both; a burst is used only where the carrier
+documents one. `headroom` keeps the spacing a little wider than the limit, for the jitter between us and the carrier.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most `count` requests in any window of `per_seconds`."""
+
+    count: int
+    per_seconds: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How requests to one carrier account are spaced."""
+
+    interval_seconds: float
+    burst_seconds: float = 0.0
+
+    @property
+    def per_second(self) -> float:
+        """Requests per second at full pace."""
+        return 1.0 / self.interval_seconds
+
+
+def pace_of(windows: Sequence[Window], burst: int = 0, headroom: float = 0.97) -> Pace:
+    """The widest spacing that any of the windows asks for; `burst` requests may stand before their turn.
+
+    >>> pace_of([Window(10, 1), Window(100, 60)], headroom=1.0).interval_seconds
+    0.6
+    """
+    interval = max(window.per_seconds / window.count for window in windows) / headroom
+    return Pace(interval_seconds=interval, burst_seconds=burst * interval)
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """`count` reserved departures: the first `wait_seconds` from now, then one each `interval_seconds`."""
+
+    wait_seconds: float
+    interval_seconds: float
+    count: int

@@ -1,0 +1,99 @@
+"""Everything the engine works with, handed in by whoever calls it."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from carriers.contract import Carrier
+from domain.brake import Brake
+from domain.iccid import IssuerProfile
+from domain.pacing import Pace
+from storage.database import Database
+from storage.readers.block import FileLimits
+from storage.sources.contract import Source
+from storage.vault import Vault
+
+
+class Stopwatch(Protocol):
+    """Elapsed time and sleep; wall-clock time comes from the database."""
+
+    def monotonic(self) -> float:
+        """Seconds that never step."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class RealStopwatch:
+    """The machine's."""
+
+    def monotonic(self) -> float:
+        """Seconds that never step."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How patient the engine is. Seconds."""
+
+    lease_seconds: float = 60.0
+    lease_margin_seconds: float = 5.0
+    file_lease_seconds: float = 900.0
+    deadline_seconds: float = 86_400.0
+    poll_first_seconds: float = 5.0
+    poll_longest_seconds: float = 900.0
+    attempts: int = 5  # lost requests of one stage before a person is asked
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierAtWork:
+    """One carrier account with its pace."""
+
+    carrier: Carrier
+    pace: Pace
+    threads: int = 8
+    quiet_seconds: float = 300.0  # request timeout + the carrier's documented lag
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One piece of news for whoever watches. `total` is None while it is not known."""
+
+    stage: str
+    done: int
+    total: int | None = None
+    manifest_id: str | None = None
+    carrier_account: str | None = None
+
+
+def nobody_watches(_news: Progress) -> None:
+    """The default watcher."""
+
+
+def nothing_happens(_label: str) -> None:
+    """The default for labelled points; a kill test ends its process here."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What every engine function takes first."""
+
+    database: Database
+    carriers: Mapping[str, CarrierAtWork]
+    issuers: Sequence[IssuerProfile]
+    sources: Mapping[str, Source]
+    vault: Vault
+    scratch: Path  # where files are read and receipts are made before they go to their source
+    worker: str  # host, process and a random part: who holds a lease
+    timing: Timing = Timing()
+    brake: Brake = Brake()
+    file_limits: FileLimits = FileLimits()
+    stopwatch: Stopwatch = field(default_factory=RealStopwatch)
+    watch: Callable[[Progress], None] = nobody_watches
+    at: Callable[[str], None] = nothing_happens

@@ -1,0 +1,1 @@
+"""What happens, in which order. Each flow reads like a table of contents."""

@@ -1,0 +1,1 @@
+"""The database, its queries by topic, the ledger, and where manifests come from."""

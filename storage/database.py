@@ -1,0 +1,138 @@
+"""One database, SQLite (embedded default) or PostgreSQL (production), behind the few verbs that the rest needs.
+
+SQLite: WAL, busy_timeout first, foreign keys, and every transaction starts with BEGIN IMMEDIATE, so two writers wait
+instead of failing half-way. PostgreSQL: READ COMMITTED; the claims lock their rows themselves.
+"""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+Clock = Callable[[], datetime]
+"""Where a transaction's time comes from when the database's own clock is not used (tests)."""
+
+
+class DatabaseUnavailable(Exception):
+    """The database cannot be opened or reached. The sentence says what to do."""
+
+
+def describe(url: str) -> str:
+    """The address for people: without its password."""
+    return make_url(url).render_as_string(hide_password=True)
+
+
+class Transaction:
+    """One open transaction: a connection, its dialect, and the database's idea of now."""
+
+    def __init__(self, connection: Connection, clock: Clock | None) -> None:
+        self.connection = connection
+        self._clock = clock
+        self._now: datetime | None = None
+
+    @property
+    def is_postgresql(self) -> bool:
+        """Which of the two dialects this is."""
+        return self.connection.dialect.name == "postgresql"
+
+    def now(self) -> datetime:
+        """UTC, the same for the whole transaction; PostgreSQL's own clock, so workers on many hosts agree."""
+        if self._now is None:
+            self._now = self._read_clock()
+        return self._now
+
+    def _read_clock(self) -> datetime:
+        if self._clock is not None:
+            return self._clock()
+        if self.is_postgresql:
+            return self.connection.execute(text("SELECT clock_timestamp()")).scalar_one().astimezone(UTC)
+        return datetime.now(UTC)
+
+    def execute(self, statement: Any, parameters: Any = None) -> Any:
+        """Run one statement (SQLAlchemy Core or `text`)."""
+        return self.connection.execute(statement, parameters)
+
+
+class Database:
+    """The door to one database. Safe to share between threads; `close` gives the connections back."""
+
+    def __init__(self, url: str, *, clock: Clock | None = None, busy_seconds: float = 30.0) -> None:
+        self.url = url
+        self._clock = clock
+        self._engine = _engine(url, busy_seconds)
+
+    @property
+    def is_postgresql(self) -> bool:
+        """Which of the two dialects this is."""
+        return self._engine.dialect.name == "postgresql"
+
+    @property
+    def engine(self) -> Engine:
+        """For migrations and bulk paths."""
+        return self._engine
+
+    @contextmanager
+    def begin(self) -> Iterator[Transaction]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        try:
+            with self._engine.begin() as connection:
+                yield Transaction(connection, self._clock)
+        except OperationalError as error:
+            raise DatabaseUnavailable(
+                f"The database {describe(self.url)} did not answer: {_first_line(error)}. "
+                "Check that it runs and can be reached (`simline check`); nothing was lost, run again."
+            ) from error
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+
+
+def _engine(url: str, busy_seconds: float) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database and parsed.database != ":memory:":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed, connect_args={"timeout": busy_seconds})
+        _prepare_sqlite(engine, busy_seconds)
+        return engine
+    return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+
+
+def _prepare_sqlite(engine: Engine, busy_seconds: float) -> None:
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {int(busy_seconds * 1000)}")
+        _switch_to_wal(cursor)
+        for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "cache_size = -65536", "temp_store = MEMORY"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _switch_to_wal(cursor: Any) -> None:
+    """WAL is kept in the file: ask first, because switching can meet a lock that busy_timeout does not wait for."""
+    for _ in range(50):
+        try:
+            if cursor.execute("PRAGMA journal_mode = wal").fetchone()[0] in ("wal", "memory"):
+                return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+        time.sleep(0.1)

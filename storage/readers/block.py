@@ -1,0 +1,51 @@
+"""What a reader yields: a stretch of a manifest in which every line has either a well-formed ICCID or an outcome."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.iccid import IssuerProfile
+from domain.lines import LineOutcome
+from domain.manifests import ManifestColumn
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A stretch of consecutive lines.
+
+    `keys[i]` (see `domain.iccid_batch`) is the ICCID on line `lines[i]`; `cells[column][i]` is that row's text in a
+    column that the file has (`ICCID` itself is never among them). `outcomes` holds the lines that have no key.
+    `lines.size + sum(outcome.line_count for outcome in outcomes) == line_count`.
+    """
+
+    line_count: int
+    lines: NDArray[np.int64]
+    keys: NDArray[np.int64]
+    cells: Mapping[ManifestColumn, Sequence[str]] = field(default_factory=dict)
+    outcomes: Sequence[LineOutcome] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileLimits:
+    """What a file may be at most; past it the manifest is refused with a sentence."""
+
+    file_bytes: int = 2 * 1024**3
+    line_bytes: int = 4096
+    unpacked_ratio: int = 100
+    other_lines: int = 1_000_000  # lines without an ICCID: past this it is no manifest
+
+
+DeviceLookup = Callable[[Sequence[str]], Mapping[str, str | None]]
+"""Device IDs -> the ICCID of each one's built-in SIM (None: it has none; missing: not in the inventory)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRules:
+    """What a reader must know besides the bytes."""
+
+    profiles: Sequence[IssuerProfile] = ()
+    limits: FileLimits = FileLimits()
+    devices: DeviceLookup | None = None
+    block_lines: int = 65_536

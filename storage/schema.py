@@ -1,0 +1,258 @@
+"""The tables. One row per SIM, one row per (ICCID, action, generation), one row per transition.
+
+Times are UTC; money is in cents with its currency; sizes are bytes. Text keys sort by code point on both databases.
+The two partial indexes on `operations` decide the speed of claiming: their WHERE clauses are repeated word for word
+in the queries of `ledger.py`, and a test looks at the query plan.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+metadata = MetaData(naming_convention=NAMES)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A point in time in UTC; SQLite keeps no zone, so it is put back on the way out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """To UTC; a time without a zone is our own mistake."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone reached the database")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Always with its zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Key = String().with_variant(Text(collation="C"), "postgresql")
+Id = BigInteger().with_variant(Integer(), "sqlite")
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("other_device_count", Integer, nullable=False, server_default="0"),  # Wi-Fi and non-product devices
+    Column("created_at", UtcTime, nullable=False),
+)
+
+products = Table(
+    "products",
+    metadata,
+    Column("id", Key, primary_key=True),  # the slug that manifests use
+    Column("name", Text, nullable=False),
+    Column("account_id", Key, ForeignKey("accounts.id"), nullable=False),
+    Column("tier", Text, nullable=False),  # domain.products.Tier
+    Column("created_at", UtcTime, nullable=False),
+)
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("id", Key, primary_key=True),  # carrier account + "/" + name
+    Column("carrier_account", Key, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("countries", Text, nullable=False),  # space-separated ISO 3166-1 alpha-2; empty: worldwide
+    Column("zone", Text),  # the zone's name where `countries` is one
+    Column("monthly_price_cents", Integer, nullable=False),
+    Column("included_bytes", BigInteger, nullable=False),
+    Column("overage_cents_per_mb", Float, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("carrier_reference", Text, nullable=False),
+    Column("in_catalogue", Boolean, nullable=False),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("device_id", Key, primary_key=True),
+    Column("iccid", Key),
+    Column("name", Text),
+    Column("imported_at", UtcTime, nullable=False),
+)
+
+manifests = Table(
+    "manifests",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("source", Key, nullable=False),
+    Column("item_key", Key, nullable=False),  # path below the inbox, object key, or "command line"
+    Column("version", Key, nullable=False),  # S3 version or ETag, folder: size and mtime
+    Column("sha256", Key),  # of the bytes; empty until they were read
+    Column("state", Text, nullable=False),  # domain.manifests.ManifestState
+    Column("product_id", Key),
+    Column("home_country", Text),
+    Column("carrier_account", Key),  # when the route overrides the issuer's
+    Column("actor", Text, nullable=False),
+    Column("path", Text),  # where the claimed bytes are now
+    Column("size_bytes", BigInteger),
+    Column("format", Text),
+    Column("same_content_as", Key),
+    Column("lines", BigInteger, nullable=False, server_default="0"),
+    Column("ignored", BigInteger, nullable=False, server_default="0"),
+    Column("accepted", BigInteger, nullable=False, server_default="0"),
+    Column("rejected", BigInteger, nullable=False, server_default="0"),
+    Column("duplicate", BigInteger, nullable=False, server_default="0"),
+    Column("known", BigInteger, nullable=False, server_default="0"),
+    Column("reason", Text),  # why it was refused, quarantined, or needs approval
+    Column("approved_by", Text),
+    Column("fence", Text),  # who reads it now
+    Column("lease_until", UtcTime),
+    Column("received_at", UtcTime, nullable=False),
+    Column("loaded_at", UtcTime),
+    Column("finished_at", UtcTime),
+    Column("receipt_at", UtcTime),
+    Column("receipt", Text),  # the receipt's JSON, newest
+    UniqueConstraint("source", "item_key", "version"),
+    Index("ix_manifests_sha256", "sha256"),
+)
+
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("manifest_id", Key, ForeignKey("manifests.id"), primary_key=True),
+    Column("line", BigInteger, primary_key=True, autoincrement=False),
+    Column("through_line", BigInteger),
+    Column("verdict", Text, nullable=False),  # domain.lines.Verdict, never "accepted"
+    Column("reason", Text, nullable=False),
+    Column("iccid", Key),
+    Column("text", Text, nullable=False, server_default=""),
+    Column("detail", Text, nullable=False, server_default=""),
+)
+
+sims = Table(
+    "sims",
+    metadata,
+    Column("iccid", Key, primary_key=True),
+    Column("product_id", Key, nullable=False),
+    Column("carrier_account", Key, nullable=False),
+    Column("plan_id", Key, nullable=False),
+    Column("home_country", Text, nullable=False),
+    Column("manifest_id", Key, nullable=False),
+    Column("line", BigInteger, nullable=False),
+    Column("state", Text, nullable=False, server_default="absent"),  # domain.lifecycle.SimState: the carrier's word
+    Column("carrier_word", Text),
+    Column("carrier_reference", Text),
+    Column("carrier_plan_reference", Text),
+    Column("registration_code", LargeBinary),  # encrypted; blanked once used
+    Column("device_id", Key),
+    Column("device_name", Text),
+    Column("note", Text),
+    Column("msisdn", Text),
+    Column("imsi", Text),
+    Column("first_activated_at", UtcTime),
+    Column("last_activated_at", UtcTime),
+    Column("activations_count", Integer, nullable=False, server_default="0"),
+    Column("deactivations_count", Integer, nullable=False, server_default="0"),
+    Column("seen_at", UtcTime),  # when the carrier last told us
+    Column("created_at", UtcTime, nullable=False),
+    Index("ix_sims_product_id", "product_id"),
+    Index("ix_sims_manifest_id", "manifest_id"),
+    sqlite_with_rowid=False,
+)
+
+TO_SEND = "step = 'planned'"
+TO_SETTLE = "step IN ('intent', 'sent', 'accepted', 'unknown')"
+
+operations = Table(
+    "operations",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("iccid", Key, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("carrier_account", Key, nullable=False),
+    Column("manifest_id", Key, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("due_at", UtcTime, nullable=False),  # when somebody looks next; the end of the lease while one is held
+    Column("fence", Text),  # the lease that may write; others' answers are void
+    Column("worker", Text),
+    Column("reason", Text),
+    Column("detail", Text),
+    Column("looks", Integer, nullable=False, server_default="0"),  # polls since the acceptance
+    Column("created_at", UtcTime, nullable=False),
+    Column("intent_at", UtcTime),
+    Column("accepted_at", UtcTime),
+    Column("deadline_at", UtcTime),
+    Column("finished_at", UtcTime),
+    UniqueConstraint("iccid", "action", "generation"),
+    Index("ix_operations_manifest_id", "manifest_id"),
+    Index(
+        "ix_operations_to_send",
+        "carrier_account",
+        "due_at",
+        sqlite_where=text(TO_SEND),
+        postgresql_where=text(TO_SEND),
+    ),
+    Index(
+        "ix_operations_to_settle",
+        "carrier_account",
+        "due_at",
+        sqlite_where=text(TO_SETTLE),
+        postgresql_where=text(TO_SETTLE),
+    ),
+)
+
+history = Table(
+    "history",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("operation_id", Id, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("from_step", Text, nullable=False),
+    Column("to_step", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("actor", Text, nullable=False),
+    Index("ix_history_operation_id", "operation_id"),
+)
+
+limits = Table(
+    "limits",
+    metadata,
+    Column("carrier_account", Key, primary_key=True),
+    Column("empty_at", Float(53), nullable=False, server_default="0"),  # epoch seconds: when the bucket is empty again
+    Column("slowdown", Float(53), nullable=False, server_default="1"),  # how many times wider than configured
+    Column("slowed_at", Float(53), nullable=False, server_default="0"),
+    Column("failures_in_a_row", Integer, nullable=False, server_default="0"),
+    Column("closed_until", Float(53), nullable=False, server_default="0"),  # the circuit: nothing leaves before
+    Column("last_failure", Text),
+)

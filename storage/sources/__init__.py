@@ -1,0 +1,1 @@
+"""Where manifests come from: one contract, a watched folder and S3."""

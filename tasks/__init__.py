@@ -1,0 +1,1 @@
+"""One engine step each as a Prefect task."""
