@@ -42,6 +42,11 @@ class Transaction:
         """Which of the two dialects this is."""
         return self.connection.dialect.name == "postgresql"
 
+    @property
+    def has_own_clock(self) -> bool:
+        """Whether a test moves the time."""
+        return self._clock is not None
+
     def now(self) -> datetime:
         """UTC, the same for the whole transaction; PostgreSQL's own clock, so workers on many hosts agree."""
         if self._now is None:

@@ -252,6 +252,7 @@ limits = Table(
     Column("empty_at", Float(53), nullable=False, server_default="0"),  # epoch seconds: when the bucket is empty again
     Column("slowdown", Float(53), nullable=False, server_default="1"),  # how many times wider than configured
     Column("slowed_at", Float(53), nullable=False, server_default="0"),
+    Column("refused_at", Float(53), nullable=False, server_default="0"),  # the last 429
     Column("failures_in_a_row", Integer, nullable=False, server_default="0"),
     Column("closed_until", Float(53), nullable=False, server_default="0"),  # the circuit: nothing leaves before
     Column("last_failure", Text),

@@ -1,0 +1,19 @@
+"""`column is one of these values`, for lists of any length: one bound array instead of thousands of parameters."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Text, any_, bindparam, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from storage.database import Transaction
+
+
+def among(tx: Transaction, column: ColumnElement[Any], values: Sequence[int] | Sequence[str]) -> ColumnElement[bool]:
+    """True where `column` is one of `values`; all integers or all text."""
+    if tx.is_postgresql:
+        kind = ARRAY(BigInteger) if values and isinstance(values[0], int) else ARRAY(Text)
+        return column == any_(bindparam(None, list(values), type_=kind))
+    listed = func.json_each(bindparam(None, json.dumps(list(values)))).table_valued("value")
+    return column.in_(select(listed.c.value))

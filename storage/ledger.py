@@ -1,0 +1,241 @@
+"""The ledger: one row per (ICCID, action, generation), moved by one function, guarded by leases.
+
+A lease is a fence (a random word) with an end (`due_at`). Whoever takes work writes its fence into the rows; only that
+fence may write the answer. When the lease ends without an answer the row is due again, and whoever comes next treats
+the request as *maybe sent*. History gets one row per transition in the same transaction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, insert, literal, or_, select, text, update
+
+from domain.lifecycle import Action, SimState, Stage, Step, check_move
+from storage.among import among
+from storage.database import Transaction
+from storage.schema import TO_SEND, TO_SETTLE, history, operations, plans, sims
+
+ENDED = frozenset({Step.DONE, Step.REJECTED, Step.TIMED_OUT, Step.NEEDS_REVIEW, Step.WITHDRAWN})
+"""Steps at which nothing looks again by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One leased operation with what its next request or read needs."""
+
+    id: int
+    iccid: str
+    action: Action
+    generation: int
+    stage: Stage
+    step: Step
+    attempt: int
+    looks: int
+    manifest_id: str
+    intent_at: datetime | None
+    accepted_at: datetime | None
+    deadline_at: datetime | None
+    sim_state: SimState
+    home_country: str
+    plan_reference: str | None
+    carrier_reference: str | None
+    sealed_code: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who may write, and for how long others keep their hands off."""
+
+    fence: str
+    worker: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """The same transition for several operations.
+
+    `due_in_seconds` says when somebody looks next; `stage` starts that stage with a fresh count of attempts;
+    `counts` is False when the request surely did not leave (429, no slot): then the attempt is taken back.
+    """
+
+    source: Step
+    target: Step
+    reason: str
+    ids: tuple[int, ...]
+    detail: str = ""
+    due_in_seconds: float = 0.0
+    stage: Stage | None = None
+    counts: bool = True
+
+
+def move(tx: Transaction, change: Move, *, actor: str, fence: str | None) -> list[int]:
+    """The one function that changes a step; returns the ids that really moved.
+
+    Rows that are no longer at `source`, or that another fence holds, stay as they are: somebody else has them.
+    `fence=None` moves only what nobody holds now. Raises `IllegalMove` when the table of transitions has no such move.
+    """
+    check_move(change.source, change.target)
+    if not change.ids:
+        return []
+    c = operations.c
+    held = c.fence == fence if fence is not None else or_(c.fence.is_(None), c.due_at <= tx.now())
+    where = and_(among(tx, c.id, change.ids), c.step == change.source.value, held)
+    moved = [row.id for row in tx.execute(update(operations).where(where).values(_new(tx, change)).returning(c.id))]
+    _write_history(tx, moved, change, actor)
+    return moved
+
+
+def _new(tx: Transaction, change: Move) -> dict[Any, Any]:
+    c = operations.c
+    now = tx.now()
+    new: dict[Any, Any] = {
+        c.step: change.target.value,
+        c.reason: change.reason,
+        c.detail: change.detail,
+        c.due_at: now + timedelta(seconds=change.due_in_seconds),
+        c.fence: None,
+        c.finished_at: now if change.target in ENDED else None,
+    }
+    if change.stage is not None:
+        new |= {c.stage: change.stage.value, c.attempt: 0}
+    elif not change.counts:
+        new[c.attempt] = c.attempt - 1
+    if change.target in (Step.ACCEPTED, Step.SENT):
+        new |= {c.accepted_at: now, c.looks: 0}
+    if change.source in ENDED:  # a person's re-run starts the clock anew
+        new |= {c.deadline_at: None, c.intent_at: now, c.attempt: 0}
+    return new
+
+
+def _write_history(tx: Transaction, ids: Sequence[int], change: Move, actor: str) -> None:
+    if not ids:
+        return
+    c = operations.c
+    rows = select(
+        c.id,
+        literal(tx.now(), history.c.at.type),
+        c.stage,
+        literal(change.source.value),
+        literal(change.target.value),
+        literal(change.reason),
+        literal(change.detail),
+        literal(actor),
+    ).where(among(tx, c.id, ids))
+    names = ["operation_id", "at", "stage", "from_step", "to_step", "reason", "detail", "actor"]
+    tx.execute(insert(history).from_select(names, rows))
+
+
+def take_to_send(
+    tx: Transaction, account: str, lease: Lease, *, limit: int, deadline_seconds: float
+) -> list[Operation]:
+    """Lease up to `limit` planned operations that are due and write down the intention to send them."""
+    c, now = operations.c, tx.now()
+    due = _due(tx, TO_SEND, account, limit)
+    taken = {
+        c.step: Step.INTENT.value,
+        c.attempt: c.attempt + 1,
+        c.fence: lease.fence,
+        c.worker: lease.worker,
+        c.intent_at: now,
+        c.due_at: now + timedelta(seconds=lease.seconds),
+        c.deadline_at: now + timedelta(seconds=deadline_seconds),
+        c.reason: "taken",
+        c.detail: "",
+    }
+    ids = [row.id for row in tx.execute(update(operations).where(c.id.in_(due)).values(taken).returning(c.id))]
+    _write_history(tx, ids, Move(Step.PLANNED, Step.INTENT, "taken", ()), lease.worker)
+    return _read(tx, ids)
+
+
+def take_to_settle(tx: Transaction, account: str, lease: Lease, *, limit: int) -> list[Operation]:
+    """Lease up to `limit` sent, accepted or unknown operations whose next look has come. No step changes."""
+    c = operations.c
+    due = _due(tx, TO_SETTLE, account, limit, c.step != Step.INTENT.value)
+    taken = {c.fence: lease.fence, c.worker: lease.worker, c.due_at: tx.now() + timedelta(seconds=lease.seconds)}
+    ids = [row.id for row in tx.execute(update(operations).where(c.id.in_(due)).values(taken).returning(c.id))]
+    return _read(tx, ids)
+
+
+def expire_intents(tx: Transaction, account: str, *, quiet_seconds: float, limit: int, actor: str) -> int:
+    """Intents whose lease ended without an answer become unknown: their worker died, the request may have left."""
+    due = _due(tx, TO_SETTLE, account, limit, operations.c.step == Step.INTENT.value)
+    ids = tuple(row.id for row in tx.execute(due))
+    lost = Move(
+        Step.INTENT,
+        Step.UNKNOWN,
+        "worker_died",
+        ids,
+        detail="The worker's lease ended without an answer.",
+        due_in_seconds=quiet_seconds,
+    )
+    return len(move(tx, lost, actor=actor, fence=None))
+
+
+def _due(tx: Transaction, which: str, account: str, limit: int, *more: ColumnElement[bool]) -> Select[Any]:
+    """Ids that are due, oldest first; on PostgreSQL rows that another worker is taking now are passed over.
+
+    `which` is a literal of schema.py, so that the partial index of the same words is used.
+    """
+    c = operations.c
+    due = (
+        select(c.id)
+        .where(text(which), c.carrier_account == account, c.due_at <= tx.now(), *more)
+        .order_by(c.due_at)
+        .limit(limit)
+    )
+    return due.with_for_update(skip_locked=True) if tx.is_postgresql else due
+
+
+def look_again(tx: Transaction, ids: Sequence[int], *, fence: str, in_seconds: float, looked: bool = True) -> None:
+    """Give leased rows back at the step where they are, to be looked at again; `looked` counts this look."""
+    if not ids:
+        return
+    c = operations.c
+    later = {
+        c.fence: None,
+        c.due_at: tx.now() + timedelta(seconds=in_seconds),
+        c.looks: c.looks + (1 if looked else 0),
+    }
+    tx.execute(update(operations).where(among(tx, c.id, ids), c.fence == fence).values(later))
+
+
+def _read(tx: Transaction, ids: Sequence[int]) -> list[Operation]:
+    if not ids:
+        return []
+    o, s = operations.c, sims.c
+    columns = (o.id, o.iccid, o.action, o.generation, o.stage, o.step, o.attempt, o.looks, o.manifest_id)
+    times = (o.intent_at, o.accepted_at, o.deadline_at)
+    sim = (s.state, s.home_country, plans.c.carrier_reference.label("plan_reference"), s.carrier_reference)
+    source = operations.join(sims, s.iccid == o.iccid).outerjoin(plans, plans.c.id == s.plan_id)
+    rows = tx.execute(
+        select(*columns, *times, *sim, s.registration_code)
+        .select_from(source)
+        .where(among(tx, o.id, ids))
+        .order_by(o.id)
+    )
+    return [_operation(row) for row in rows]
+
+
+def _operation(row: Any) -> Operation:
+    return Operation(
+        id=row.id,
+        iccid=row.iccid,
+        action=Action(row.action),
+        generation=row.generation,
+        stage=Stage(row.stage),
+        step=Step(row.step),
+        attempt=row.attempt,
+        looks=row.looks,
+        manifest_id=row.manifest_id,
+        intent_at=row.intent_at,
+        accepted_at=row.accepted_at,
+        deadline_at=row.deadline_at,
+        sim_state=SimState(row.state),
+        home_country=row.home_country,
+        plan_reference=row.plan_reference,
+        carrier_reference=row.carrier_reference,
+        sealed_code=row.registration_code,
+    )
