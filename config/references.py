@@ -1,0 +1,67 @@
+"""What no single section can see: names used twice, and names that lead nowhere. Pure rules over read settings."""
+
+from collections.abc import Hashable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from config.errors import Fault, near
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+
+
+def faults_between(settings: "Settings") -> list[Fault]:
+    """Every double name and every dangling reference."""
+    return [*_double_names(settings), *_carrier_accounts(settings), *_products(settings), *_plans(settings)]
+
+
+def _double_names(settings: "Settings") -> Iterator[Fault]:
+    yield from _repeated("sources", "name", [source.name for source in settings.sources])
+    yield from _repeated("accounts", "id", [account.id for account in settings.accounts])
+    yield from _repeated("products", "id", [product.id for product in settings.products])
+    yield from _repeated("issuers", "prefix", [issuer.prefix for issuer in settings.issuers])
+    yield from _repeated("plans", "name", [(plan.carrier_account, plan.name) for plan in settings.plans])
+
+
+def _repeated(section: str, key: str, names: Iterable[Hashable]) -> Iterator[Fault]:
+    seen: set[Hashable] = set()
+    for position, name in enumerate(names):
+        if name in seen:
+            yield Fault((section, position, key), "stands there twice. Rename or remove one of them.")
+        seen.add(name)
+
+
+def _carrier_accounts(settings: "Settings") -> Iterator[Fault]:
+    named = [(("issuers", at, "carrier_account"), issuer.carrier_account) for at, issuer in enumerate(settings.issuers)]
+    named += [(("plans", at, "carrier_account"), plan.carrier_account) for at, plan in enumerate(settings.plans)]
+    for location, name in [*named, *_routed(settings)]:
+        if name is not None and name not in settings.carrier_accounts:
+            hint = near(name, settings.carrier_accounts) or "."
+            yield Fault(location, f"names {name!r}, but there is no [carrier_accounts.{name}]{hint}")
+
+
+def _routed(settings: "Settings") -> Iterator[tuple[tuple[str | int, ...], str | None]]:
+    for at, source in enumerate(settings.sources):
+        for position, route in enumerate(source.routes):
+            yield ("sources", at, "routes", position, "carrier_account"), route.carrier_account
+
+
+def _products(settings: "Settings") -> Iterator[Fault]:
+    accounts = {account.id for account in settings.accounts}
+    for at, product in enumerate(settings.products):
+        if product.account not in accounts:
+            hint = near(product.account, accounts) or f" Add [[accounts]] with id = {product.account!r}."
+            yield Fault(("products", at, "account"), f"names {product.account!r}, and there is no such account{hint}")
+
+
+def _plans(settings: "Settings") -> Iterator[Fault]:
+    currencies: dict[str, str] = {}
+    for at, plan in enumerate(settings.plans):
+        if [bool(plan.countries), plan.zone is not None, plan.worldwide].count(True) != 1:
+            yield Fault(("plans", at), "must say exactly one of `countries`, `zone` and `worldwide = true`.")
+        if plan.zone is not None and plan.zone not in settings.zones:
+            hint = near(plan.zone, settings.zones) or " Add it under [zones]."
+            yield Fault(("plans", at, "zone"), f"names {plan.zone!r}, and there is no such zone{hint}")
+        first = currencies.setdefault(plan.carrier_account, plan.currency)
+        if plan.currency != first:
+            sentence = f"is {plan.currency}, but earlier plans of {plan.carrier_account} are in {first}"
+            yield Fault(("plans", at, "currency"), f"{sentence}: prices of one carrier account share a currency.")

@@ -1,0 +1,251 @@
+"""The sections of `Settings`, one small model each. Every unknown key is an error; every number has its bounds."""
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import pycountry
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, SecretStr
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from domain.brake import Brake
+from domain.iccid import CheckDigit, IssuerProfile
+from domain.pacing import Pace, Window, pace_of
+from engine.context import Timing
+from storage.readers.block import FileLimits
+from storage.sources.contract import Route
+
+
+class Section(BaseModel):
+    """What all sections share: a typo is an error, and nothing changes after it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def is_country(code: str) -> bool:
+    """Whether this is an ISO 3166-1 alpha-2 code in capitals.
+
+    >>> is_country("NA"), is_country("UK"), is_country("de")
+    (True, False, False)
+    """
+    return code.isupper() and len(code) == 2 and pycountry.countries.get(alpha_2=code) is not None
+
+
+def _country(code: str) -> str:
+    if not is_country(code):
+        raise ValueError(f"names no country: {code!r} is not an ISO 3166-1 alpha-2 code in capitals, as in DE or GB.")
+    return code
+
+
+def _short_name(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+        raise ValueError(f"must be small letters, digits, - and _ only, and {name!r} is not.")
+    return name
+
+
+def _environment_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
+        raise ValueError("must be the name of an environment variable (capitals, digits, _), never the secret itself.")
+    return name
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the address is this machine.
+
+    >>> is_loopback("http://127.0.0.1:8080"), is_loopback("https://example.com")
+    (True, False)
+    """
+    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.username or parts.password:
+        raise ValueError("must not hold a user or password. Name the secret's environment variable under `secrets`.")
+    if not parts.hostname or parts.scheme not in ("http", "https"):
+        raise ValueError("must be an address that starts with https://.")
+    if parts.scheme == "http" and not is_loopback(url):
+        raise ValueError("must start with https://: plain http would show our secrets to the network.")
+    return url.rstrip("/")
+
+
+Country = Annotated[str, AfterValidator(_country)]
+ShortName = Annotated[str, AfterValidator(_short_name)]
+EnvironmentName = Annotated[str, AfterValidator(_environment_name)]
+Address = Annotated[str, AfterValidator(_address)]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+
+
+def _database_address(url: SecretStr) -> SecretStr:
+    try:
+        backend = make_url(url.get_secret_value()).get_backend_name()
+    except ArgumentError:
+        backend = None
+    if backend not in ("sqlite", "postgresql"):
+        raise ValueError("must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.")
+    return url
+
+
+class DatabaseSection(Section):
+    """Where the ledger is. The address may hold a password, so it is a secret."""
+
+    url: Annotated[SecretStr, AfterValidator(_database_address)] = SecretStr("sqlite:///simline.db")
+
+
+class RouteSection(Section):
+    """What the manifests under a prefix belong to."""
+
+    prefix: str = ""
+    product: str | None = None
+    home_country: Country | None = None
+    carrier_account: str | None = None
+
+    def route(self) -> Route:
+        """The same, as sources know it."""
+        return Route(**self.model_dump())
+
+
+class FolderSection(Section):
+    """A watched folder. A file is complete when its size and time stood still for `still_seconds`."""
+
+    kind: Literal["folder"]
+    name: ShortName
+    path: str
+    still_seconds: Annotated[float, Field(ge=0)] = 5.0
+    routes: list[RouteSection] = []
+
+
+class S3Section(Section):
+    """Objects under a prefix of a bucket. Credentials come from the usual AWS places, never from here."""
+
+    kind: Literal["s3"]
+    name: ShortName
+    bucket: Annotated[str, Field(min_length=3)]
+    prefix: str = ""
+    results_prefix: str = "simline-results/"
+    endpoint_url: Address | None = None
+    region: str | None = None
+    routes: list[RouteSection] = []
+
+
+SourceSection = Annotated[FolderSection | S3Section, Field(discriminator="kind")]
+
+
+class LimitWindow(Section):
+    """At most `count` requests in any window of `per_seconds`."""
+
+    count: PositiveInt
+    per_seconds: PositiveFloat = 1.0
+
+
+class CarrierAccountSection(Section):
+    """One account of one carrier: its address, its limit, and the names of the variables that hold its secrets."""
+
+    carrier: ShortName
+    base_url: Address
+    options: dict[str, str] = {}
+    secrets: dict[str, EnvironmentName] = {}
+    limits: Annotated[list[LimitWindow], Field(min_length=1)]
+    burst: Annotated[int, Field(ge=0)] = 0
+    headroom: Annotated[float, Field(gt=0, le=1)] = 0.97
+    threads: Annotated[int, Field(ge=1, le=64)] = 8
+    timeout_seconds: PositiveFloat = 30.0
+    quiet_seconds: PositiveFloat | None = None  # None: the timeout and the carrier's own lag
+
+    def pace(self) -> Pace:
+        """The widest spacing that the limits ask for."""
+        return pace_of([Window(limit.count, limit.per_seconds) for limit in self.limits], self.burst, self.headroom)
+
+
+_TIMING, _BRAKE, _LIMITS = Timing(), Brake(), FileLimits()
+
+
+class TimingSection(Section):
+    """How patient the engine is."""
+
+    lease_seconds: PositiveFloat = _TIMING.lease_seconds
+    lease_margin_seconds: PositiveFloat = _TIMING.lease_margin_seconds
+    file_lease_seconds: PositiveFloat = _TIMING.file_lease_seconds
+    deadline_seconds: PositiveFloat = _TIMING.deadline_seconds
+    poll_first_seconds: PositiveFloat = _TIMING.poll_first_seconds
+    poll_longest_seconds: PositiveFloat = _TIMING.poll_longest_seconds
+    attempts: PositiveInt = _TIMING.attempts
+    circuit_failures: PositiveInt = _TIMING.circuit_failures
+    circuit_seconds: PositiveFloat = _TIMING.circuit_seconds
+
+    def timing(self) -> Timing:
+        """The same, as the engine knows it."""
+        return Timing(**self.model_dump())
+
+
+class BrakeSection(Section):
+    """Past these a run needs a person's word."""
+
+    sims: PositiveInt = _BRAKE.sims
+    growth: Annotated[float, Field(gt=1)] = _BRAKE.growth
+
+    def brake(self) -> Brake:
+        """The same, as the rules know it."""
+        return Brake(**self.model_dump())
+
+
+class FileLimitsSection(Section):
+    """What a manifest may be at most."""
+
+    file_bytes: PositiveInt = _LIMITS.file_bytes
+    line_bytes: Annotated[int, Field(ge=64)] = _LIMITS.line_bytes
+    unpacked_ratio: PositiveInt = _LIMITS.unpacked_ratio
+    other_lines: PositiveInt = _LIMITS.other_lines
+
+    def file_limits(self) -> FileLimits:
+        """The same, as the readers know it."""
+        return FileLimits(**self.model_dump())
+
+
+class AccountSection(Section):
+    """Who owns products. Devices outside our products count towards the sandbox too."""
+
+    id: ShortName
+    name: str
+    other_device_count: Annotated[int, Field(ge=0)] = 0
+
+
+class ProductSection(Section):
+    """A product that SIMs belong to; `id` is what manifests and routes write."""
+
+    id: ShortName
+    name: str
+    account: ShortName
+    tier: Literal["sandbox", "growth", "enterprise"] = "sandbox"
+
+
+class IssuerSection(Section):
+    """An issuer by the first digits of its ICCIDs; the longest prefix wins."""
+
+    prefix: Annotated[str, Field(pattern=r"^89[0-9]{1,9}$")]
+    name: str
+    lengths: Annotated[list[Literal[19, 20]], Field(min_length=1)] = [19, 20]
+    check_digit: CheckDigit = CheckDigit.PRINTED
+    carrier_account: ShortName | None = None
+
+    def profile(self) -> IssuerProfile:
+        """The same, as the rules know it."""
+        return IssuerProfile(
+            self.prefix, self.name, frozenset(self.lengths), self.check_digit, carrier_account=self.carrier_account
+        )
+
+
+class PlanSection(Section):
+    """A rate plan of one carrier account: for some countries, for one zone, or worldwide."""
+
+    carrier_account: ShortName
+    name: ShortName
+    countries: list[Country] = []
+    zone: str | None = None
+    worldwide: bool = False
+    monthly_price_cents: Annotated[int, Field(ge=0)]
+    currency: Currency
+    included_bytes: Annotated[int, Field(ge=0)]
+    overage_cents_per_mb: Annotated[float, Field(ge=0)]
+    carrier_reference: Annotated[str, Field(min_length=1)]

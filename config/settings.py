@@ -1,0 +1,169 @@
+"""One typed `Settings`, built at the door from TOML files and the environment, and handed down."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, PositiveInt, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+from sqlalchemy.engine import make_url
+
+from config import sections
+from config.errors import ConfigurationError, Layer, faults_of, near, sentences_of
+from config.references import faults_between
+
+PREFIX = "SIMLINE_"
+SHIPPED = Path(__file__).parent
+
+
+class Settings(BaseSettings):
+    """Everything that an operator decides. Build it with `load_settings`; it reads nothing by itself."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    folder: Path = Path()  # where relative paths start: the folder of simline.toml
+    scratch: Path = Path(".simline")
+    carriers_file: Path | None = None  # None: the shipped carriers.toml
+    plans_file: Path | None = None  # None: the shipped plans.toml
+    key: SecretStr | None = None  # seals registration codes; only ever in the environment
+    expected_monthly_bytes_per_sim: PositiveInt = 5_000_000
+    database: sections.DatabaseSection = sections.DatabaseSection()
+    timing: sections.TimingSection = sections.TimingSection()
+    brake: sections.BrakeSection = sections.BrakeSection()
+    file_limits: sections.FileLimitsSection = sections.FileLimitsSection()
+    sources: list[sections.SourceSection] = []
+    accounts: list[sections.AccountSection] = []
+    products: list[sections.ProductSection] = []
+    issuers: list[sections.IssuerSection] = []
+    carrier_accounts: dict[sections.ShortName, sections.CarrierAccountSection] = {}
+    zones: dict[str, Annotated[list[sections.Country], Field(min_length=1)]] = {}
+    plans: list[sections.PlanSection] = []
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what was handed in: `load_settings` reads files and environment, so that a fault can name its origin."""
+        return (init_settings,)
+
+    def path(self, relative: Path | str) -> Path:
+        """A configured path as an absolute one."""
+        return (self.folder / Path(relative).expanduser()).resolve()
+
+    def database_url(self) -> str:
+        """The database's address, opened; a relative SQLite path starts at `folder` like every other path."""
+        url = make_url(self.database.url.get_secret_value())
+        if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
+            url = url.set(database=str(self.path(str(url.database))))
+        return url.render_as_string(hide_password=False)
+
+
+def load_settings(file: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings: environment over simline.toml over carriers.toml and plans.toml.
+
+    The file is the given one, else the one in SIMLINE_CONFIG, else simline.toml in the working directory, else none.
+    Raises `ConfigurationError`, one sentence for each fault.
+    """
+    environment = os.environ if environment is None else environment
+    file = _main_file(file, environment)
+    layers = [_environment_layer(environment), _file_layer(file) if file else Layer("The defaults", {})]
+    folder = file.resolve().parent if file else Path.cwd()
+    known = _merged(layers)
+    start = folder / Path(str(known.get("folder", "")))
+    layers.append(_part_layer(known.get("carriers_file"), start, "carriers.toml", {"issuers", "carrier_accounts"}))
+    layers.append(_part_layer(known.get("plans_file"), start, "plans.toml", {"zones", "plans"}))
+    values = _merged(layers) | {"folder": start}
+    settings = _validated(values, layers)
+    _refuse_typos(environment, settings)
+    return settings
+
+
+def _validated(values: dict[str, Any], layers: list[Layer]) -> Settings:
+    """The typed settings. The cause is cut off: pydantic's own text would repeat the values."""
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        faults = faults_of(error.errors(include_url=False, include_input=False), values, _known_keys())
+        raise ConfigurationError(sentences_of(faults, layers)) from None
+    if faults := faults_between(settings):
+        raise ConfigurationError(sentences_of(faults, layers))
+    return settings
+
+
+def _main_file(file: Path | None, environment: Mapping[str, str]) -> Path | None:
+    named = file or (Path(environment["SIMLINE_CONFIG"]) if environment.get("SIMLINE_CONFIG") else None)
+    if named is None:
+        return Path("simline.toml") if Path("simline.toml").is_file() else None
+    if not named.is_file():
+        raise ConfigurationError(f"There is no file {named}. Write one with `simline init`, or correct the path.")
+    return named
+
+
+def _file_layer(file: Path) -> Layer:
+    try:
+        layer = Layer(str(file), tomllib.loads(file.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file} is not valid TOML: {error}. Correct that place.") from None
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be read: {error.strerror}. Correct the path or its rights.") from None
+    if "key" in layer.values:
+        raise ConfigurationError(f"{file}: `key` does not belong into a file. Put it into the variable SIMLINE_KEY.")
+    return layer
+
+
+def _part_layer(configured: Any, folder: Path, shipped: str, sections_there: set[str]) -> Layer:
+    """carriers.toml or plans.toml: the operator's own where one is configured, else the shipped one."""
+    layer = _file_layer(folder / Path(str(configured)).expanduser() if configured else SHIPPED / shipped)
+    if strange := sorted(set(layer.values) - sections_there):
+        hint = near(strange[0], sections_there) or f". It holds only {' and '.join(sorted(sections_there))}."
+        raise ConfigurationError(f"{layer.name}: `{strange[0]}` does not belong into this file{hint}")
+    return layer
+
+
+def _environment_layer(environment: Mapping[str, str]) -> Layer:
+    source = EnvSettingsSource(Settings)
+    source.env_vars = {name.lower(): value for name, value in environment.items()}
+    try:
+        return Layer("The environment", source(), is_environment=True)
+    except SettingsError as error:
+        field = str(error).split('"')[1]
+        name = f"{PREFIX}{field.upper()}"
+        raise ConfigurationError(f"The environment variable {name} is not valid JSON. Correct or unset it.") from None
+
+
+def _refuse_typos(environment: Mapping[str, str], settings: Settings) -> None:
+    """A SIMLINE_ variable that sets nothing is a typo, unless a carrier account's secret has that name."""
+    named = {name for account in settings.carrier_accounts.values() for name in account.secrets.values()}
+    fields = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields} | {"SIMLINE_CONFIG"}
+    for name in sorted(environment):
+        known = name.upper() in fields or name in named or name.upper().split("__")[0] in fields
+        if name.upper().startswith(PREFIX) and not known:
+            hint = near(name.split("__")[0].upper(), fields) or ". Unset it."
+            raise ConfigurationError(f"The environment variable {name} is not a setting{hint}")
+
+
+def _merged(layers: list[Layer]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for layer in reversed(layers):
+        merged = _over(merged, layer.values)
+    return merged
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` laid over `below`: tables key by key, everything else as a whole."""
+    both = {key for key in below.keys() & above.keys() if isinstance(below[key], dict) and isinstance(above[key], dict)}
+    return {**below, **above, **{key: _over(below[key], above[key]) for key in both}}
+
+
+def _known_keys() -> set[str]:
+    """Every key of every section, for a typo's nearest neighbour."""
+    models: list[type[BaseModel]] = [Settings, *sections.Section.__subclasses__()]
+    return {field for model in models for field in model.model_fields}
