@@ -22,7 +22,11 @@ class LimitReached(NotSent):
 
 
 class CarrierDown(NotSent):
-    """The carrier cannot be reached at all, or its circuit is open. Nothing was sent."""
+    """The carrier cannot be reached at all (refused, no such host). Nothing was sent."""
+
+
+class CarrierPaused(NotSent):
+    """Too many failures in a row: nobody asks this carrier for a while. Nothing was sent."""
 
 
 class OutcomeUnknown(CarrierError):
@@ -44,6 +48,7 @@ class CredentialsRefused(CarrierError):
 class RequestRefused(CarrierError):
     """The carrier understood and said no, for good. `code` is the carrier's own error code as text, if it gave one."""
 
-    def __init__(self, sentence: str, code: str = "") -> None:
+    def __init__(self, sentence: str, code: str = "", status: int = 0) -> None:
         super().__init__(sentence)
         self.code = code
+        self.status = status

@@ -60,6 +60,7 @@ TRANSITIONS: dict[Step, dict[Step, str]] = {
     },
     Step.PLANNED: {
         Step.INTENT: "a worker took it, before the request",
+        Step.HELD: "the product's tier has no room",
         Step.DONE: "the carrier already has it so",
         Step.NEEDS_REVIEW: "tried too often",
         Step.WITHDRAWN: "withdrawn by a person",

@@ -23,6 +23,7 @@ class Pace:
 
     interval_seconds: float
     burst_seconds: float = 0.0
+    lateness_seconds: float = 0.015  # a departure that is later than this after its slot is let go
 
     @property
     def per_second(self) -> float:
@@ -37,7 +38,8 @@ def pace_of(windows: Sequence[Window], burst: int = 0, headroom: float = 0.97) -
     0.6
     """
     interval = max(window.per_seconds / window.count for window in windows) / headroom
-    return Pace(interval_seconds=interval, burst_seconds=burst * interval)
+    lateness = min(window.per_seconds for window in windows) * max(0.0, 1 / headroom - 1) / 2
+    return Pace(interval, burst * interval, max(lateness, 0.001))
 
 
 @dataclass(frozen=True, slots=True)

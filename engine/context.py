@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from carriers.contract import Carrier
 from domain.brake import Brake
@@ -42,13 +42,15 @@ class RealStopwatch:
 class Timing:
     """How patient the engine is. Seconds."""
 
-    lease_seconds: float = 60.0
+    lease_seconds: float = 90.0
     lease_margin_seconds: float = 5.0
     file_lease_seconds: float = 900.0
     deadline_seconds: float = 86_400.0
     poll_first_seconds: float = 5.0
     poll_longest_seconds: float = 900.0
     attempts: int = 5  # lost requests of one stage before a person is asked
+    circuit_failures: int = 5  # failures in a row that pause a carrier
+    circuit_seconds: float = 30.0  # the first pause; doubles with each further failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class CarrierAtWork:
     carrier: Carrier
     pace: Pace
     threads: int = 8
+    timeout_seconds: float = 30.0  # of one request, connect and read together
     quiet_seconds: float = 300.0  # request timeout + the carrier's documented lag
 
 
@@ -93,7 +96,9 @@ class Context:
     worker: str  # host, process and a random part: who holds a lease
     timing: Timing = Timing()
     brake: Brake = Brake()
+    expected_bytes: int = 5_000_000  # a SIM's expected use per month, for the choice among plans
     file_limits: FileLimits = FileLimits()
     stopwatch: Stopwatch = field(default_factory=RealStopwatch)
     watch: Callable[[Progress], None] = nobody_watches
     at: Callable[[str], None] = nothing_happens
+    slots: dict[str, Any] = field(default_factory=dict)  # engine.gate.Slots of each carrier account, made when needed

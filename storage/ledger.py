@@ -58,7 +58,8 @@ class Move:
     """The same transition for several operations.
 
     `due_in_seconds` says when somebody looks next; `stage` starts that stage with a fresh count of attempts;
-    `counts` is False when the request surely did not leave (429, no slot): then the attempt is taken back.
+    `counts` is False when the request surely did not leave (429, no slot): then the attempt is taken back;
+    `deadline_in_seconds` gives a re-run by a person a new deadline and fresh attempts.
     """
 
     source: Step
@@ -69,6 +70,7 @@ class Move:
     due_in_seconds: float = 0.0
     stage: Stage | None = None
     counts: bool = True
+    deadline_in_seconds: float | None = None
 
 
 def move(tx: Transaction, change: Move, *, actor: str, fence: str | None) -> list[int]:
@@ -105,8 +107,8 @@ def _new(tx: Transaction, change: Move) -> dict[Any, Any]:
         new[c.attempt] = c.attempt - 1
     if change.target in (Step.ACCEPTED, Step.SENT):
         new |= {c.accepted_at: now, c.looks: 0}
-    if change.source in ENDED:  # a person's re-run starts the clock anew
-        new |= {c.deadline_at: None, c.intent_at: now, c.attempt: 0}
+    if change.deadline_in_seconds is not None:  # a person's re-run starts the clock anew
+        new |= {c.deadline_at: now + timedelta(seconds=change.deadline_in_seconds), c.attempt: 0}
     return new
 
 
@@ -187,6 +189,19 @@ def _due(tx: Transaction, which: str, account: str, limit: int, *more: ColumnEle
         .limit(limit)
     )
     return due.with_for_update(skip_locked=True) if tx.is_postgresql else due
+
+
+def last_planned(tx: Transaction, manifest_id: str, product_id: str, count: int) -> tuple[int, ...]:
+    """The operations of the manifest's last lines for this product that nobody has taken yet."""
+    c = operations.c
+    rows = tx.execute(
+        select(c.id)
+        .join(sims, sims.c.iccid == c.iccid)
+        .where(c.manifest_id == manifest_id, c.step == Step.PLANNED.value, sims.c.product_id == product_id)
+        .order_by(sims.c.line.desc())
+        .limit(count)
+    )
+    return tuple(row.id for row in rows)
 
 
 def look_again(tx: Transaction, ids: Sequence[int], *, fence: str, in_seconds: float, looked: bool = True) -> None:

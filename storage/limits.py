@@ -21,9 +21,9 @@ SLOWEST = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """Whether a carrier account may be asked now. `closed_for_seconds` is 0 when it may."""
+    """Whether a carrier account may be asked now. `paused_for_seconds` is 0 when it may."""
 
-    closed_for_seconds: float
+    paused_for_seconds: float
     failures_in_a_row: int
     last_failure: str | None
 
@@ -48,7 +48,7 @@ def told_to_wait(tx: Transaction, account: str, seconds: float) -> None:
 
 
 def record_failure(tx: Transaction, account: str, sentence: str, *, threshold: int, pause_seconds: float) -> None:
-    """One more failure in a row; from the `threshold`-th on the circuit closes, each time for twice as long."""
+    """One more failure in a row; from the `threshold`-th on nobody asks the carrier for a while, each time for twice as long."""
     _ensure(tx, account)
     _run(tx, _FAILED, account, sentence=sentence, threshold=threshold, pause=pause_seconds, longest=16 * pause_seconds)
 
@@ -63,7 +63,7 @@ def circuit(tx: Transaction, account: str) -> Circuit:
     row = _run(tx, _CIRCUIT, account)
     if row is None:
         return Circuit(0.0, 0, None)
-    return Circuit(max(0.0, row.closed_until - row.now), row.failures_in_a_row, row.last_failure)
+    return Circuit(max(0.0, row.paused_until - row.now), row.failures_in_a_row, row.last_failure)
 
 
 _DATABASE_NOW = "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
@@ -82,15 +82,15 @@ _TOLD = (
 )
 _FAILED = (
     "UPDATE limits SET failures_in_a_row = failures_in_a_row + 1, last_failure = :sentence, "
-    "closed_until = CASE WHEN failures_in_a_row + 1 < :threshold THEN closed_until "
+    "paused_until = CASE WHEN failures_in_a_row + 1 < :threshold THEN paused_until "
     "ELSE {now} + {least}(:longest, :pause * (1 << {least}(10, failures_in_a_row + 1 - :threshold))) END "
     "WHERE carrier_account = :account RETURNING {now} AS now"
 )
 _SUCCEEDED = (
-    "UPDATE limits SET failures_in_a_row = 0, closed_until = 0, last_failure = NULL "
+    "UPDATE limits SET failures_in_a_row = 0, paused_until = 0, last_failure = NULL "
     "WHERE carrier_account = :account AND failures_in_a_row > 0 RETURNING {now} AS now"
 )
-_CIRCUIT = "SELECT closed_until, failures_in_a_row, last_failure, {now} AS now FROM limits WHERE carrier_account = :account"
+_CIRCUIT = "SELECT paused_until, failures_in_a_row, last_failure, {now} AS now FROM limits WHERE carrier_account = :account"
 
 
 def _run(tx: Transaction, statement: str, account: str, **values: Any) -> Any:

@@ -254,6 +254,6 @@ limits = Table(
     Column("slowed_at", Float(53), nullable=False, server_default="0"),
     Column("refused_at", Float(53), nullable=False, server_default="0"),  # the last 429
     Column("failures_in_a_row", Integer, nullable=False, server_default="0"),
-    Column("closed_until", Float(53), nullable=False, server_default="0"),  # the circuit: nothing leaves before
+    Column("paused_until", Float(53), nullable=False, server_default="0"),  # the circuit breaker: nothing leaves before
     Column("last_failure", Text),
 )

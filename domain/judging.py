@@ -1,0 +1,105 @@
+"""What an operation's next step is, given what the carrier said. Pure: every rule of the promise stands here once.
+
+Silence is never a failure and absence is never a proof: an operation goes back to `planned` only when a *read* shows
+the SIM untouched, and only after the quiet period in which the old request could still take effect.
+"""
+
+from dataclasses import dataclass
+
+from domain.lifecycle import Action, SimState, Stage, Step
+
+WANTED: dict[Action, frozenset[SimState]] = {
+    Action.ACTIVATE: frozenset({SimState.ACTIVE}),
+    Action.DEACTIVATE: frozenset({SimState.DEACTIVATED, SimState.INACTIVE}),
+    Action.RELEASE: frozenset({SimState.ABSENT, SimState.RELEASED}),
+}
+"""The states at which an action is true."""
+
+_PRESENT = frozenset(
+    {SimState.INACTIVE, SimState.DEACTIVATED, SimState.ACTIVE, SimState.ACTIVATING, SimState.UNKNOWN}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A read, and when it stands in the operation's life."""
+
+    state: SimState
+    word: str
+    since_request_seconds: float  # since the last request left, or the lease in which it may have left ended
+    past_deadline: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The next step (None: stay and look again), why, and the stage that begins, if one does."""
+
+    target: Step | None
+    reason: str
+    detail: str = ""
+    stage: Stage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What our operation asked for, and how often."""
+
+    action: Action
+    stage: Stage
+    step: Step  # SENT, ACCEPTED or UNKNOWN
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a lost request may still take effect, and how many lost requests are enough."""
+
+    quiet_seconds: float
+    attempts: int
+
+
+def judge(asked: Asked, seen: Seen, patience: Patience) -> Judgement:
+    """What becomes of an operation that was sent, accepted or unknown, now that the carrier was read."""
+    if seen.state in WANTED[asked.action]:
+        return Judgement(Step.DONE, "seen_done")
+    if asked.stage is Stage.CLAIM and seen.state in _PRESENT - {SimState.ACTIVATING, SimState.UNKNOWN}:
+        return _next_stage(asked)
+    if seen.state is SimState.ACTIVATING:
+        return _in_progress(asked, seen)
+    if seen.state is SimState.UNKNOWN:
+        return _wait(asked, seen, "unknown_word", f"The carrier says {seen.word!r}, a word that we do not know.")
+    if seen.since_request_seconds < patience.quiet_seconds:
+        return _wait(asked, seen, "within_quiet_period")
+    return _untouched(asked, seen, patience)
+
+
+def _next_stage(asked: Asked) -> Judgement:
+    """The claim is true; the change of state comes next, with an intention of its own."""
+    return Judgement(Step.PLANNED, "claimed", stage=Stage.CHANGE)
+
+
+def _in_progress(asked: Asked, seen: Seen) -> Judgement:
+    if asked.step is Step.ACCEPTED:
+        return _wait(asked, seen, "in_progress")
+    return Judgement(Step.ACCEPTED, "seen_in_progress")
+
+
+def _wait(asked: Asked, seen: Seen, reason: str, detail: str = "") -> Judgement:
+    if not seen.past_deadline:
+        return Judgement(None, reason, detail)
+    if asked.step is Step.UNKNOWN:
+        return Judgement(Step.NEEDS_REVIEW, "unknown_too_long", detail or "Not settled within 24 h.")
+    return Judgement(Step.TIMED_OUT, "not_true_in_time", detail or "The carrier still works on it after 24 h.")
+
+
+def _untouched(asked: Asked, seen: Seen, patience: Patience) -> Judgement:
+    """The quiet period is over and the carrier shows the SIM as it was before: the request is lost."""
+    if asked.stage is Stage.CHANGE and seen.state in (SimState.ABSENT, SimState.RELEASED):
+        return Judgement(Step.NEEDS_REVIEW, "gone", "The SIM is no longer in the carrier's account.")
+    if asked.attempt >= patience.attempts:
+        return Judgement(
+            Step.NEEDS_REVIEW, "tried_too_often", f"{asked.attempt} requests had no effect; the carrier says {seen.word!r}."
+        )
+    if seen.past_deadline:
+        return _wait(asked, seen, "untouched")
+    return Judgement(Step.PLANNED, "untouched", f"The carrier says {seen.word!r}: the request had no effect.")

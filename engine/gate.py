@@ -1,0 +1,112 @@
+"""The gate of a carrier account: slots reserved in the database, handed to threads one by one, inside one lease.
+
+A slot is a moment, not a permission for later: a thread that wakes too late lets its slot go and takes another, so
+that jitter on this machine never bunches requests past the carrier's limit.
+"""
+
+import secrets
+import threading
+from collections import deque
+
+from carriers.errors import CarrierPaused, NotSent
+from domain.pacing import Pace
+from engine.context import Context, Stopwatch
+from storage import limits
+from storage.database import Database, Transaction
+from storage.ledger import Lease
+
+PREFETCH_SECONDS = 0.2
+"""So far ahead are slots reserved in one statement; a killed worker wastes at most these."""
+
+
+class Slots:
+    """Departures of one carrier account for this process. Safe to share between threads."""
+
+    def __init__(self, database: Database, account: str, pace: Pace, stopwatch: Stopwatch, threads: int) -> None:
+        self._database = database
+        self._account = account
+        self._pace = pace
+        self._stopwatch = stopwatch
+        self._count = max(1, min(threads, int(PREFETCH_SECONDS * pace.per_second)))
+        self._departures: deque[float] = deque()
+        self._lock = threading.Lock()
+
+    def next_departure(self) -> float:
+        """The next slot of this process, as a moment of the stopwatch. Raises `CarrierPaused` while the carrier is paused."""
+        with self._lock:
+            if not self._departures:
+                self._reserve()
+            return self._departures.popleft()
+
+    def _reserve(self) -> None:
+        with self._database.begin() as tx:
+            circuit = limits.circuit(tx, self._account)
+            if circuit.paused_for_seconds > 0:
+                raise CarrierPaused(
+                    f"{self._account} is not asked for {circuit.paused_for_seconds:.0f} s: {circuit.last_failure}",
+                    retry_after_seconds=circuit.paused_for_seconds,
+                )
+            reserved = limits.reserve(tx, self._account, self._pace, self._count)
+        first = self._stopwatch.monotonic() + reserved.wait_seconds
+        self._departures.extend(first + i * reserved.interval_seconds for i in range(reserved.count))
+
+    def told_to_wait(self, seconds: float) -> None:
+        """The carrier's word reaches every worker; slots that this process holds are void."""
+        with self._lock:
+            self._departures.clear()
+            with self._database.begin() as tx:
+                limits.told_to_wait(tx, self._account, seconds)
+
+
+class LeaseGate:
+    """Lets requests of one lease through. Keeps the contract of `carriers.contract.Gate`."""
+
+    def __init__(self, slots: Slots, stopwatch: Stopwatch, last_departure: float, lateness_seconds: float) -> None:
+        self._slots = slots
+        self._stopwatch = stopwatch
+        self._last_departure = last_departure
+        self._lateness = lateness_seconds
+
+    def wait_for_slot(self) -> None:
+        """Return when one request may leave now; raise `NotSent` when that would be after the lease."""
+        while True:
+            departure = self._slots.next_departure()
+            now = self._stopwatch.monotonic()
+            if max(departure, now) > self._last_departure:
+                raise NotSent("The lease ends before the carrier's limit has room for this request.")
+            if departure > now:
+                self._stopwatch.sleep(departure - now)
+            if self._stopwatch.monotonic() - departure <= self._lateness:
+                return
+
+    def told_to_wait(self, seconds: float) -> None:
+        """The carrier said when to come back."""
+        self._slots.told_to_wait(seconds)
+
+
+def new_lease(context: Context) -> Lease:
+    """A fence that nobody had before."""
+    return Lease(fence=secrets.token_hex(8), worker=context.worker, seconds=context.timing.lease_seconds)
+
+
+def gate_of_lease(context: Context, account: str, started: float) -> LeaseGate:
+    """A gate that closes early enough for the last answer to come within the lease.
+
+    `started` is the stopwatch *before* the lease was taken, so that our idea of its end is never later than the
+    database's.
+    """
+    work, timing = context.carriers[account], context.timing
+    slots = context.slots.get(account)
+    if slots is None:
+        made = Slots(context.database, account, work.pace, context.stopwatch, work.threads)
+        slots = context.slots.setdefault(account, made)
+    last = started + timing.lease_seconds - work.timeout_seconds - timing.lease_margin_seconds
+    return LeaseGate(slots, context.stopwatch, last, work.pace.lateness_seconds)
+
+
+def count_failure(context: Context, tx: Transaction, account: str, sentence: str) -> None:
+    """One more failure in a row of this carrier; enough of them pause it for every worker."""
+    timing = context.timing
+    limits.record_failure(
+        tx, account, sentence, threshold=timing.circuit_failures, pause_seconds=timing.circuit_seconds
+    )

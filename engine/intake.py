@@ -1,0 +1,218 @@
+"""Take one delivery in: from a claimed file to a verdict for every line and a planned operation for every SIM.
+
+Two readings of the same bytes. The first proves structure and control totals; the second loads everything in one
+transaction, so a manifest is in the ledger as a whole or not at all, and nothing can be sent before.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from domain.brake import check as brake_check
+from domain.control_totals import ControlTotal
+from domain.lifecycle import Stage, Step
+from domain.lines import LineCounts, LineOutcome, Reason, Verdict
+from domain.manifests import ManifestColumn, ManifestRefused, ManifestState
+from domain.routing import AccountRule, Placement, Router
+from engine.context import Context, Progress
+from engine.placing import Defaults, Placer, Rows
+from engine.sandbox import hold_what_exceeds
+from engine.surveying import Survey, survey
+from storage import catalogue, loading, manifests, sims
+from storage.database import Transaction
+from storage.readers import read_blocks
+from storage.readers.block import ReadingRules
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One claimed file: what is read, for whom, and who stands behind it."""
+
+    manifest_id: str
+    fence: str
+    path: Path
+    name: str
+    defaults: Defaults
+    actor: str
+    approved: bool = False
+    sidecar: ControlTotal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What became of a delivery. `new` counts SIMs that now have a planned operation."""
+
+    manifest_id: str
+    state: ManifestState
+    counts: LineCounts
+    sentence: str = ""
+    new_by_placement: tuple[tuple[Placement, int], ...] = ()
+
+
+class _Stopped(Exception):
+    """Ends the loading transaction without keeping anything of it."""
+
+    def __init__(self, intake: Intake) -> None:
+        super().__init__(intake.sentence)
+        self.intake = intake
+
+
+def reading_rules(context: Context) -> ReadingRules:
+    """What readers must know: issuers, limits, and where devices are looked up."""
+
+    def devices(ids: Iterable[str]) -> dict[str, str | None]:
+        with context.database.begin() as tx:
+            return dict(catalogue.lookup_devices(tx, list(ids)))
+
+    return ReadingRules(profiles=context.issuers, limits=context.file_limits, devices=devices)
+
+
+def take_in(context: Context, delivery: Delivery, *, keep: bool = True) -> Intake:
+    """Read, judge and load one delivery. A file that cannot be used ends as REFUSED or QUARANTINED, never as an error.
+
+    With `keep=False` nothing is kept: the dry run is the run itself, rolled back. Raises `VaultLocked`,
+    `DatabaseUnavailable`, `LeaseLost`; then nothing was loaded and the delivery can be taken in again.
+    """
+    rules = reading_rules(context)
+    try:
+        surveyed = survey(delivery.path, delivery.name, rules, delivery.sidecar)
+        return _load(context, delivery, rules, surveyed, keep)
+    except ManifestRefused as refusal:
+        state = ManifestState.QUARANTINED if refusal.quarantine else ManifestState.REFUSED
+        intake = Intake(delivery.manifest_id, state, LineCounts(), str(refusal))
+        return _mark(context, delivery, intake, refusal.reason) if keep else intake
+    except _Stopped as stopped:
+        needs_approval = stopped.intake.state is ManifestState.NEEDS_APPROVAL
+        return _mark(context, delivery, stopped.intake, "brake") if keep and needs_approval else stopped.intake
+
+
+def _mark(context: Context, delivery: Delivery, intake: Intake, reason: str) -> Intake:
+    context.at("before-refusal-commit")
+    with context.database.begin() as tx:
+        manifests.mark(
+            tx,
+            delivery.manifest_id,
+            delivery.fence,
+            state=intake.state,
+            counts=intake.counts,
+            reason=f"{reason}: {intake.sentence}",
+        )
+    context.at("after-refusal-commit")
+    return intake
+
+
+def _load(context: Context, delivery: Delivery, rules: ReadingRules, surveyed: Survey, keep: bool) -> Intake:
+    context.at("before-load-commit")
+    with context.database.begin() as tx:
+        repeat = _repeat_of(tx, delivery, surveyed)
+        intake = repeat or _load_lines(context, tx, delivery, rules, surveyed)
+        _ask_the_brake(context, tx, delivery, intake)
+        if not keep:
+            raise _Stopped(intake)
+        manifests.mark(
+            tx,
+            delivery.manifest_id,
+            delivery.fence,
+            state=intake.state,
+            counts=intake.counts,
+            sha256=surveyed.sha256,
+            size_bytes=surveyed.size_bytes,
+            same_content_as=intake.sentence if repeat else None,
+        )
+    context.at("after-load-commit")
+    return intake
+
+
+def _repeat_of(tx: Transaction, delivery: Delivery, surveyed: Survey) -> Intake | None:
+    """The same bytes with the same defaults were loaded before: every SIM of theirs is known, line by line.
+
+    Only what had every accepted line loaded counts; the earlier manifest's own rejected lines are rejected again.
+    """
+    d = delivery.defaults
+    earlier = manifests.ended_with(tx, surveyed.sha256, d.product, d.home_country, d.carrier_account)
+    if earlier is None or earlier.id == delivery.manifest_id:
+        return None
+    manifests.copy_outcomes(tx, earlier.id, delivery.manifest_id)
+    counts = replace(earlier.counts, accepted=0, known=earlier.counts.known + earlier.counts.accepted)
+    return Intake(delivery.manifest_id, ManifestState.LOADED, counts, earlier.id)
+
+
+def _load_lines(
+    context: Context, tx: Transaction, delivery: Delivery, rules: ReadingRules, surveyed: Survey
+) -> Intake:
+    placer = Placer(router(context, tx), context.issuers, delivery.defaults)
+    verdicts = dict.fromkeys(Verdict, 0)
+    new: dict[Placement, int] = {}
+    read = 0
+    for block in read_blocks(delivery.path, delivery.name, rules):
+        counting, repeated = surveyed.split(block)
+        outcomes = [*block.outcomes, *repeated]
+        for placement, rows in placer.place(block, counting, outcomes):
+            result = loading.load_block(tx, delivery.manifest_id, _as_load(context, placement, rows), tx.now())
+            new[placement] = new.get(placement, 0) + result.new_count
+            verdicts[Verdict.ACCEPTED] += result.new_count
+            outcomes.extend(_not_new(result))
+        loading.record_outcomes(tx, delivery.manifest_id, outcomes)
+        for outcome in outcomes:
+            verdicts[outcome.verdict] += outcome.line_count
+        read += block.line_count
+        context.watch(Progress("read", read, surveyed.line_count, delivery.manifest_id))
+    hold_what_exceeds(tx, delivery.manifest_id, {placement.product_id for placement in new}, delivery.actor)
+    counts = LineCounts(lines=surveyed.line_count, **{verdict.value: n for verdict, n in verdicts.items()})
+    return Intake(delivery.manifest_id, ManifestState.LOADED, counts, new_by_placement=tuple(new.items()))
+
+
+def router(context: Context, tx: Transaction) -> Router:
+    """Everything that decides where a row belongs, as it stands in the database now."""
+    accounts = {
+        name: AccountRule(name, work.carrier.capabilities.needs_registration_code)
+        for name, work in context.carriers.items()
+    }
+    return Router(
+        products=frozenset(product.id for product in catalogue.products(tx)),
+        plans=catalogue.plans(tx),
+        accounts=accounts,
+        expected_bytes=context.expected_bytes,
+    )
+
+
+def _as_load(context: Context, placement: Placement, rows: Rows) -> loading.LoadBlock:
+    cells = rows.cells
+    claims = context.carriers[placement.carrier_account].carrier.capabilities.claims
+    codes = cells.get(ManifestColumn.REGISTRATION_CODE) if placement.needs_registration_code else None
+    return loading.LoadBlock(
+        iccids=rows.iccids,
+        lines=rows.lines,
+        product_ids=placement.product_id,
+        carrier_accounts=placement.carrier_account,
+        plan_ids=placement.plan_id,
+        home_countries=placement.home_country,
+        registration_codes=[context.vault.seal(code.strip()) for code in codes] if codes else None,
+        device_ids=cells.get(ManifestColumn.DEVICE_ID),
+        device_names=cells.get(ManifestColumn.DEVICE_NAME),
+        notes=cells.get(ManifestColumn.NOTE),
+        stages=Stage.CLAIM if claims else Stage.CHANGE,
+        steps=Step.PLANNED,
+    )
+
+
+def _not_new(result: loading.LoadResult) -> Iterable[LineOutcome]:
+    for line, iccid in result.known:
+        yield LineOutcome(line, Verdict.KNOWN, Reason.ALREADY_KNOWN, iccid=iccid)
+    for line, iccid, product in result.other_product:
+        yield LineOutcome(
+            line, Verdict.REJECTED, Reason.OTHER_PRODUCT, iccid=iccid, detail=f"It belongs to product {product}."
+        )
+
+
+def _ask_the_brake(context: Context, tx: Transaction, delivery: Delivery, intake: Intake) -> None:
+    """Stop before anything is kept when the run is far beyond the usual and nobody has said yes."""
+    if delivery.approved:
+        return
+    new_by_product: dict[str, int] = {}
+    for placement, count in intake.new_by_placement:
+        new_by_product[placement.product_id] = new_by_product.get(placement.product_id, 0) + count
+    for product, count in new_by_product.items():
+        sentence = brake_check(context.brake, count, sims.fleet_count(tx, product) - count)
+        if sentence:
+            raise _Stopped(replace(intake, state=ManifestState.NEEDS_APPROVAL, sentence=f"{product}: {sentence}"))

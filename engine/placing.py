@@ -1,0 +1,126 @@
+"""Put the rows of a block where they belong: product, home country, carrier account, plan; or say why they cannot be."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.iccid import IssuerProfile
+from domain.iccid_batch import carrier_of, iccids_of
+from domain.lines import LineOutcome, Reason, Verdict
+from domain.manifests import ManifestColumn
+from domain.routing import Misplaced, Placement, Router
+from storage.readers.block import Block
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What holds for rows that do not say so themselves: the route's word, or the command line's."""
+
+    product: str | None = None
+    home_country: str | None = None
+    carrier_account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Some rows of one block. `cells` has the optional columns of exactly these rows."""
+
+    iccids: list[str]
+    lines: list[int]
+    cells: Mapping[ManifestColumn, list[str]]
+
+    def only(self, kept: Sequence[int]) -> "Rows":
+        """The rows at these positions."""
+        cells = {column: [values[i] for i in kept] for column, values in self.cells.items()}
+        return Rows([self.iccids[i] for i in kept], [self.lines[i] for i in kept], cells)
+
+
+@dataclass
+class Placer:
+    """Places blocks. Each combination of product, country and account is decided once."""
+
+    router: Router
+    issuers: Sequence[IssuerProfile]
+    defaults: Defaults
+    _decided: dict[tuple[str | None, ...], Placement | Misplaced] = field(default_factory=dict)
+
+    def place(
+        self, block: Block, counts: NDArray[np.bool_], outcomes: list[LineOutcome]
+    ) -> Iterator[tuple[Placement, Rows]]:
+        """The rows where `counts` is true, by placement; what cannot be placed is appended to `outcomes`."""
+        for combination, positions in self._combinations(block, counts).items():
+            decision = self._decide(combination)
+            rows = _rows(block, positions)
+            if isinstance(decision, Misplaced):
+                outcomes.extend(_misplaced(rows, decision, combination))
+            elif decision.needs_registration_code:
+                yield decision, _with_codes(rows, outcomes)
+            else:
+                yield decision, rows
+
+    def _decide(self, combination: tuple[str | None, str | None, str | None]) -> Placement | Misplaced:
+        if combination not in self._decided:
+            product, country, account = combination
+            self._decided[combination] = self.router.place(product, country, account)
+        return self._decided[combination]
+
+    def _combinations(
+        self, block: Block, counts: NDArray[np.bool_]
+    ) -> dict[tuple[str | None, str | None, str | None], NDArray[np.intp]]:
+        positions = np.flatnonzero(counts)
+        issuer = carrier_of(block.keys[positions], self.issuers)
+        products = block.cells.get(ManifestColumn.PRODUCT)
+        countries = block.cells.get(ManifestColumn.HOME_COUNTRY)
+        if products is None and countries is None:
+            return {
+                (self.defaults.product, self.defaults.home_country, self._account(index)): positions[issuer == index]
+                for index in np.unique(issuer)
+            }
+        return self._by_row(positions, issuer, products, countries)
+
+    def _by_row(
+        self,
+        positions: NDArray[np.intp],
+        issuer: NDArray[np.int64],
+        products: Sequence[str] | None,
+        countries: Sequence[str] | None,
+    ) -> dict[tuple[str | None, str | None, str | None], NDArray[np.intp]]:
+        grouped: dict[tuple[str | None, str | None, int], list[int]] = {}
+        for position, index in zip(positions.tolist(), issuer.tolist(), strict=True):
+            product = (products[position].strip() if products else "") or self.defaults.product
+            country = (countries[position].strip() if countries else "") or self.defaults.home_country
+            grouped.setdefault((product, country, index), []).append(position)
+        return {
+            (product, country, self._account(index)): np.array(rows, np.intp)
+            for (product, country, index), rows in grouped.items()
+        }
+
+    def _account(self, issuer: int) -> str | None:
+        if self.defaults.carrier_account is not None:
+            return self.defaults.carrier_account
+        return self.issuers[issuer].carrier_account if issuer >= 0 else None
+
+
+def _rows(block: Block, positions: NDArray[np.intp]) -> Rows:
+    chosen = positions.tolist()
+    cells = {column: [values[i] for i in chosen] for column, values in block.cells.items()}
+    return Rows(iccids_of(block.keys[positions]), block.lines[positions].tolist(), cells)
+
+
+def _misplaced(rows: Rows, decision: Misplaced, combination: Sequence[str | None]) -> Iterator[LineOutcome]:
+    text = " / ".join(word or "-" for word in combination)[:200]
+    for line, iccid in zip(rows.lines, rows.iccids, strict=True):
+        yield LineOutcome(line, Verdict.REJECTED, decision.reason, text, iccid, decision.detail)
+
+
+def _with_codes(rows: Rows, outcomes: list[LineOutcome]) -> Rows:
+    """Without a registration code a carrier that wants one can never claim the SIM: such rows are rejected here."""
+    codes = rows.cells.get(ManifestColumn.REGISTRATION_CODE) or [""] * len(rows.lines)
+    outcomes.extend(
+        LineOutcome(rows.lines[i], Verdict.REJECTED, Reason.REGISTRATION_CODE_MISSING, iccid=rows.iccids[i])
+        for i, code in enumerate(codes)
+        if not code.strip()
+    )
+    return rows.only([i for i, code in enumerate(codes) if code.strip()])

@@ -1,0 +1,213 @@
+"""Send what is due: take a lease, commit the intentions, make the requests, write the answers down.
+
+The order is the promise. The intentions are committed before the first request leaves; answers are committed in small
+batches as they come; whatever has no committed answer when this process dies is found as an intent whose lease has
+ended, and becomes unknown. No request leaves so late that its answer could come after the lease.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import groupby
+
+from carriers.contract import Answer, AnswerKind, Gate, Order
+from carriers.errors import CarrierDown, CarrierError, CredentialsRefused, NotSent, OutcomeUnknown
+from domain.lifecycle import Action, SimState, Stage
+from engine.answers import after_answer, after_error, gathered
+from engine.context import Context, Progress
+from engine.gate import count_failure, gate_of_lease, new_lease
+from engine.tally import Tally
+from storage import ledger, limits, sims
+from storage.database import Transaction
+from storage.ledger import Lease, Move, Operation
+
+COMMIT_EVERY_SECONDS = 0.25
+COMMIT_AT_MOST = 200
+BATCH_SECONDS = 20.0
+"""One lease takes what the carrier's limit lets through in this time, so a dead worker leaves few unknowns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One request that was made, or surely was not: its operations and either answers or an error."""
+
+    operations: tuple[Operation, ...]
+    answers: tuple[Answer, ...] = ()
+    error: CarrierError | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the carrier seems down: counts for the circuit."""
+        return isinstance(self.error, OutcomeUnknown | CarrierDown | CredentialsRefused)
+
+
+def send_due(context: Context, account: str) -> Tally:
+    """One lease's worth of planned operations of one carrier account. Taken 0 means that nothing is due.
+
+    Any number of workers may run this at once. Raises `DatabaseUnavailable`, `VaultLocked`.
+    """
+    tally = Tally(wait_seconds=_circuit_pause(context, account))
+    if tally.wait_seconds > 0:
+        return tally
+    started = context.stopwatch.monotonic()
+    lease = new_lease(context)
+    orders = _write_intentions(context, account, lease)
+    tally.taken = len(orders)
+    if orders:
+        gate = gate_of_lease(context, account, started)
+        for sent in _send(context, account, orders, gate):
+            _write_answers(context, account, lease, sent, tally)
+    return tally
+
+
+def _circuit_pause(context: Context, account: str) -> float:
+    with context.database.begin() as tx:
+        return limits.circuit(tx, account).paused_for_seconds
+
+
+def _write_intentions(context: Context, account: str, lease: Lease) -> list[tuple[Operation, Order]]:
+    """Lease and commit. Codes are opened inside the transaction: a locked vault leaves no intention behind."""
+    size = max(1, int(context.carriers[account].pace.per_second * BATCH_SECONDS))
+    context.at("before-intent-commit")
+    with context.database.begin() as tx:
+        deadline = context.timing.deadline_seconds
+        taken = ledger.take_to_send(tx, account, lease, limit=size, deadline_seconds=deadline)
+        orders = [(operation, _order(context, operation)) for operation in taken]
+    context.at("after-intent-commit")
+    return orders
+
+
+def _order(context: Context, operation: Operation) -> Order:
+    claims = operation.stage is Stage.CLAIM and operation.sealed_code is not None
+    return Order(
+        iccid=operation.iccid,
+        action=operation.action,
+        stage=operation.stage,
+        carrier_reference=operation.carrier_reference,
+        plan_reference=operation.plan_reference,
+        home_country=operation.home_country,
+        registration_code=context.vault.reveal(operation.sealed_code) if claims and operation.sealed_code else None,
+    )
+
+
+def _send(
+    context: Context, account: str, orders: Sequence[tuple[Operation, Order]], gate: Gate
+) -> Iterator[list[Sent]]:
+    """Make the requests in threads; yield what has come back, in batches small enough to commit often."""
+    work = context.carriers[account]
+    with ThreadPoolExecutor(work.threads, thread_name_prefix=f"send-{account}") as pool:
+        pending = {
+            pool.submit(_request, context, account, group, gate)
+            for group in _groups(orders, work.carrier.capabilities.orders_per_request)
+        }
+        while pending:
+            done, pending = _some(context, pending)
+            yield [future.result() for future in done]
+
+
+def _some(context: Context, pending: set[Future[Sent]]) -> tuple[set[Future[Sent]], set[Future[Sent]]]:
+    """Whatever is done when the commit interval is over, or as soon as everything is."""
+    ends = context.stopwatch.monotonic() + COMMIT_EVERY_SECONDS
+    done: set[Future[Sent]] = set()
+    while pending and len(done) < COMMIT_AT_MOST:
+        newly, pending = wait(pending, timeout=COMMIT_EVERY_SECONDS, return_when=FIRST_COMPLETED)
+        done |= newly
+        if context.stopwatch.monotonic() >= ends and done:
+            break
+    return done, pending
+
+
+def _groups(
+    orders: Sequence[tuple[Operation, Order]], size: int
+) -> Iterator[tuple[tuple[Operation, Order], ...]]:
+    """Orders that may share one request: same action and stage, at most `size`."""
+    by_kind = sorted(orders, key=lambda pair: (pair[1].action, pair[1].stage))
+    for _, alike in groupby(by_kind, key=lambda pair: (pair[1].action, pair[1].stage)):
+        pairs = tuple(alike)
+        yield from (pairs[i : i + size] for i in range(0, len(pairs), size))
+
+
+def _request(context: Context, account: str, group: tuple[tuple[Operation, Order], ...], gate: Gate) -> Sent:
+    operations = tuple(operation for operation, _ in group)
+    context.at("before-request")
+    try:
+        answers = context.carriers[account].carrier.submit([order for _, order in group], gate)
+    except CarrierError as error:
+        return Sent(operations, error=error)
+    finally:
+        context.at("after-request")
+    return Sent(operations, tuple(answers))
+
+
+def _write_answers(context: Context, account: str, lease: Lease, batch: list[Sent], tally: Tally) -> None:
+    moves = gathered([one for sent in batch for one in _moves(context, account, sent)])
+    context.at("before-answer-commit")
+    with context.database.begin() as tx:
+        for one in moves:
+            moved = ledger.move(tx, one, actor=lease.worker, fence=lease.fence)
+            tally.steps[one.target.value] += len(moved)
+        sims.observe(tx, [seen for sent in batch for seen in _seen(sent)])
+        sims.blank_codes(tx, [iccid for sent in batch for iccid in _claimed(sent)])
+        _tell_circuit(context, tx, account, batch)
+    context.at("after-answer-commit")
+    tally.requests += sum(1 for sent in batch if not isinstance(sent.error, NotSent))
+    tally.manifests |= {operation.manifest_id for sent in batch for operation in sent.operations}
+    tally.problem = next((str(sent.error) for sent in batch if sent.failed), tally.problem)
+    context.watch(Progress("send", done=sum(len(sent.operations) for sent in batch), carrier_account=account))
+
+
+def _moves(context: Context, account: str, sent: Sent) -> list[Move]:
+    quiet = context.carriers[account].quiet_seconds
+    if sent.error is not None:
+        return [after_error(sent.operations, sent.error, quiet=quiet)]
+    first = context.timing.poll_first_seconds
+    answers = {answer.iccid: answer for answer in sent.answers}
+    silent = {
+        operation.iccid: Answer(operation.iccid, AnswerKind.UNKNOWN, "missing", "The answer does not name this SIM.")
+        for operation in sent.operations
+    }
+    return [
+        after_answer(operation, (silent | answers)[operation.iccid], poll_first=first, quiet=quiet)
+        for operation in sent.operations
+    ]
+
+
+def _seen(sent: Sent) -> Iterator[sims.SeenSim]:
+    """What answers prove of the SIMs: the carrier's id of each, and the state where it is certain."""
+    operations = {operation.iccid: operation for operation in sent.operations}
+    for answer in sent.answers:
+        state = _state_after(operations[answer.iccid], answer.kind)
+        if state is not None:
+            yield sims.SeenSim(answer.iccid, state, answer.reason, carrier_reference=answer.carrier_reference)
+
+
+_DONE_STATE = {
+    Action.ACTIVATE: SimState.ACTIVE,
+    Action.DEACTIVATE: SimState.DEACTIVATED,
+    Action.RELEASE: SimState.RELEASED,
+}
+
+
+def _state_after(operation: Operation, kind: AnswerKind) -> SimState | None:
+    if kind is AnswerKind.ACCEPTED:
+        return SimState.ACTIVATING
+    if kind is AnswerKind.DONE:
+        return SimState.INACTIVE if operation.stage is Stage.CLAIM else _DONE_STATE[operation.action]
+    return None
+
+
+def _claimed(sent: Sent) -> Iterator[str]:
+    """SIMs whose registration code has done its work."""
+    stages = {operation.iccid: operation.stage for operation in sent.operations}
+    for answer in sent.answers:
+        if stages[answer.iccid] is Stage.CLAIM and answer.kind is AnswerKind.DONE:
+            yield answer.iccid
+
+
+def _tell_circuit(context: Context, tx: Transaction, account: str, batch: list[Sent]) -> None:
+    """Answers end the count of failures; failures in a row pause the carrier, for every worker."""
+    if any(sent.error is None for sent in batch):
+        limits.record_success(tx, account)
+    for sent in batch:
+        if sent.failed:
+            count_failure(context, tx, account, str(sent.error))

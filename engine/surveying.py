@@ -1,0 +1,84 @@
+"""The first reading of a manifest: structure, limits, control totals, duplicates. Nothing is used before it passed."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.control_totals import ControlTotal, disagreement
+from domain.iccid_batch import duplicates
+from domain.lines import LineOutcome, Reason, Verdict
+from domain.manifests import ManifestRefused
+from storage.readers import read_blocks
+from storage.readers.block import Block, ReadingRules
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a whole reading showed. `duplicate_lines[i]` holds the same SIM as the earlier `first_lines[i]`.
+
+    Its memory is the duplicates alone; the keys of all lines are held only while it is made.
+    """
+
+    sha256: str
+    size_bytes: int
+    line_count: int
+    well_formed_count: int
+    duplicate_lines: NDArray[np.int64]
+    first_lines: NDArray[np.int64]
+
+    def split(self, block: Block) -> tuple[NDArray[np.bool_], list[LineOutcome]]:
+        """Which rows of the block count (the first of their SIM), and the outcomes of the others."""
+        if not len(block.lines):
+            return np.empty(0, np.bool_), []
+        low, high = np.searchsorted(self.duplicate_lines, [block.lines[0], block.lines[-1] + 1])
+        repeated = self.duplicate_lines[low:high]
+        counts = ~np.isin(block.lines, repeated)
+        return counts, [
+            LineOutcome(int(line), Verdict.DUPLICATE, Reason.DUPLICATE_IN_FILE, detail=f"First on line {first}.")
+            for line, first in zip(repeated, self.first_lines[low:high], strict=True)
+        ]
+
+
+def survey(path: Path, name: str, rules: ReadingRules, sidecar: ControlTotal | None) -> Survey:
+    """Read the whole file once. Raises `ManifestRefused` for what makes the file unusable as a whole."""
+    size = path.stat().st_size
+    if size > rules.limits.file_bytes:
+        raise ManifestRefused(
+            f"The file has {size:,} bytes; at most {rules.limits.file_bytes:,} are taken. Split it and drop the parts.",
+            reason="file_too_large",
+        )
+    sha256 = sha256_of(path)
+    keys, lines, attempts, line_count, trailer = _read_keys(path, name, rules)
+    for total in (trailer, sidecar):
+        problem = disagreement(total, attempts, sha256) if total is not None else None
+        if problem:
+            raise ManifestRefused(problem, reason="control_total")
+    later, first_lines = duplicates(keys, lines)
+    order = np.argsort(lines[later], kind="stable")
+    return Survey(sha256, size, line_count, len(keys), lines[later][order], first_lines[order])
+
+
+def _read_keys(
+    path: Path, name: str, rules: ReadingRules
+) -> tuple[NDArray[np.int64], NDArray[np.int64], int, int, ControlTotal | None]:
+    keys: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
+    lines: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
+    line_count = rejected = 0
+    trailer = None
+    for block in read_blocks(path, name, rules):
+        keys.append(block.keys)
+        lines.append(block.lines)
+        line_count += block.line_count
+        rejected += sum(one.line_count for one in block.outcomes if one.verdict is Verdict.REJECTED)
+        trailer = block.trailer or trailer
+    all_keys = np.concatenate(keys)
+    return all_keys, np.concatenate(lines), len(all_keys) + rejected, line_count, trailer
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of the file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
