@@ -1,0 +1,234 @@
+"""Millions of ICCIDs at once, with the answers of `domain.iccid.validate`.
+
+A plain line (18 to 20 digits and nothing else) is judged with all the others of its block; every other line goes to
+`validate` itself. A block is whole lines of UTF-8; what grows with a file is its keys, 8 bytes a line.
+
+One question needs the neighbours: a number with only zeros after its 15th digit. A spreadsheet damages a whole column,
+chance makes one number in a thousand so. Where such numbers are that rare in a block they are believed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.iccid import TEST_ICCIDS, CheckDigit, InvalidIccid, IssuerProfile, key_of, validate
+from domain.lines import LineOutcome, Reason, Verdict
+from domain.plain_rows import NO_DIGITS, WIDTH, Ints, Mask, Rows, check_digits, keys_of, luhn_sums
+
+Profiles = Sequence[IssuerProfile]
+
+SOUND_PER_DAMAGED = 200
+KEPT_TEXT = 200  # characters of an offending line
+
+
+class Fault(NamedTuple):
+    """Why a line or cell holds no ICCID."""
+
+    reason: Reason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A stretch of lines: `keys[i]` stands on line `lines[i]`; `outcomes` tells of all the other lines, in order."""
+
+    line_count: int
+    lines: Ints
+    keys: Ints
+    outcomes: list[LineOutcome]
+
+
+class Cells(NamedTuple):
+    """A column: `keys[i]` where `ok[i]`, -1 elsewhere; `faults` are those of the cells that are not ok, in order.
+
+    An empty cell is `Reason.BLANK`, a cell with nothing like a number `Reason.NO_ICCID`.
+    """
+
+    ok: Mask
+    keys: Ints
+    faults: list[Fault]
+
+
+class Ranges(NamedTuple):
+    """Keys from `edges[i]` up to `edges[i + 1]` belong to profile `owners[i]`; -1: nobody listed that issuer."""
+
+    edges: Ints
+    owners: Ints
+
+
+def classify_lines(block: bytes, first_line: int, profiles: Profiles = ()) -> Batch:
+    """What every line of a bare list is: a key, ignored (blank, `#` comment, no ICCID in it), or rejected."""
+    rows = Rows(block)
+    keys, faults = _judge(rows, rows.text, _fault_of_line, profiles)
+    outcomes: list[LineOutcome] = []
+    for row, last in _reported(rows, keys):
+        fault = faults.get(row, _BLANK)
+        text = "" if fault.reason is Reason.BLANK else rows.text(row)[:KEPT_TEXT]
+        _append(outcomes, fault, text, first_line + row, first_line + last)
+    ok = np.flatnonzero(keys >= 0)
+    return Batch(rows.count, ok + first_line, keys[ok], outcomes)
+
+
+def classify_cells(cells: Sequence[str], profiles: Profiles = ()) -> Cells:
+    """What every cell of a table's ICCID column is."""
+    # A line feed within a cell would shift the cells below it; the vertical tab means the same to `validate`.
+    lines = [cell.replace("\n", "\v") if "\n" in cell else cell for cell in cells]
+    rows = Rows("\n".join([*lines, ""]).encode("utf-8", "replace"))
+    keys, faults = _judge(rows, cells.__getitem__, _fault_of_cell, profiles)
+    ok = keys >= 0
+    return Cells(ok, keys, [faults.get(row, _BLANK) for row in np.flatnonzero(~ok).tolist()])
+
+
+def iccids_of(keys: Ints) -> list[str]:
+    """The canonical ICCIDs of these keys, in their order."""
+    extra_digits, accounts = np.divmod(keys, 10**18)
+    widths = (extra_digits + 16).tolist()
+    return [f"89{account:0{width}d}" for account, width in zip(accounts.tolist(), widths, strict=True)]
+
+
+def duplicates(keys: Ints, lines: Ints) -> tuple[Ints, Ints]:
+    """Positions in `keys` of every later copy, and for each the line on which that SIM stands first.
+
+    `keys` are in the order of their `lines`, so the first line of a SIM is the one that stays.
+    """
+    ordered = np.sort(keys)
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not repeated.size:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    nearest = repeated[np.minimum(np.searchsorted(repeated, keys), repeated.size - 1)]
+    copies = np.flatnonzero(nearest == keys)
+    copies = copies[np.argsort(keys[copies], kind="stable")]  # by SIM, then by line
+    first = copies[np.searchsorted(keys[copies], keys[copies])]
+    later = np.flatnonzero(first != copies)
+    later = later[np.argsort(copies[later])]
+    return copies[later], lines[first[later]]
+
+
+def account_ranges(profiles: Profiles) -> Ranges:
+    """Issuers as ranges of keys: at a given length, a prefix is one interval. The longest prefix wins."""
+    return _account_ranges(tuple(profiles))
+
+
+def carrier_of(keys: Ints, profiles: Profiles) -> Ints:
+    """For each key the index of its issuer's profile, or -1."""
+    edges, owners = account_ranges(profiles)
+    return owners[np.searchsorted(edges, keys, side="right") - 1]
+
+
+@lru_cache(maxsize=16)
+def _account_ranges(profiles: tuple[IssuerProfile, ...]) -> Ranges:
+    spans: list[tuple[int, int, int]] = []
+    for index in sorted(range(len(profiles)), key=lambda index: (len(profiles[index].prefix), -index)):
+        prefix = profiles[index].prefix
+        for length in (18, 19, 20):
+            low = key_of(prefix.ljust(length, "0"))
+            spans.append((low, low + 10 ** (length - len(prefix)), index))
+    edges = np.unique(np.array([0, *(edge for low, high, _ in spans for edge in (low, high))], np.int64))
+    owners = np.full(edges.size, -1, np.int64)
+    for low, high, index in spans:  # shorter prefixes first: the longer ones are painted over them
+        owners[np.searchsorted(edges, low) : np.searchsorted(edges, high)] = index
+    return Ranges(edges, owners)
+
+
+_BLANK = Fault(Reason.BLANK)
+_IGNORED = frozenset({Reason.BLANK, Reason.COMMENT, Reason.NO_ICCID})
+_ROUND_TO = np.array([10**3, 10**4, 10**5], np.int64)  # by length: what the digits after the 15th count up to
+
+
+def _judge(
+    rows: Rows, text_of: Callable[[int], str], judge: Callable[[str, Profiles, bool], Fault | int], profiles: Profiles
+) -> tuple[Ints, dict[int, Fault]]:
+    """The key of each row, or -1, and the faults of those that have none and are not empty."""
+    keys = _plain_keys(rows, profiles)
+    judged = {
+        row: judge(text_of(row), profiles, False) for row in np.flatnonzero((keys < 0) & (rows.lengths > 0)).tolist()
+    }
+    damaged = [row for row, found in judged.items() if _is_damage(found)]
+    if len(damaged) * SOUND_PER_DAMAGED <= np.count_nonzero(keys >= 0):
+        judged.update((row, judge(text_of(row), profiles, True)) for row in damaged)
+    faults = {row: found for row, found in judged.items() if isinstance(found, Fault)}
+    for row, found in judged.items():
+        if isinstance(found, int):
+            keys[row] = found
+    return keys, faults
+
+
+def _plain_keys(rows: Rows, profiles: Profiles) -> Ints:
+    """The keys of the rows that are nothing but a valid ICCID; -1 for the rows that `validate` must look at."""
+    keys = np.full(rows.count, -1, np.int64)
+    chosen = np.flatnonzero((rows.lengths >= 18) & (rows.lengths <= WIDTH))
+    lengths, pairs = rows.lengths[chosen], rows.pairs(chosen)
+    found, sums = keys_of(pairs, lengths), luhn_sums(pairs)
+    candidates = rows.starts_with_89(chosen) & (sums < NO_DIGITS) & (found % _ROUND_TO[lengths - 18] != 0)
+    for iccid in TEST_ICCIDS:
+        candidates &= found != key_of(iccid)
+    printed, omitted = _length_rules(tuple(profiles))
+    owners = carrier_of(found, profiles)
+    whole = candidates & (sums % 10 == 0) & printed[owners, lengths - 18]
+    keys[chosen[whole]] = found[whole]
+    cut = np.flatnonzero(candidates & omitted[owners, lengths - 18])
+    keys[chosen[cut]] = _completed(found[cut], check_digits(pairs[:, cut]))
+    return keys
+
+
+def _completed(keys: Ints, digits: NDArray[np.int16]) -> Ints:
+    """The keys of numbers that lacked their check digit."""
+    extra_digits, accounts = np.divmod(keys, 10**18)
+    whole: Ints = accounts * 10 + digits + (extra_digits + 1) * 10**18
+    return whole
+
+
+@lru_cache(maxsize=16)
+def _length_rules(profiles: tuple[IssuerProfile, ...]) -> tuple[Mask, Mask]:
+    """By profile (the last row: an unlisted issuer) and length - 18: taken whole; taken without its check digit."""
+    printed = [[length in profile.lengths for length in (18, 19, 20)] for profile in profiles]
+    omitted = [
+        [profile.check_digit is CheckDigit.OMITTED and length + 1 in profile.lengths for length in (18, 19, 20)]
+        for profile in profiles
+    ]
+    return np.array([*printed, [False, True, True]]), np.array([*omitted, [False, False, False]])
+
+
+def _fault_of_line(line: str, profiles: Profiles, zeros_are_real: bool) -> Fault | int:
+    if line.lstrip(" \t\ufeff").startswith("#"):
+        return Fault(Reason.COMMENT)
+    return _fault_of_cell(line, profiles, zeros_are_real)
+
+
+def _fault_of_cell(cell: str, profiles: Profiles, zeros_are_real: bool) -> Fault | int:
+    if not cell.strip():
+        return _BLANK
+    try:
+        return key_of(validate(cell, profiles, zeros_are_real=zeros_are_real))
+    except InvalidIccid as fault:
+        return Fault(fault.reason, fault.detail)
+
+
+def _is_damage(found: Fault | int) -> bool:
+    return isinstance(found, Fault) and found.reason is Reason.SPREADSHEET_DAMAGE
+
+
+def _reported(rows: Rows, keys: Ints) -> list[tuple[int, int]]:
+    """The rows without a key, first and last: a run of empty ones is one."""
+    empty = rows.lengths == 0
+    after_empty = np.concatenate(([False], empty[:-1])) if rows.count else empty
+    heads = np.flatnonzero((keys < 0) & ~(empty & after_empty))
+    filled = np.append(np.flatnonzero(~empty), rows.count)
+    last = np.where(empty[heads], filled[np.searchsorted(filled, heads)] - 1, heads)
+    return list(zip(heads.tolist(), last.tolist(), strict=True))
+
+
+def _append(outcomes: list[LineOutcome], fault: Fault, text: str, line: int, last: int) -> None:
+    """One more outcome; blank lines that follow blank lines join them."""
+    if fault.reason is Reason.BLANK and outcomes:
+        before = outcomes[-1]
+        if before.reason is Reason.BLANK and line == (before.through_line or before.line) + 1:
+            outcomes[-1] = replace(before, through_line=last)
+            return
+    verdict = Verdict.IGNORED if fault.reason in _IGNORED else Verdict.REJECTED
+    through = last if last > line else None
+    outcomes.append(LineOutcome(line, verdict, fault.reason, text, detail=fault.detail, through_line=through))
