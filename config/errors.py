@@ -58,7 +58,7 @@ def plain_location(location: Location, values: Any) -> Location:
     plain: list[str | int] = []
     for position, part in enumerate(location):
         inside = _step(values, part)
-        if inside is _NOTHING and position < len(location) - 1:
+        if part == "[key]" or (inside is _NOTHING and position < len(location) - 1):
             continue
         plain.append(part)
         values = inside
@@ -129,12 +129,20 @@ def _sentence(fault: Fault, layer: Layer) -> str:
     return f"{layer.name}: `{key_of(fault.location, layer.values)}` {fault.sentence}"
 
 
+_WORDS = {
+    "missing": "is missing. Add it.",
+    "union_tag_not_found": "has no `kind`. Say `folder` or `s3`.",
+    "union_tag_invalid": "has a `kind` that there is not. Say `folder` or `s3`.",
+    "too_short": "must not be empty.",
+}
+
+
 def _what_to_do(error: ErrorDetails, location: Location, known_keys: Collection[str]) -> str:
-    kind, key = error["type"], str(location[-1])
-    if kind == "extra_forbidden":
-        return f"is not a setting{near(key, known_keys) or '. Remove it, or look it up in docs/configuration.md.'}"
-    if kind in ("missing", "union_tag_not_found"):
-        return "is missing. Add it." if kind == "missing" else "has no `kind`. Say `folder` or `s3`."
-    if kind == "value_error":
+    if error["type"] in _WORDS:
+        return _WORDS[error["type"]]
+    if error["type"] == "extra_forbidden":
+        hint = near(str(location[-1]), known_keys) or ". Remove it, or look it up in docs/configuration.md."
+        return f"is not a setting{hint}"
+    if error["type"] == "value_error":
         return error["msg"].removeprefix("Value error, ")
-    return f"{error['msg'].removeprefix('Input ')}.".replace("should be", "must be")
+    return f"{error['msg'].removeprefix('Input ').replace('should be', 'must be')}."
