@@ -1,0 +1,26 @@
+"""Which carriers there are. One line per carrier."""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+
+from carriers import supersim
+from carriers.contract import Capabilities, Carrier, CarrierAccount
+from carriers.errors import CarrierError
+
+CARRIERS: dict[str, Callable[[CarrierAccount], Carrier]] = {
+    "supersim": supersim.SuperSim.open,
+}
+
+CAPABILITIES: dict[str, Capabilities] = {
+    "supersim": supersim.CAPABILITIES,
+}
+
+
+def open_carrier(account: CarrierAccount) -> Carrier:
+    """The adapter of this account, ready to talk; nothing is sent yet. Raises `CarrierError` with what to mend."""
+    if account.carrier not in CARRIERS:
+        near = get_close_matches(account.carrier, CARRIERS, n=1) or sorted(CARRIERS)
+        raise CarrierError(
+            f"Carrier account {account.name}: there is no carrier {account.carrier!r}. Known: {', '.join(near)}."
+        )
+    return CARRIERS[account.carrier](account)

@@ -1,0 +1,283 @@
+"""Super SIM (KORE, before that Twilio): SIMs are claimed by registration code, then change status within a Fleet.
+
+https://docs.korewireless.com/en-us/api/products/supersim/sim-resource
+"""
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from urllib.parse import parse_qs, urlsplit
+
+from carriers.contract import (
+    Answer,
+    AnswerKind,
+    Capabilities,
+    CarrierAccount,
+    CarrierSim,
+    Gate,
+    OpenGate,
+    Order,
+    Page,
+    SimQuery,
+)
+from carriers.errors import CarrierError, CredentialsRefused, NotSent, ReadFailed, RequestRefused
+from carriers.http import Complaint, HttpClient, Reply, Wire, refuse_plain_http
+from carriers.login import BasicLogin, Login, TokenLogin
+from domain.lifecycle import Action, SimState, Stage
+
+log = logging.getLogger("simline.carriers")
+
+STATES: dict[str, SimState] = {
+    "new": SimState.INACTIVE,
+    "scheduled": SimState.ACTIVATING,  # some change is under way; its direction is not told
+    "ready": SimState.ACTIVE,  # connects already; billed from its first 250 KB, 5 commands or 3 months on
+    "active": SimState.ACTIVE,
+    "inactive": SimState.DEACTIVATED,
+}
+WORDS: dict[Action, str] = {Action.ACTIVATE: "active", Action.DEACTIVATE: "inactive"}
+FILTERS: dict[SimState, str] = {
+    SimState.INACTIVE: "new",
+    SimState.ACTIVATING: "scheduled",
+    SimState.ACTIVE: "active",
+    SimState.DEACTIVATED: "inactive",
+}
+
+PARAMETER_MISSING, NOT_REGISTRABLE, ALREADY_OURS = "83001", "83002", "83003"
+REFUSED_CLAIMS = {PARAMETER_MISSING: "parameter_missing", NOT_REGISTRABLE: "not_registrable"}
+
+KORE_TOKEN_URL = "https://api.korewireless.com/api-services/v1/auth/token"  # noqa: S105
+SIM_REFERENCE = re.compile(r"HS[0-9a-fA-F]{32}")
+
+CAPABILITIES = Capabilities(
+    carrier="supersim",
+    claims=True,
+    needs_registration_code=True,
+    orders_per_request=1,
+    can_read=True,
+    page_size=1000,
+    filters_by_state=True,
+    quiet_seconds=300.0,
+    poll_first_seconds=5.0,
+    states=(SimState.ACTIVE, SimState.DEACTIVATED),
+    repeatable=True,
+)
+
+
+def complaint(document: object) -> Complaint | None:
+    """Code and message of Super SIM's error body; None for anything else.
+
+    >>> complaint({"code": 83002, "message": "SIM cannot be registered", "status": 400})
+    Complaint(code='83002', message='SIM cannot be registered')
+    """
+    if not isinstance(document, dict) or not isinstance(document.get("code"), int):
+        return None
+    return Complaint(str(document["code"]), str(document.get("message", "")))
+
+
+class SuperSim:
+    """One Super SIM account. Options: `auth` ("basic" or "oauth"), `token_url`. Keeps `carriers.contract.Carrier`."""
+
+    def __init__(self, account: CarrierAccount, client: HttpClient) -> None:
+        self._account = account
+        self._client = client
+
+    @classmethod
+    def open(cls, account: CarrierAccount) -> "SuperSim":
+        """Ready to talk; nothing is sent yet. Raises `CarrierError` when a secret or option is missing."""
+        wire = Wire("Super SIM", base_of(account.base_url), account.timeout_seconds, complaint)
+        return cls(account, HttpClient(wire, login_of(account)))
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What Super SIM offers; a SIM cannot be released over its API."""
+        return CAPABILITIES
+
+    def submit(self, orders: Sequence[Order], gate: Gate) -> Sequence[Answer]:
+        """Claim one SIM, or change its status. Safe to repeat: a SIM that is ours or has the status stays as it is."""
+        (order,) = orders
+        if order.stage is Stage.CLAIM:
+            return [self._claim(order, gate)]
+        if order.action not in WORDS:
+            return [Answer(order.iccid, AnswerKind.REJECTED, "not_offered", "Super SIM releases no SIM by its API.")]
+        if not SIM_REFERENCE.fullmatch(order.carrier_reference or ""):
+            return [
+                Answer(order.iccid, AnswerKind.REVIEW, "no_reference", "The SIM's SID is not known: read it first.")
+            ]
+        return [self._change(order, gate)]
+
+    def read(self, iccid: str, gate: Gate) -> CarrierSim:
+        """What Super SIM says of this ICCID; `ABSENT` when it is not in the account. Safe to repeat."""
+        sims = _listed(self._client.read("/v1/Sims", {"Iccid": iccid}, gate))
+        if not sims:
+            return CarrierSim(iccid, SimState.ABSENT, "")
+        if len(sims) > 1 or not _is_about(sims[0], iccid):
+            raise ReadFailed(f"Super SIM was asked for ICCID {iccid} and answered about another SIM.")
+        return seen(sims[0], iccid)
+
+    def page(self, query: SimQuery, cursor: str | None, gate: Gate) -> Page:
+        """Up to 1,000 SIMs. Of the address of the next page only its token is used, on our own host."""
+        wanted = {"PageSize": str(CAPABILITIES.page_size)}
+        if query.state in FILTERS:
+            wanted["Status"] = FILTERS[query.state]
+        if query.plan_reference:
+            wanted["Fleet"] = query.plan_reference
+        if cursor:
+            wanted["PageToken"] = cursor
+        reply = self._client.read("/v1/Sims", wanted, gate)
+        sims = tuple(seen(sim, str(sim.get("iccid", ""))) for sim in _listed(reply))
+        return Page(sims, _next_cursor(reply, cursor))
+
+    def check(self) -> str:
+        """List one SIM: proves address and credentials."""
+        _listed(self._client.read("/v1/Sims", {"PageSize": "1"}, OpenGate()))
+        host = urlsplit(base_of(self._account.base_url)).netloc
+        return f"Super SIM at {host} answers and takes the credentials of {self._account.name}."
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    def _claim(self, order: Order, gate: Gate) -> Answer:
+        code = order.registration_code or ""
+        form = {"Iccid": order.iccid, "RegistrationCode": code}
+        try:
+            reply = self._client.change("/v1/Sims", form, gate, secrets=(code,))
+        except RequestRefused as refusal:
+            return self._refused_claim(order, refusal, gate)
+        return _claimed(order, reply.document)
+
+    def _refused_claim(self, order: Order, refusal: RequestRefused, gate: Gate) -> Answer:
+        if refusal.code == ALREADY_OURS:
+            return self._already_ours(order, refusal, gate)
+        if refusal.code in REFUSED_CLAIMS:
+            return Answer(order.iccid, AnswerKind.REJECTED, REFUSED_CLAIMS[refusal.code], str(refusal))
+        if refusal.status in (404, 405):
+            raise CredentialsRefused("There is no Super SIM at this address. Check the account's `base_url`.") from None
+        return _refused(order, refusal)
+
+    def _already_ours(self, order: Order, refusal: RequestRefused, gate: Gate) -> Answer:
+        """The claim is true; the SID stands in the refusal, or a read brings it."""
+        named = SIM_REFERENCE.search(str(refusal))
+        if named:
+            return Answer(order.iccid, AnswerKind.DONE, "already_ours", carrier_reference=named[0])
+        try:
+            sim = self.read(order.iccid, gate)
+        except (ReadFailed, NotSent) as error:
+            return Answer(order.iccid, AnswerKind.UNKNOWN, "already_ours_unread", str(error))
+        if sim.state is SimState.ABSENT:
+            sentence = "Super SIM says that the SIM is ours already, and does not list it."
+            return Answer(order.iccid, AnswerKind.REVIEW, "contradiction", sentence)
+        return Answer(order.iccid, AnswerKind.DONE, "already_ours", carrier_reference=sim.carrier_reference)
+
+    def _change(self, order: Order, gate: Gate) -> Answer:
+        form = {"Status": WORDS[order.action]}
+        if order.action is Action.ACTIVATE and order.plan_reference:
+            form["Fleet"] = order.plan_reference
+        try:
+            reply = self._client.change(f"/v1/Sims/{order.carrier_reference}", form, gate)
+        except RequestRefused as refusal:
+            return _refused(order, refusal)
+        return _changed(order, reply.document)
+
+
+def base_of(base_url: str) -> str:
+    """The address before the API's version, which some write into the configuration.
+
+    >>> base_of("https://supersim.api.korewireless.com/v1/")
+    'https://supersim.api.korewireless.com'
+    """
+    return base_url.rstrip("/").removesuffix("/v1")
+
+
+def login_of(account: CarrierAccount) -> Login:
+    """Basic with `account_sid` and `auth_token`, or OAuth with `client_id` and `client_secret`."""
+    kind = account.options.get("auth", "basic")
+    if kind == "basic":
+        return BasicLogin(*_opened(account, "account_sid", "auth_token"))
+    if kind == "oauth":
+        token_url = account.options.get("token_url", KORE_TOKEN_URL)
+        refuse_plain_http(token_url)
+        return TokenLogin(token_url, *_opened(account, "client_id", "client_secret"))
+    raise CarrierError(f"Carrier account {account.name}: option `auth` is {kind!r}; it must be basic or oauth.")
+
+
+def _opened(account: CarrierAccount, user: str, password: str) -> tuple[str, str]:
+    missing = [name for name in (user, password) if not account.secrets.get(name)]
+    if missing:
+        raise CarrierError(f"Carrier account {account.name} lacks its secret {' and '.join(missing)}.")
+    return account.secrets[user], account.secrets[password]
+
+
+def seen(sim: Mapping[str, object], iccid: str) -> CarrierSim:
+    """One of Super SIM's Sim resources in our words."""
+    word = str(sim.get("status") or "")[:40]
+    if word not in STATES:
+        log.warning("Super SIM says %r of ICCID %s, a word that we do not know", word, iccid)
+    reference, fleet = sim.get("sid"), sim.get("fleet_sid")
+    return CarrierSim(
+        iccid,
+        STATES.get(word, SimState.UNKNOWN),
+        word,
+        carrier_reference=str(reference) if reference else None,
+        plan_reference=str(fleet) if fleet else None,
+    )
+
+
+def _claimed(order: Order, document: object) -> Answer:
+    if not isinstance(document, dict) or not SIM_REFERENCE.fullmatch(str(document.get("sid"))):
+        return Answer(order.iccid, AnswerKind.UNKNOWN, "not_a_sim", _not_a_sim(document))
+    if not _is_about(document, order.iccid):
+        return Answer(order.iccid, AnswerKind.REVIEW, "another_sim", "The claim was answered with another SIM.")
+    return Answer(order.iccid, AnswerKind.DONE, "claimed", carrier_reference=str(document["sid"]))
+
+
+def _changed(order: Order, document: object) -> Answer:
+    if not isinstance(document, dict) or "status" not in document or complaint(document):
+        return Answer(order.iccid, AnswerKind.UNKNOWN, "not_a_sim", _not_a_sim(document))
+    if document.get("sid") != order.carrier_reference or not _is_about(document, order.iccid):
+        return Answer(order.iccid, AnswerKind.REVIEW, "another_sim", "The change was answered with another SIM.")
+    sim = seen(document, order.iccid)
+    if sim.state is STATES[WORDS[order.action]]:
+        return Answer(order.iccid, AnswerKind.DONE, "done_at_once", carrier_reference=sim.carrier_reference)
+    if sim.state is SimState.ACTIVATING:
+        return Answer(order.iccid, AnswerKind.ACCEPTED, "scheduled", carrier_reference=sim.carrier_reference)
+    sentence = f"The change was answered with the status {sim.word!r}."
+    return Answer(order.iccid, AnswerKind.UNKNOWN, "unexpected_status", sentence)
+
+
+def _refused(order: Order, refusal: RequestRefused) -> Answer:
+    """What no table lists: for good, unless the status says otherwise."""
+    if refusal.status in (401, 403):
+        raise CredentialsRefused(f"{refusal} Check what the account may do.") from None
+    if refusal.status == 404:
+        return Answer(order.iccid, AnswerKind.REVIEW, "gone", str(refusal))
+    if refusal.status == 409:  # another change is under way: a read shows which
+        return Answer(order.iccid, AnswerKind.UNKNOWN, "conflict", str(refusal))
+    return Answer(order.iccid, AnswerKind.REJECTED, "refused", str(refusal))
+
+
+def _not_a_sim(document: object) -> str:
+    said = complaint(document)
+    return f"A 2xx answer holds error {said.code}." if said else "A 2xx answer does not hold a SIM."
+
+
+def _is_about(sim: Mapping[str, object], iccid: str) -> bool:
+    return re.sub(r"[ -]", "", str(sim.get("iccid"))) == iccid
+
+
+def _listed(reply: Reply) -> list[dict[str, object]]:
+    sims = reply.document.get("sims") if isinstance(reply.document, dict) else None
+    if not isinstance(sims, list) or not all(isinstance(sim, dict) for sim in sims):
+        raise ReadFailed("Super SIM answered a listing without a list of SIMs.")
+    return sims
+
+
+def _next_cursor(reply: Reply, cursor: str | None) -> str | None:
+    meta = reply.document.get("meta") if isinstance(reply.document, dict) else None
+    address = meta.get("next_page_url") if isinstance(meta, dict) else None
+    if not address:
+        return None
+    tokens = parse_qs(urlsplit(str(address)).query).get("PageToken", [])
+    if not tokens or tokens[0] == cursor:
+        raise ReadFailed("Super SIM's listing turns in a circle: its next page is the one that it just gave.")
+    return tokens[0]
