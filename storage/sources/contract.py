@@ -1,7 +1,7 @@
 """The contract of a source: a place where manifests appear and where their results go."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +19,11 @@ class Route:
     carrier_account: str | None = None
 
 
+def no_sidecar() -> bytes | None:
+    """Nothing lies beside the item."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """A file or object that is complete and waits to be taken."""
@@ -26,7 +31,13 @@ class Item:
     identity: ItemIdentity
     size_bytes: int
     modified_at: datetime
-    sidecar: bytes | None = None  # a small control-total file beside it, if there is one
+    sidecar_name: str | None = None  # of a small control-total file beside it: NAME.totals.json, else NAME.sha256
+    open_sidecar: Callable[[], bytes | None] = field(default=no_sidecar, compare=False, repr=False)
+
+    @property
+    def sidecar(self) -> bytes | None:
+        """The sidecar's first 64 KiB, read now (a sweep of known items reads none). Raises as `Source.take` does."""
+        return self.open_sidecar()
 
 
 class ItemChanged(Exception):
@@ -44,13 +55,18 @@ class Source(Protocol):
     routes: tuple[Route, ...]
 
     def items(self) -> Iterator[Item]:
-        """The items that are complete, oldest first. Half-written ones are not among them. Raises `SourceUnavailable`."""
+        """The items that are complete; half-written ones are not among them. Raises `SourceUnavailable`.
+
+        A folder yields the oldest first, and those too that somebody took and did not finish, with the identity that
+        they were taken under. S3 yields in key order, page by page, and again in every sweep: originals stay there.
+        """
 
     def take(self, item: Item, scratch: Path) -> Path:
         """The item's bytes as a local file that nobody else changes. Raises `ItemChanged`.
 
-        A folder moves the file into `processing/` by one rename, so of two takers one loses; S3 downloads the listed
-        version into `scratch`. Safe to repeat for the same item by whoever holds the manifest's lease.
+        A folder moves the file into `processing/` by one rename; S3 downloads the listed version into `scratch`.
+        Only `item.identity` decides, so an item can be rebuilt from its manifest's row. Safe to repeat: whoever takes
+        the same identity again gets the same bytes, before and after `finish`. Who may go on is the lease's to say.
         """
 
     def finish(
@@ -58,8 +74,10 @@ class Source(Protocol):
     ) -> dict[str, str]:
         """Put the original (where the source moves files) and its results where people look for them.
 
-        `folder` is `processed` or `rejected`; `results` maps a suffix (`.receipt.json`) to a local file. Returns where
-        each result now is (suffix -> path or URL). Safe to repeat: results of the same manifest are replaced.
+        `folder` is `processed` or `rejected`, always the same for one manifest; `results` maps a suffix
+        (`.receipt.json`) to a local file. Returns where each result now is (suffix -> path or URL). Safe to repeat:
+        results of the same manifest are replaced, another manifest's never. `taken` is gone afterwards: moved, or
+        deleted if it was a download.
         """
 
     def check(self) -> str:

@@ -1,0 +1,97 @@
+"""Where files of a folder source may go: never over another file, never through a link, never outside the root."""
+
+import errno
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from stat import S_ISDIR, S_ISREG
+
+from storage.sources.contract import SourceUnavailable
+from storage.sources.names import fitted
+
+ADVICE = {
+    errno.ENOSPC: "Make room on the disk, then run again.",
+    errno.EDQUOT: "Raise the quota or make room, then run again.",
+    errno.EACCES: "Give the user of the worker read and write access to the whole folder.",
+    errno.EPERM: "Give the user of the worker read and write access to the whole folder.",
+    errno.EROFS: "Mount it writable, then run again.",
+    errno.EXDEV: "inbox, processing, processed and rejected must be on one file system.",
+    errno.ENOENT: "Mount or create it (inbox, processing, processed and rejected belong in it), then run again.",
+}
+
+
+@contextmanager
+def in_words(source: str, root: Path) -> Iterator[None]:
+    """Turn what the file system says into `SourceUnavailable` with a sentence that tells what to do."""
+    try:
+        yield
+    except OSError as error:
+        advice = ADVICE.get(error.errno or 0, "Nothing was lost: mend it, then run again.")
+        where = error.filename if error.filename is not None else root
+        raise SourceUnavailable(
+            f"The folder {root} of source {source} cannot be used: {error.strerror or error} ({where!s}). {advice}"
+        ) from error
+
+
+def is_file(path: Path) -> bool:
+    """Whether a regular file is there; a link to one is none."""
+    return S_ISREG(_mode(path))
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a real folder is there; a link to one is none."""
+    return S_ISDIR(_mode(path))
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.lstat().st_mode
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+            return 0
+        raise
+
+
+def are_names(parts: Iterable[str]) -> bool:
+    """Whether each part names something in its own folder.
+
+    >>> are_names(["eu", "%2e%2e", "a.txt"]), are_names(["..", "a.txt"])
+    (True, False)
+    """
+    return not any(part in ("", ".", "..") or "\0" in part for part in parts)
+
+
+def below(base: Path, relative: str) -> Path | None:
+    """The path below `base`, or None where it would leave it: by its parts, or through a link on the way."""
+    parts = relative.split("/")
+    if not are_names(parts):
+        return None
+    path = base
+    for part in parts[:-1]:
+        path /= part
+        if not is_folder(path):
+            return None
+    return path / parts[-1]
+
+
+def folder_for(base: Path, parts: Iterable[str]) -> Path:
+    """The folder below `base`, made where it is missing; a part whose name a file or a link has becomes `part.2`."""
+    path = base
+    for part in parts:
+        candidates = (path / fitted(part, _number(n)) for n in count(1))
+        path = next(found for found in candidates if is_folder(found) or not os.path.lexists(found))
+        path.mkdir(exist_ok=True)
+    return path
+
+
+def free_name(folder: Path, name: str, suffixes: Iterable[str] = ()) -> str:
+    """`name`, or `name.2`, `name.3`...: the first that is free together with all its suffixed names."""
+    endings = ("", *suffixes)
+    stems = (fitted(name, _number(n)) for n in count(1))
+    return next(stem for stem in stems if not any(os.path.lexists(folder / fitted(stem, ending)) for ending in endings))
+
+
+def _number(n: int) -> str:
+    return "" if n == 1 else f".{n}"
