@@ -1,1 +1,7 @@
-"""Manifest files as streams of classified blocks: .txt, CSV and its kin, .xlsx, each optionally in gz."""
+"""Manifest readers: bytes in any of the formats in the wild to lines, each with its number."""
+
+from storage.readers.fix_file import write_fix_file
+from storage.readers.layout import suffix_of
+from storage.readers.reading import describe_format, read_blocks
+
+__all__ = ["describe_format", "read_blocks", "suffix_of", "write_fix_file"]

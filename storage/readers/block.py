@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.control_totals import ControlTotal
 from domain.iccid import IssuerProfile
 from domain.lines import LineOutcome
 from domain.manifests import ManifestColumn
@@ -17,7 +18,8 @@ class Block:
 
     `keys[i]` (see `domain.iccid_batch`) is the ICCID on line `lines[i]`; `cells[column][i]` is that row's text in a
     column that the file has (`ICCID` itself is never among them). `outcomes` holds the lines that have no key.
-    `lines.size + sum(outcome.line_count for outcome in outcomes) == line_count`.
+    `lines.size + sum(outcome.line_count for outcome in outcomes) == line_count`. `trailer` is what a control-total line
+    among them says.
     """
 
     line_count: int
@@ -25,6 +27,7 @@ class Block:
     keys: NDArray[np.int64]
     cells: Mapping[ManifestColumn, Sequence[str]] = field(default_factory=dict)
     outcomes: Sequence[LineOutcome] = ()
+    trailer: ControlTotal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,9 @@ class FileLimits:
     other_lines: int = 1_000_000  # lines without an ICCID: past this it is no manifest
 
 
+USUAL_LIMITS = FileLimits()
+"""The limits that hold where nobody configured others."""
+
 DeviceLookup = Callable[[Sequence[str]], Mapping[str, str | None]]
 """Device IDs -> the ICCID of each one's built-in SIM (None: it has none; missing: not in the inventory)."""
 
@@ -46,6 +52,6 @@ class ReadingRules:
     """What a reader must know besides the bytes."""
 
     profiles: Sequence[IssuerProfile] = ()
-    limits: FileLimits = FileLimits()
+    limits: FileLimits = USUAL_LIMITS
     devices: DeviceLookup | None = None
     block_lines: int = 65_536

@@ -1,0 +1,39 @@
+"""A .txt manifest: one ICCID a line; a line that is something else is ignored and counted."""
+
+from collections.abc import Iterable, Iterator
+
+from domain.control_totals import ControlTotal, parse_trailer
+from domain.iccid_batch import classify_lines
+from domain.lines import LineOutcome, Reason, Verdict
+from storage.readers.block import Block, ReadingRules
+from storage.readers.physical_lines import Stretch
+from storage.readers.table import ignored
+from storage.readers.unicode_text import text_of
+
+
+def list_blocks(stretches: Iterable[Stretch], header_line: int, rules: ReadingRules) -> Iterator[Block]:
+    """The list's lines, stretch by stretch; `header_line` is 0 when no line says ICCID above them."""
+    for stretch in stretches:
+        batch = classify_lines(_utf8(stretch.content), stretch.first_line, rules.profiles)
+        outcomes, trailer = batch.outcomes, None
+        for at, outcome in enumerate(outcomes):
+            if outcome.line in stretch.long_lines:
+                outcomes[at] = LineOutcome(outcome.line, Verdict.REJECTED, Reason.LINE_TOO_LONG)
+            elif outcome.line == header_line:
+                outcomes[at] = ignored(outcome.line, Reason.HEADER)
+            elif total := _total(outcome):
+                outcomes[at], trailer = ignored(outcome.line, Reason.TRAILER), total
+        yield Block(batch.line_count, batch.lines, batch.keys, outcomes=outcomes, trailer=trailer)
+
+
+def _total(outcome: LineOutcome) -> ControlTotal | None:
+    return parse_trailer(outcome.text) if outcome.text else None
+
+
+def _utf8(content: bytes) -> bytes:
+    """The lines with every byte part of a character, so that a vendor's accents are shown as they were."""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return b"\n".join(text_of(line).encode() for line in content.split(b"\n"))
+    return content

@@ -1,0 +1,185 @@
+"""An .xlsx manifest: the first sheet with a fitting header, row by row. Lines are the sheet's rows.
+
+A spreadsheet keeps 15 digits of a number, so an ICCID in a numeric cell is already destroyed: the row is rejected and
+nothing is guessed. The sheet is unpacked by `sheet_process.py` in a process of its own, because a workbook of a few
+hundred bytes can ask for more memory than there is.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, cast
+
+from domain.lines import LineOutcome, Reason, Verdict
+from domain.manifests import ManifestColumn, ManifestRefused
+from storage.readers.block import Block, FileLimits, ReadingRules
+from storage.readers.header import Header, find_header
+from storage.readers.opening import Opened
+from storage.readers.table import Rows, block_of, ignored, kept
+
+MEMORY_BYTES = 2 << 30
+_PROGRAM = Path(__file__).with_name("sheet_process.py")
+
+Cells = Sequence[str | float]
+"""A row as the sheet has it: numbers are numbers, everything else is text."""
+
+REFUSALS = {
+    "not_a_workbook": (
+        "It is a zip archive and no workbook. Unpack it, or save the sheet as .xlsx.",
+        "unsupported_format",
+    ),
+    "unpacks_too_large": ("The workbook unpacks to more than the limit. Save the sheet as .csv.", "unpacks_too_large"),
+    "formula_without_value": (
+        "A cell of the workbook is a formula whose result was never saved. Open it in a spreadsheet program, save it, "
+        "and drop it again.",
+        "formula_without_value",
+    ),
+    "password": ("The workbook has a password. Save it without one.", "password"),
+    "memory": ("The workbook needs too much memory to be read. Save the sheet as .csv.", "workbook_too_large"),
+    "damaged": ("The workbook is cut off or damaged. Save it again and drop it again.", "damaged"),
+}
+"""A word of `sheet_process.py` -> the sentence for people, and the reason."""
+
+
+class Sheet:
+    """The sheet of a workbook that holds the SIMs."""
+
+    def __init__(self, process: "_SheetProcess", number: int, name: str, header: Header) -> None:
+        self._process = process
+        self._number = number
+        self.name = name
+        self.header = header
+
+    def parts(self) -> Iterator[Sequence[Cells]]:
+        """All rows from row 1 to the last that holds something, some at a time."""
+        self._process.ask(f"rows {self._number}")
+        while not (answer := self._process.answer()).get("end"):
+            yield answer["rows"]
+
+
+@contextmanager
+def open_sheet(opened: Opened, stream: Iterable[bytes], limits: FileLimits, block_lines: int) -> Iterator[Sheet]:
+    """The first sheet with a fitting header. Raises `ManifestRefused`; key material quarantines, in whichever sheet."""
+    with tempfile.TemporaryFile() as unpacked:
+        if opened.packed:
+            unpacked.writelines(stream)
+            unpacked.flush()
+        descriptor = unpacked.fileno() if opened.packed else opened.raw.fileno()
+        process = _SheetProcess(descriptor, opened.allowance(limits), block_lines)
+        try:
+            yield _fitting_sheet(process)
+        finally:
+            process.end()
+
+
+def sheet_blocks(sheet: Sheet, rules: ReadingRules) -> Iterator[Block]:
+    """The sheet's rows, part by part."""
+    line = 1
+    for part in sheet.parts():
+        yield block_of(_rows_of(part, line, sheet.header), sheet.header, rules)
+        line += len(part)
+
+
+def text_cells(cells: Cells) -> list[str]:
+    """The row as text; a number as a spreadsheet would show it, all of its 15 digits.
+
+    >>> text_cells(["8934076500002589174", 7.0, 12.5, 8.934076500002589e18])
+    ['8934076500002589174', '7', '12.5', '8.93407650000259e+18']
+    """
+    return [cell if isinstance(cell, str) else f"{cell:.15g}" for cell in cells]
+
+
+def _fitting_sheet(process: "_SheetProcess") -> Sheet:
+    names: Sequence[str] = process.answer()["sheets"]
+    found: Sheet | None = None
+    refusal = ManifestRefused("The workbook has no sheet. Save it again and drop it again.", reason="no_iccid_column")
+    for number, name in enumerate(names):
+        process.ask(f"head {number}")
+        rows = enumerate(map(text_cells, process.answer()["rows"]), 1)
+        try:
+            header = find_header((line, {"": cells}) for line, cells in rows if any(map(str.strip, cells)))
+        except ManifestRefused as error:
+            if error.quarantine:
+                raise
+            refusal = refusal if number else error
+        else:
+            found = found or Sheet(process, number, name, header)
+    if found is None:
+        raise refusal
+    return found
+
+
+def _rows_of(part: Sequence[Cells], first_line: int, header: Header) -> Rows:
+    rows = Rows(len(part), [], [])
+    at = header.columns.get(ManifestColumn.ICCID)
+    for line, cells in enumerate(part, first_line):
+        if outcome := _no_row(line, cells, header, rows) or _destroyed(line, cells, at):
+            rows.outcomes.append(outcome)
+        else:
+            rows.lines.append(line)
+            rows.cells.append(text_cells(cells))
+    return rows
+
+
+def _no_row(line: int, cells: Cells, header: Header, rows: Rows) -> LineOutcome | None:
+    if not any(not isinstance(cell, str) or cell.strip() for cell in cells):
+        return ignored(line, Reason.BLANK)
+    if line <= header.line:
+        return ignored(line, Reason.HEADER if line == header.line else Reason.NO_ICCID)
+    return rows.comment(line, " ".join(text_cells(cells))) if str(cells[0]).startswith("#") else None
+
+
+def _destroyed(line: int, cells: Cells, at: int | None) -> LineOutcome | None:
+    if at is None or isinstance(cells[at], str):
+        return None
+    return LineOutcome(line, Verdict.REJECTED, Reason.SPREADSHEET_DAMAGE, kept(text_cells(cells)[at]))
+
+
+class _SheetProcess:
+    """A conversation with `sheet_process.py`; it gets the open file and nothing of our environment."""
+
+    def __init__(self, descriptor: int, allowance_bytes: int, block_lines: int) -> None:
+        numbers = (descriptor, allowance_bytes, MEMORY_BYTES, block_lines)
+        self._process: subprocess.Popen[str] = subprocess.Popen(
+            [sys.executable, "-P", str(_PROGRAM), *map(str, numbers)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(descriptor,),
+            env={},
+            text=True,
+            encoding="utf-8",
+        )
+        self._questions = cast(IO[str], self._process.stdin)
+        self._answers = cast(IO[str], self._process.stdout)
+
+    def ask(self, question: str) -> None:
+        """Send one line; that nobody listens any more shows in the answer."""
+        with suppress(BrokenPipeError):
+            self._questions.write(question + "\n")
+            self._questions.flush()
+
+    def answer(self) -> dict[str, Any]:
+        """The next answer. Raises `ManifestRefused` when the workbook cannot be read, or the process died of it."""
+        text = self._answers.readline()
+        answer: dict[str, Any] = json.loads(text) if text.endswith("\n") else {"refused": self._why_it_died()}
+        if "refused" in answer:
+            sentence, reason = REFUSALS[answer["refused"]]
+            raise ManifestRefused(sentence, reason=reason)
+        return answer
+
+    def _why_it_died(self) -> str:
+        aborted = self._process.wait() < 0  # a signal: the allocator's abort, or the CPU limit
+        return "memory" if aborted else "damaged"
+
+    def end(self) -> None:
+        """Stop the process, whatever it does."""
+        self._process.kill()
+        with suppress(BrokenPipeError):
+            self._questions.close()
+        self._answers.close()
+        self._process.wait()
