@@ -1,0 +1,76 @@
+"""How a page is made: one file, no script, nothing loaded, everything escaped."""
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports.cells import visible
+from reports.receipt_json import utc_text
+
+
+def render(template: str, **content: Any) -> str:
+    """The page as text. Its policy allows its own style sheet (by hash) and nothing else."""
+    style = files("reports").joinpath("templates/page.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return _environment().get_template(template).render(style=Markup(style), style_hash=digest, **content)  # noqa: S704
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_shown,
+    )
+    environment.filters.update(
+        count="{:,}".format, money=money, utc=utc_minute, machine_time=utc_text, link=link_beside, short=short
+    )
+    return environment
+
+
+def _shown(value: Any) -> Any:
+    """Every text that reaches a page has its hidden characters written out, before it is escaped."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def money(cents: int, currency: str) -> str:
+    """`1,234.50 EUR`.
+
+    >>> money(123450, "EUR")
+    '1,234.50 EUR'
+    """
+    return f"{cents // 100:,}.{cents % 100:02d} {currency}"
+
+
+def utc_minute(at: datetime) -> str:
+    """`2025-06-02 09:30 UTC`."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def link_beside(path: str) -> str:
+    """A link to a file in the page's own folder or below; whatever the name, it leads nowhere else.
+
+    >>> link_beside("../a b#1.csv"), link_beside("javascript:alert(1)")
+    ('./a%20b%231.csv', './javascript%3Aalert%281%29')
+    """
+    parts = [quote(part.encode("utf-8", "surrogatepass"), safe="") for part in path.split("/")]
+    return "./" + "/".join(part for part in parts if part not in ("", ".", ".."))
+
+
+def short(text: str, characters: int = 80) -> str:
+    """The text, or its beginning and its end with an ellipsis between."""
+    if len(text) <= characters:
+        return text
+    half = (characters - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
