@@ -29,7 +29,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One origin of settings. `variables` maps a location to its environment variable; empty for a file."""
+    """One origin of settings: a file, the environment, or the defaults."""
 
     name: str
     values: Mapping[str, Any]
@@ -75,7 +75,7 @@ def key_of(location: Location, values: Any) -> str:
     for part in location:
         values = _step(values, part)
         if isinstance(part, int):
-            text += f"[{_name_of(values) or part + 1}]"
+            text += f"[{_name_of(values, list_key=text) or part + 1}]"
         else:
             text += f".{part}" if text else part
     return text
@@ -102,10 +102,11 @@ def _step(values: Any, part: str | int) -> Any:
     return _NOTHING
 
 
-def _name_of(item: Any) -> str | None:
+def _name_of(item: Any, list_key: str) -> str | None:
     if not isinstance(item, Mapping):
         return None
-    return next((str(item[key]) for key in ("name", "id", "prefix") if item.get(key)), None)
+    keys = ("prefix",) if list_key == "issuers" else ("id", "name", "prefix")
+    return next((str(item[key]) for key in keys if item.get(key)), None)
 
 
 def _depth(location: Location, layer: Layer) -> int:

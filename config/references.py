@@ -4,6 +4,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from config.errors import Fault, near
+from storage.sources.given import GivenFiles
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -16,6 +17,9 @@ def faults_between(settings: "Settings") -> list[Fault]:
 
 def _double_names(settings: "Settings") -> Iterator[Fault]:
     yield from _repeated("sources", "name", [source.name for source in settings.sources])
+    for at, source in enumerate(settings.sources):
+        if source.name == GivenFiles.name:
+            yield Fault(("sources", at, "name"), "is taken by the files that people name themselves. Choose another.")
     yield from _repeated("accounts", "id", [account.id for account in settings.accounts])
     yield from _repeated("products", "id", [product.id for product in settings.products])
     yield from _repeated("issuers", "prefix", [issuer.prefix for issuer in settings.issuers])

@@ -1,17 +1,20 @@
 """The sections of `Settings`, one small model each. Every unknown key is an error; every number has its bounds."""
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-import pycountry
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, SecretStr
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from domain.brake import Brake
+from domain.countries import UnknownCountry, country_code
 from domain.iccid import CheckDigit, IssuerProfile
 from domain.pacing import Pace, Window, pace_of
+from domain.plans import Plan
+from domain.products import Tier
 from engine.context import Timing
 from storage.readers.block import FileLimits
 from storage.sources.contract import Route
@@ -23,19 +26,11 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def is_country(code: str) -> bool:
-    """Whether this is an ISO 3166-1 alpha-2 code in capitals.
-
-    >>> is_country("NA"), is_country("UK"), is_country("de")
-    (True, False, False)
-    """
-    return code.isupper() and len(code) == 2 and pycountry.countries.get(alpha_2=code) is not None
-
-
 def _country(code: str) -> str:
-    if not is_country(code):
-        raise ValueError(f"names no country: {code!r} is not an ISO 3166-1 alpha-2 code in capitals, as in DE or GB.")
-    return code
+    try:
+        return country_code(code)
+    except UnknownCountry as error:
+        raise ValueError(f"must be an ISO 3166-1 alpha-2 country: {error}") from None
 
 
 def _short_name(name: str) -> str:
@@ -217,7 +212,7 @@ class ProductSection(Section):
     id: ShortName
     name: str
     account: ShortName
-    tier: Literal["sandbox", "growth", "enterprise"] = "sandbox"
+    tier: Tier = Tier.FREE
 
 
 class IssuerSection(Section):
@@ -249,3 +244,18 @@ class PlanSection(Section):
     included_bytes: Annotated[int, Field(ge=0)]
     overage_cents_per_mb: Annotated[float, Field(ge=0)]
     carrier_reference: Annotated[str, Field(min_length=1)]
+
+    def plan(self, zones: Mapping[str, Sequence[str]]) -> Plan:
+        """The same, as the rules know it; a zone becomes its countries."""
+        return Plan(
+            id=f"{self.carrier_account}/{self.name}",
+            carrier_account=self.carrier_account,
+            name=self.name,
+            countries=frozenset(zones[self.zone] if self.zone else self.countries),
+            zone=self.zone,
+            monthly_price_cents=self.monthly_price_cents,
+            included_bytes=self.included_bytes,
+            overage_cents_per_mb=self.overage_cents_per_mb,
+            currency=self.currency,
+            carrier_reference=self.carrier_reference,
+        )

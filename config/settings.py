@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 from config import sections
 from config.errors import ConfigurationError, Layer, faults_of, near, sentences_of
 from config.references import faults_between
+from domain.plans import Plan
 
 PREFIX = "SIMLINE_"
 SHIPPED = Path(__file__).parent
@@ -53,6 +54,10 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Only what was handed in: `load_settings` reads files and environment, so that a fault can name its origin."""
         return (init_settings,)
+
+    def catalogue(self) -> tuple[Plan, ...]:
+        """The plans, as the rules know them."""
+        return tuple(plan.plan(self.zones) for plan in self.plans)
 
     def path(self, relative: Path | str) -> Path:
         """A configured path as an absolute one."""

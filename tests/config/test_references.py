@@ -50,8 +50,11 @@ def test_plans_of_one_account_in_one_currency_are_taken(tmp_path: Path) -> None:
         (plan(where='zone = "EU"'), "`plans[de].zone` names 'EU', and there is no such zone"),
         (plan(where='countries = ["DE"]\nworldwide = true'), "`plans[de]` must say exactly one of"),
         (plan(where=""), "`plans[de]` must say exactly one of"),
-        (plan(where='countries = ["UK"]'), "`plans[de].countries[1]` names no country: 'UK'"),
-        ('[zones]\nEU = ["DE", "XX"]\n', "`zones.EU[2]` names no country: 'XX'"),
+        (
+            plan(where='countries = ["UK"]'),
+            "`plans[de].countries[1]` must be an ISO 3166-1 alpha-2 country: 'UK' is written GB.",
+        ),
+        ('[zones]\nEU = ["DE", "XX"]\n', "`zones.EU[2]` must be an ISO 3166-1 alpha-2 country: 'XX'"),
         (plan(currency="euro"), "`plans[de].currency`"),
     ],
 )
@@ -70,18 +73,23 @@ def test_a_price_in_another_currency_is_fine_for_another_account(tmp_path: Path)
 def test_an_issuer_may_name_only_a_carrier_account_that_exists(tmp_path: Path) -> None:
     issuers = '[[issuers]]\nprefix = "8949"\nname = "x"\ncarrier_account = "korre"\n'
     said = refusal(tmp_path, carriers=issuers + ACCOUNT)
-    assert "`issuers[x].carrier_account` names 'korre'" in said
+    assert "`issuers[8949].carrier_account` names 'korre'" in said
     assert "did you mean `kore`?" in said
 
 
 def test_two_issuers_of_one_prefix_are_refused(tmp_path: Path) -> None:
     issuer = '[[issuers]]\nprefix = "8949"\nname = "x"\n'
-    assert "`issuers[x].prefix` stands there twice" in refusal(tmp_path, carriers=issuer + issuer + ACCOUNT)
+    assert "`issuers[8949].prefix` stands there twice" in refusal(tmp_path, carriers=issuer + issuer + ACCOUNT)
 
 
 def test_two_sources_of_one_name_are_refused(tmp_path: Path) -> None:
     source = '[[sources]]\nkind = "folder"\nname = "inbox"\npath = "m"\n'
     assert "`sources[inbox].name` stands there twice" in refusal(tmp_path, main=source + source)
+
+
+def test_the_name_of_the_files_that_people_name_is_taken(tmp_path: Path) -> None:
+    source = '[[sources]]\nkind = "folder"\nname = "command-line"\npath = "m"\n'
+    assert "`sources[command-line].name` is taken" in refusal(tmp_path, main=source)
 
 
 def test_a_route_may_name_only_a_carrier_account_that_exists(tmp_path: Path) -> None:
@@ -91,4 +99,4 @@ def test_a_route_may_name_only_a_carrier_account_that_exists(tmp_path: Path) -> 
 
 def test_a_product_needs_its_account(tmp_path: Path) -> None:
     said = refusal(tmp_path, main='[[products]]\nid = "t"\nname = "T"\naccount = "acme"\n')
-    assert "`products[T].account` names 'acme', and there is no such account" in said
+    assert "`products[t].account` names 'acme', and there is no such account" in said

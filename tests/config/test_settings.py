@@ -132,8 +132,14 @@ def test_a_carriers_secret_may_have_a_name_of_our_prefix(write: Write) -> None:
         ('[[sources]]\nname = "x"\n', "`sources[x]` has no `kind`. Say `folder` or `s3`."),
         ('[[sources]]\nkind = "s3"\nname = "x"\n', "`sources[x].bucket` is missing. Add it."),
         ('[[sources]]\nkind = "folder"\nname = "In Box"\npath = "m"\n', "`sources[In Box].name` must be small letters"),
-        ('[[products]]\nid = "t"\nname = "T"\naccount = "a"\ntier = "gold"\n', "`products[T].tier` must be"),
-        ('[[sources]]\nkind = "folder"\nname = "i"\npath = "m"\nroutes = [{ home_country = "UK" }]\n', "'UK' is not"),
+        (
+            '[[products]]\nid = "t"\nname = "T"\naccount = "a"\ntier = "gold"\n',
+            "`products[t].tier` must be 'sandbox', 'growth' or 'enterprise'.",
+        ),
+        (
+            '[[sources]]\nkind = "folder"\nname = "i"\npath = "m"\nroutes = [{ home_country = "UK" }]\n',
+            "'UK' is written GB.",
+        ),
         ('[database]\nurl = "mysql://x"\n', "`database.url` must be sqlite:///FILE or postgresql://"),
         ('key = "abc"\n', "`key` does not belong into a file. Put it into the variable SIMLINE_KEY."),
         ("[brake\n", "is not valid TOML"),
