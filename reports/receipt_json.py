@@ -9,7 +9,7 @@ from typing import Any
 from domain.lifecycle import Step
 from domain.lines import LineCounts, Reason, Verdict
 from domain.manifests import ManifestState
-from reports.receipt import PlanShare, ReasonCount, Receipt
+from reports.receipt import PlanShare, ReasonCount, Receipt, ReceiptDoesNotAddUp
 
 SCHEMA_VERSION = 1
 """Raised when a key changes its meaning or goes; a new key does not raise it.
@@ -83,7 +83,9 @@ def read_receipt_json(text: str) -> Receipt:
         version = content["schema_version"]
         if version == SCHEMA_VERSION:
             return _receipt_of(content)
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as fault:
+    except ReceiptDoesNotAddUp:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as fault:
         raise ReceiptUnreadable(f"This is no receipt ({fault!r}). Make it again from the ledger.") from fault
     raise ReceiptUnreadable(f"The receipt has schema {version}, this program reads {SCHEMA_VERSION}. Make it again.")
 

@@ -32,28 +32,30 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(params=["mixed", "hostile", "refused", "million", "index"])
-def page_file(
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
+@pytest.fixture
+def pages(
     mixed: Receipt,
     plain: Callable[..., Receipt],
     sim: Callable[..., SimOutcome],
     rejected: Callable[..., LineOutcome],
-) -> Path:
-    plan = PlanShare(HOSTILE, "DE", HOSTILE, HOSTILE, 1980, 999_999_999_99, "EUR")
+) -> dict[str, str]:
+    plan = PlanShare(HOSTILE, "DE", HOSTILE, HOSTILE, 1980, 99_999_999_999, "EUR")
     hostile = replace(mixed, name=HOSTILE, actor=HOSTILE, product_id=HOSTILE, reason=HOSTILE, by_plan=[plan])
     million = plain(LineCounts(1_000_003, 0, 1_000_000, 3), {Step.DONE: 999_999, Step.TIMED_OUT: 1})
     refused = plain(LineCounts(), state=ManifestState.REFUSED, reason="The trailer does not fit.")
-    pages = {
-        "mixed": lambda: receipt_html(mixed, [rejected(17), sim(18, Step.HELD)]),
-        "hostile": lambda: receipt_html(hostile, [LineOutcome(1, Verdict.REJECTED, Reason.NOT_DIGITS, HOSTILE)]),
-        "refused": lambda: receipt_html(refused),
-        "million": lambda: receipt_html(million, (rejected(1_000_000 + n) for n in range(3))),
-        "index": lambda: index_html([IndexEntry(mixed, "a.html"), IndexEntry(hostile, HOSTILE)]),
+    return {
+        "mixed": receipt_html(mixed, [rejected(17), sim(18, Step.HELD)]),
+        "hostile": receipt_html(hostile, [LineOutcome(1, Verdict.REJECTED, Reason.NOT_DIGITS, HOSTILE)]),
+        "refused": receipt_html(refused),
+        "million": receipt_html(million, (rejected(1_000_000 + n) for n in range(3))),
+        "index": index_html([IndexEntry(mixed, "a.html"), IndexEntry(hostile, HOSTILE)]),
     }
+
+
+@pytest.fixture(params=["mixed", "hostile", "refused", "million", "index"])
+def page_file(request: pytest.FixtureRequest, tmp_path: Path, pages: dict[str, str]) -> Path:
     target = tmp_path / "page.html"
-    target.write_text(pages[request.param](), encoding="utf-8")
+    target.write_text(pages[request.param], encoding="utf-8")
     return target
 
 

@@ -70,7 +70,13 @@ def test_only_lines_that_need_somebody_are_listed_by_line(
     mixed: Receipt, sim: Callable[..., SimOutcome], rejected: Callable[..., LineOutcome]
 ) -> None:
     known = LineOutcome(3, Verdict.KNOWN, Reason.ALREADY_KNOWN, "known-text")
-    rows = [sim(9, Step.NEEDS_REVIEW), rejected(4, "bad-text"), known, sim(2), sim(5, Step.PLANNED)]
+    rows: list[LineOutcome | SimOutcome] = [
+        sim(9, Step.NEEDS_REVIEW),
+        rejected(4, "bad-text"),
+        known,
+        sim(2),
+        sim(5, Step.PLANNED),
+    ]
     html = receipt_html(mixed, rows)
     assert re.findall(r'<th scope="row" class="number">([\d,]+)</th>', html) == ["4", "9"]
     assert "known-text" not in html
@@ -90,7 +96,7 @@ def test_the_page_runs_and_loads_nothing(mixed: Receipt) -> None:
     assert not re.search(r"https?://|@import|url\(", html)
     assert not {"script", "img", "iframe", "object", "embed", "form"} & {tag for tag, _ in page.tags}
     assert not [key for _, attributes in page.tags for key in attributes if key.startswith("on") or key == "style"]
-    assert [value for value in page.attributes("src")] == []
+    assert list(page.attributes("src")) == []
     assert all(value.startswith(("./", "data:image/svg+xml,")) for value in page.attributes("href"))
 
 
@@ -125,7 +131,7 @@ def test_hostile_text_is_text_wherever_it_comes_from(mixed: Receipt) -> None:
     html = receipt_html(receipt, rows)
     page = Page(html)
     harmless = Page(receipt_html(mixed, [replace(rows[0], text="x", detail="")]))
-    assert set(tag for tag, _ in page.tags) == set(tag for tag, _ in harmless.tags)
+    assert {tag for tag, _ in page.tags} == {tag for tag, _ in harmless.tags}
     assert visible(HOSTILE) in page.text
     assert "\x00" not in html
     html.encode("utf-8")
@@ -149,27 +155,32 @@ def test_a_link_never_leaves_the_folder(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "steps", "state", "tone", "title"),
+    ("counts", "steps", "state", "expected"),
     [
-        (LineCounts(5001, 1, 5000), {Step.DONE: 5000}, ManifestState.FINISHED, Tone.GOOD, "All 5,000 SIMs are active"),
-        (LineCounts(1, 0, 1), {Step.DONE: 1}, ManifestState.FINISHED, Tone.GOOD, "The SIM is active"),
-        (LineCounts(2, 0, 2), {Step.DONE: 1, Step.SENT: 1}, ManifestState.LOADED, Tone.MOVING, "In progress"),
-        (LineCounts(2, 0, 1, 1), {Step.DONE: 1}, ManifestState.FINISHED, Tone.ATTENTION, "1 line needs you"),
-        (LineCounts(2, 0, 2), {Step.HELD: 2}, ManifestState.LOADED, Tone.ATTENTION, "2 lines need you"),
-        (LineCounts(3, 0, 0, 0, 1, 2), {}, ManifestState.FINISHED, Tone.QUIET, "Nothing new"),
-        (LineCounts(3, 3), {}, ManifestState.FINISHED, Tone.QUIET, "No ICCID in this file"),
-        (LineCounts(9, 0, 9), {}, ManifestState.NEEDS_APPROVAL, Tone.ATTENTION, "Waits for your approval"),
-        (LineCounts(), {}, ManifestState.RECEIVED, Tone.MOVING, "Being read"),
-        (LineCounts(), {}, ManifestState.REFUSED, Tone.REFUSED, "Refused"),
-        (LineCounts(), {}, ManifestState.QUARANTINED, Tone.REFUSED, "Quarantined"),
+        (
+            LineCounts(5001, 1, 5000),
+            {Step.DONE: 5000},
+            ManifestState.FINISHED,
+            (Tone.GOOD, "All 5,000 SIMs are active"),
+        ),
+        (LineCounts(1, 0, 1), {Step.DONE: 1}, ManifestState.FINISHED, (Tone.GOOD, "The SIM is active")),
+        (LineCounts(2, 0, 2), {Step.DONE: 1, Step.SENT: 1}, ManifestState.LOADED, (Tone.MOVING, "In progress")),
+        (LineCounts(2, 0, 1, 1), {Step.DONE: 1}, ManifestState.FINISHED, (Tone.ATTENTION, "1 line needs you")),
+        (LineCounts(2, 0, 2), {Step.HELD: 2}, ManifestState.LOADED, (Tone.ATTENTION, "2 lines need you")),
+        (LineCounts(3, 0, 0, 0, 1, 2), {}, ManifestState.FINISHED, (Tone.QUIET, "Nothing new")),
+        (LineCounts(3, 3), {}, ManifestState.FINISHED, (Tone.QUIET, "No ICCID in this file")),
+        (LineCounts(9, 0, 9), {}, ManifestState.NEEDS_APPROVAL, (Tone.ATTENTION, "Waits for your approval")),
+        (LineCounts(), {}, ManifestState.RECEIVED, (Tone.MOVING, "Being read")),
+        (LineCounts(), {}, ManifestState.REFUSED, (Tone.REFUSED, "Refused")),
+        (LineCounts(), {}, ManifestState.QUARANTINED, (Tone.REFUSED, "Quarantined")),
     ],
 )
 def test_the_verdict_comes_first(
-    plain: MakeReceipt, counts: LineCounts, steps: dict[Step, int], state: ManifestState, tone: Tone, title: str
+    plain: MakeReceipt, counts: LineCounts, steps: dict[Step, int], state: ManifestState, expected: tuple[Tone, str]
 ) -> None:
     receipt = plain(counts, steps, state=state)
-    assert (headline(receipt).tone, headline(receipt).title) == (tone, title)
-    assert f'<h1 id="verdict">{title}</h1>' in receipt_html(receipt)
+    assert (headline(receipt).tone, headline(receipt).title) == expected
+    assert f'<h1 id="verdict">{expected[1]}</h1>' in receipt_html(receipt)
 
 
 @pytest.mark.parametrize("state", [ManifestState.REFUSED, ManifestState.QUARANTINED])
