@@ -15,9 +15,7 @@ WANTED: dict[Action, frozenset[SimState]] = {
 }
 """The states at which an action is true."""
 
-_PRESENT = frozenset(
-    {SimState.INACTIVE, SimState.DEACTIVATED, SimState.ACTIVE, SimState.ACTIVATING, SimState.UNKNOWN}
-)
+_PRESENT = frozenset({SimState.INACTIVE, SimState.DEACTIVATED, SimState.ACTIVE, SimState.ACTIVATING, SimState.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,9 @@ def _untouched(asked: Asked, seen: Seen, patience: Patience) -> Judgement:
         return Judgement(Step.NEEDS_REVIEW, "gone", "The SIM is no longer in the carrier's account.")
     if asked.attempt >= patience.attempts:
         return Judgement(
-            Step.NEEDS_REVIEW, "tried_too_often", f"{asked.attempt} requests had no effect; the carrier says {seen.word!r}."
+            Step.NEEDS_REVIEW,
+            "tried_too_often",
+            f"{asked.attempt} requests had no effect; the carrier says {seen.word!r}.",
         )
     if seen.past_deadline:
         return _wait(asked, seen, "untouched")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from domain.brake import check as brake_check
-from domain.control_totals import ControlTotal
+from domain.control_totals import parse_sidecar
 from domain.lifecycle import Stage, Step
 from domain.lines import LineCounts, LineOutcome, Reason, Verdict
 from domain.manifests import ManifestColumn, ManifestRefused, ManifestState
@@ -35,7 +35,7 @@ class Delivery:
     defaults: Defaults
     actor: str
     approved: bool = False
-    sidecar: ControlTotal | None = None
+    sidecar: tuple[str, bytes] | None = None  # its name and content
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,8 @@ def take_in(context: Context, delivery: Delivery, *, keep: bool = True) -> Intak
     """
     rules = reading_rules(context)
     try:
-        surveyed = survey(delivery.path, delivery.name, rules, delivery.sidecar)
+        totals = parse_sidecar(*delivery.sidecar) if delivery.sidecar else None
+        surveyed = survey(delivery.path, delivery.name, rules, totals)
         return _load(context, delivery, rules, surveyed, keep)
     except ManifestRefused as refusal:
         state = ManifestState.QUARANTINED if refusal.quarantine else ManifestState.REFUSED
@@ -104,8 +105,7 @@ def _mark(context: Context, delivery: Delivery, intake: Intake, reason: str) -> 
 def _load(context: Context, delivery: Delivery, rules: ReadingRules, surveyed: Survey, keep: bool) -> Intake:
     context.at("before-load-commit")
     with context.database.begin() as tx:
-        repeat = _repeat_of(tx, delivery, surveyed)
-        intake = repeat or _load_lines(context, tx, delivery, rules, surveyed)
+        intake = _load_lines(context, tx, delivery, rules, surveyed)
         _ask_the_brake(context, tx, delivery, intake)
         if not keep:
             raise _Stopped(intake)
@@ -117,24 +117,10 @@ def _load(context: Context, delivery: Delivery, rules: ReadingRules, surveyed: S
             counts=intake.counts,
             sha256=surveyed.sha256,
             size_bytes=surveyed.size_bytes,
-            same_content_as=intake.sentence if repeat else None,
+            same_content_as=manifests.same_content(tx, surveyed.sha256, delivery.manifest_id),
         )
     context.at("after-load-commit")
     return intake
-
-
-def _repeat_of(tx: Transaction, delivery: Delivery, surveyed: Survey) -> Intake | None:
-    """The same bytes with the same defaults were loaded before: every SIM of theirs is known, line by line.
-
-    Only what had every accepted line loaded counts; the earlier manifest's own rejected lines are rejected again.
-    """
-    d = delivery.defaults
-    earlier = manifests.ended_with(tx, surveyed.sha256, d.product, d.home_country, d.carrier_account)
-    if earlier is None or earlier.id == delivery.manifest_id:
-        return None
-    manifests.copy_outcomes(tx, earlier.id, delivery.manifest_id)
-    counts = replace(earlier.counts, accepted=0, known=earlier.counts.known + earlier.counts.accepted)
-    return Intake(delivery.manifest_id, ManifestState.LOADED, counts, earlier.id)
 
 
 def _load_lines(
@@ -165,7 +151,7 @@ def _load_lines(
 def router(context: Context, tx: Transaction) -> Router:
     """Everything that decides where a row belongs, as it stands in the database now."""
     accounts = {
-        name: AccountRule(name, work.carrier.capabilities.needs_registration_code)
+        name: AccountRule(work.carrier.capabilities.needs_registration_code)
         for name, work in context.carriers.items()
     }
     return Router(

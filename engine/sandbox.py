@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from domain.lifecycle import Step
-from domain.products import room
+from domain.products import held_count, why_held
 from storage import catalogue, ledger
 from storage.database import Transaction
 from storage.ledger import Move
@@ -11,13 +11,27 @@ from storage.ledger import Move
 
 def hold_what_exceeds(tx: Transaction, manifest_id: str, product_ids: Iterable[str], actor: str) -> int:
     """Hold the last planned SIMs of this manifest that their products' account has no room for; how many were held."""
+    touched = set(product_ids)
     held = 0
     for product in catalogue.products(tx):
-        if product.id not in set(product_ids):
-            continue
-        left = room(product.tier, catalogue.account_device_count(tx, product.account_id))
-        if left is not None and left < 0:
-            ids = ledger.last_planned(tx, manifest_id, product.id, -left)
-            detail = f"The sandbox of account {product.account_id} is full. Upgrade product {product.id}, then re-run."
-            held += len(ledger.move(tx, Move(Step.PLANNED, Step.HELD, "no_room", ids, detail), actor=actor, fence=None))
+        if product.id in touched:
+            planned = ledger.at_step(tx, manifest_id, Step.PLANNED, product_id=product.id)
+            before = catalogue.account_device_count(tx, product.account_id) - len(planned)
+            excess = held_count(product.tier, before, len(planned))
+            ids = planned[len(planned) - excess :]
+            move = Move(Step.PLANNED, Step.HELD, "no_room", ids, why_held(before + len(planned) - excess))
+            held += len(ledger.move(tx, move, actor=actor, fence=None))
     return held
+
+
+def let_go_on(tx: Transaction, manifest_id: str, *, reason: str, actor: str) -> int:
+    """Plan as many held SIMs of this manifest as each product has room for now, in the order of the file."""
+    released = 0
+    for product in catalogue.products(tx):
+        held = ledger.at_step(tx, manifest_id, Step.HELD, product_id=product.id)
+        if held:
+            devices = catalogue.account_device_count(tx, product.account_id)
+            ids = held[: len(held) - held_count(product.tier, devices, len(held))]
+            move = Move(Step.HELD, Step.PLANNED, "rerun", ids, reason)
+            released += len(ledger.move(tx, move, actor=actor, fence=None))
+    return released

@@ -1,6 +1,8 @@
 """The first reading of a manifest: structure, limits, control totals, duplicates. Nothing is used before it passed."""
 
+import gzip
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,11 @@ from domain.lines import LineOutcome, Reason, Verdict
 from domain.manifests import ManifestRefused
 from storage.readers import read_blocks
 from storage.readers.block import Block, ReadingRules
+
+GZIP_MAGIC = b"\x1f\x8b"
+TRAILER = re.compile(rb"#\s*total", re.IGNORECASE)
+TAIL_BYTES = 1 << 16
+"""The trailer stands within the last so many bytes."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +59,39 @@ def survey(path: Path, name: str, rules: ReadingRules, sidecar: ControlTotal | N
         )
     sha256 = sha256_of(path)
     keys, lines, attempts, line_count, trailer = _read_keys(path, name, rules)
-    for total in (trailer, sidecar):
-        problem = disagreement(total, attempts, sha256) if total is not None else None
-        if problem:
-            raise ManifestRefused(problem, reason="control_total")
+    _check_totals(path, trailer, sidecar, attempts, sha256)
     later, first_lines = duplicates(keys, lines)
     order = np.argsort(lines[later], kind="stable")
     return Survey(sha256, size, line_count, len(keys), lines[later][order], first_lines[order])
+
+
+def _check_totals(
+    path: Path, trailer: ControlTotal | None, sidecar: ControlTotal | None, attempts: int, sha256: str
+) -> None:
+    """Both totals, where they are given. A trailer's hash is of the bytes before its line, a sidecar's of the file."""
+    problems = []
+    if trailer is not None:
+        before = sha256_before_trailer(path) if trailer.sha256 else ""
+        problems.append(disagreement(trailer, attempts, before))
+    if sidecar is not None:
+        problems.append(disagreement(sidecar, attempts, sha256))
+    for problem in filter(None, problems):
+        raise ManifestRefused(problem, reason="control_total")
+
+
+def sha256_before_trailer(path: Path) -> str:
+    """The hash of the (unpacked) bytes before the last `# total` of the file, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as raw:
+        packed = raw.read(2) == GZIP_MAGIC
+    with gzip.open(path) if packed else path.open("rb") as file:
+        kept = b""
+        while chunk := file.read(TAIL_BYTES):
+            digest.update(kept[:-TAIL_BYTES])
+            kept = kept[-TAIL_BYTES:] + chunk
+    *_, last = TRAILER.finditer(kept)
+    digest.update(kept[: last.start()])
+    return digest.hexdigest()
 
 
 def _read_keys(

@@ -191,17 +191,20 @@ def _due(tx: Transaction, which: str, account: str, limit: int, *more: ColumnEle
     return due.with_for_update(skip_locked=True) if tx.is_postgresql else due
 
 
-def last_planned(tx: Transaction, manifest_id: str, product_id: str, count: int) -> tuple[int, ...]:
-    """The operations of the manifest's last lines for this product that nobody has taken yet."""
+def at_step(tx: Transaction, manifest_id: str, step: Step, *, product_id: str | None = None) -> tuple[int, ...]:
+    """The manifest's operations at this step, in the order of its lines."""
     c = operations.c
-    rows = tx.execute(
-        select(c.id)
-        .join(sims, sims.c.iccid == c.iccid)
-        .where(c.manifest_id == manifest_id, c.step == Step.PLANNED.value, sims.c.product_id == product_id)
-        .order_by(sims.c.line.desc())
-        .limit(count)
-    )
-    return tuple(row.id for row in rows)
+    rows = select(c.id).where(c.manifest_id == manifest_id, c.step == step.value)
+    if product_id is not None:
+        rows = rows.join(sims, sims.c.iccid == c.iccid).where(sims.c.product_id == product_id)
+    return tuple(row.id for row in tx.execute(rows.order_by(c.id)))
+
+
+def look_now(tx: Transaction, manifest_id: str) -> int:
+    """Make the manifest's open operations due now; leased ones are left to whoever holds them."""
+    c = operations.c
+    waiting = and_(c.manifest_id == manifest_id, text(TO_SETTLE), c.fence.is_(None), c.due_at > tx.now())
+    return int(tx.execute(update(operations).where(waiting).values({c.due_at: tx.now()})).rowcount)
 
 
 def look_again(tx: Transaction, ids: Sequence[int], *, fence: str, in_seconds: float, looked: bool = True) -> None:

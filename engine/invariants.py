@@ -1,0 +1,122 @@
+"""The promise, checked: one reading of the ledger and of the simulated carriers' logs of every request.
+
+What is not kept is named, with the SIM or manifest. The demo, the kill tests and users' staging call it; on a real
+carrier, whose log nobody has, the ledger's own rules are checked alone.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from carriers.simulated.faults import RequestKind
+from carriers.simulated.log import Entry, changing_requests, effect_counts, most_in_any_window
+from domain.pacing import Window
+from engine.context import Context
+from storage import audit
+from storage.database import Transaction
+
+CLOCK_SLACK_SECONDS = 0.05
+"""The carrier's clock and the database's may read this much apart on one machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken invariant: its number in docs/how-it-works.md, and a sentence."""
+
+    invariant: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierLog:
+    """What one simulated carrier account saw, and the limit that it was promised."""
+
+    account: str
+    entries: Sequence[Entry]
+    windows: Sequence[Window] = ()
+
+
+def violations(context: Context, logs: Sequence[CarrierLog] = ()) -> list[Violation]:
+    """Every broken invariant; an empty list is the promise kept. Reads only."""
+    with context.database.begin() as tx:
+        found = [one for rule in _LEDGER_RULES for one in rule(tx)]
+        found += _overdue(context, tx)
+        for log in logs:
+            found += _effects(tx, log)
+            found += _intentions(tx, log)
+            found += _windows(log)
+    return found
+
+
+def _lines_add_up(tx: Transaction) -> Iterator[Violation]:
+    for manifest in audit.manifests_that_do_not_add_up(tx):
+        yield Violation(2, f"Manifest {manifest.id}: {manifest.sentence}")
+
+
+def _histories_are_whole(tx: Transaction) -> Iterator[Violation]:
+    for operation_id, sentence in audit.broken_histories(tx):
+        yield Violation(8, f"Operation {operation_id}: {sentence}")
+
+
+def _nothing_from_unused_files(tx: Transaction) -> Iterator[Violation]:
+    for manifest_id, count in audit.operations_of_unused_manifests(tx):
+        yield Violation(9, f"Manifest {manifest_id} was not taken, and {count} operations came of it.")
+
+
+def _plans_as_planned(tx: Transaction) -> Iterator[Violation]:
+    for iccid, planned, actual in audit.sims_on_another_plan(tx):
+        yield Violation(7, f"SIM {iccid} is on the carrier's plan {actual}; {planned} was planned.")
+
+
+def _totals_agree(tx: Transaction) -> Iterator[Violation]:
+    by_sim, by_product, by_manifest = audit.totals(tx)
+    if not by_sim == by_product == by_manifest:
+        yield Violation(11, f"{by_sim} SIMs, {by_product} over all products, {by_manifest} over all manifests.")
+
+
+_LEDGER_RULES: tuple[Callable[[Transaction], Iterator[Violation]], ...] = (
+    _lines_add_up,
+    _histories_are_whole,
+    _nothing_from_unused_files,
+    _plans_as_planned,
+    _totals_agree,
+)
+
+
+def _overdue(context: Context, tx: Transaction) -> Iterator[Violation]:
+    quiet = max((work.quiet_seconds for work in context.carriers.values()), default=0.0)
+    patience = context.timing.deadline_seconds + quiet + context.timing.poll_longest_seconds
+    for iccid, step in audit.open_longer_than(tx, patience):
+        yield Violation(3, f"SIM {iccid} is still {step} past its deadline and its quiet period.")
+
+
+def _effects(tx: Transaction, log: CarrierLog) -> Iterator[Violation]:
+    """1: each (ICCID, action, generation) takes effect at most once; a claim once in all."""
+    generations = audit.generations(tx, log.account)
+    for (iccid, kind), count in effect_counts(log.entries).items():
+        allowed = 1 if kind is RequestKind.CLAIM else generations.get((iccid, kind.value), 0)
+        if count > allowed:
+            yield Violation(1, f"SIM {iccid}: {kind.value} took effect {count} times at {log.account}; {allowed} allowed.")
+
+
+def _intentions(tx: Transaction, log: CarrierLog) -> Iterator[Violation]:
+    """3: before the n-th changing request for a SIM there are n committed intentions."""
+    intents: Mapping[str, list[float]] = audit.intent_times(tx, log.account)
+    requests: dict[str, list[float]] = {}
+    for entry in changing_requests(log.entries):
+        requests.setdefault(entry.iccid, []).append(entry.at)
+    for iccid, arrivals in requests.items():
+        written = intents.get(iccid, [])
+        for nth, arrived in enumerate(sorted(arrivals)):
+            if nth >= len(written) or written[nth] > arrived + CLOCK_SLACK_SECONDS:
+                yield Violation(3, f"SIM {iccid}: request {nth + 1} reached {log.account} without an older intention.")
+                break
+
+
+def _windows(log: CarrierLog) -> Iterator[Violation]:
+    """6: the carrier's limit holds in every window."""
+    for window in log.windows:
+        most = most_in_any_window(log.entries, window.per_seconds)
+        if most > window.count:
+            yield Violation(
+                6, f"{log.account}: {most} requests within {window.per_seconds:g} s; at most {window.count} are allowed."
+            )

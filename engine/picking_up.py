@@ -1,0 +1,131 @@
+"""Sweep the sources: take what is complete, read it into the ledger, put receipts where people look for them.
+
+A delivery is claimed by a row with a lease before its bytes are touched, so of two sweeps one has it; when a worker
+dies in between, the lease lapses and the next sweep takes the same delivery up where it was.
+"""
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from domain.lines import LineCounts
+from domain.manifests import ManifestState
+from engine.context import Context
+from engine.intake import Delivery, Intake, take_in
+from engine.placing import Defaults
+from engine.receipts import write_receipt
+from storage import manifests
+from storage.sources.contract import Item, ItemChanged, Source, route_for
+
+SWEEP_BATCH = 500
+"""Listed items are compared with the database in batches of this size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that this worker alone may read now."""
+
+    manifest_id: str
+    fence: str
+    source: Source
+    item: Item
+    defaults: Defaults
+    approved: bool
+
+
+def pick_up(context: Context, source_name: str | None = None, *, actor: str = "pick-up") -> Iterator[Intake]:
+    """Everything complete in the configured sources (or in one), one `Intake` each, as it is done.
+
+    Raises `SourceUnavailable`, `DatabaseUnavailable`, `VaultLocked`; what was taken in before stays so.
+    """
+    for name, source in context.sources.items():
+        if source_name in (None, name):
+            for claimed in claim_new(context, source, actor):
+                intake = take_in_claimed(context, claimed, actor)
+                if intake is not None:
+                    yield intake
+
+
+def claim_new(context: Context, source: Source, actor: str) -> Iterator[Claimed]:
+    """Claim what the source lists and the database does not know as ended, one after the other."""
+    items = iter(source.items())
+    while batch := list(islice(items, SWEEP_BATCH)):
+        with context.database.begin() as tx:
+            ended = manifests.known_items(tx, source.name, [item.identity for item in batch])
+        for item in batch:
+            if item.identity not in ended:
+                claimed = claim(context, source, item, actor)
+                if claimed is not None:
+                    yield claimed
+
+
+def claim(context: Context, source: Source, item: Item, actor: str, defaults: Defaults | None = None) -> Claimed | None:
+    """A lease on this delivery; None when somebody else has it, or when it needs no more reading."""
+    route = route_for(source.routes, item.identity.key)
+    given = defaults or Defaults(route.product, route.home_country, route.carrier_account)
+    fence = secrets.token_hex(8)
+    context.at("before-claim-commit")
+    with context.database.begin() as tx:
+        row = manifests.claim(
+            tx,
+            item.identity,
+            fence=fence,
+            lease_seconds=context.timing.file_lease_seconds,
+            actor=actor,
+            product_id=given.product,
+            home_country=given.home_country,
+            carrier_account=given.carrier_account,
+        )
+    context.at("after-claim-commit")
+    if row is None:
+        return None
+    kept = Defaults(row.product_id, row.home_country, row.carrier_account)
+    return Claimed(row.id, fence, source, item, kept, approved=row.approved_by is not None)
+
+
+def take_in_claimed(context: Context, claimed: Claimed, actor: str) -> Intake | None:
+    """Fetch and read one claimed delivery and put its first receipt; None when it was overwritten or removed meanwhile."""
+    scratch = context.scratch / claimed.manifest_id
+    scratch.mkdir(parents=True, exist_ok=True)
+    context.at("before-take")
+    try:
+        path = claimed.source.take(claimed.item, scratch)
+        content = claimed.item.sidecar
+    except ItemChanged as change:
+        _give_up(context, claimed, change)
+        return None
+    context.at("after-take")
+    sidecar = (claimed.item.sidecar_name or "", content) if content is not None else None
+    intake = take_in(context, _delivery(claimed, path, sidecar, actor))
+    write_receipt(context, claimed.manifest_id, taken=path)
+    shutil.rmtree(scratch, ignore_errors=True)
+    return intake
+
+
+def _delivery(claimed: Claimed, path: Path, sidecar: tuple[str, bytes] | None, actor: str) -> Delivery:
+    return Delivery(
+        manifest_id=claimed.manifest_id,
+        fence=claimed.fence,
+        path=path,
+        name=Path(claimed.item.identity.key).name,
+        defaults=claimed.defaults,
+        actor=actor,
+        approved=claimed.approved,
+        sidecar=sidecar,
+    )
+
+
+def _give_up(context: Context, claimed: Claimed, change: ItemChanged) -> None:
+    """The listed version is gone; what stands there now is another delivery, which the next sweep sees."""
+    with context.database.begin() as tx:
+        manifests.mark(
+            tx,
+            claimed.manifest_id,
+            claimed.fence,
+            state=ManifestState.REFUSED,
+            counts=LineCounts(),
+            reason=f"changed: {change}",
+        )

@@ -1,0 +1,115 @@
+"""Questions whose answer must be nothing: the ledger's own rules as queries, for the invariant checker."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import and_, func, or_, select, text
+
+from domain.lifecycle import Step
+from domain.lines import LineCounts
+from domain.manifests import ManifestState
+from storage.database import Transaction
+from storage.schema import TO_SETTLE, history, manifests, operations, plans, rejections, sims
+
+TAKEN = (ManifestState.LOADED.value, ManifestState.FINISHED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A manifest whose numbers contradict each other."""
+
+    id: str
+    sentence: str
+
+
+def manifests_that_do_not_add_up(tx: Transaction) -> Iterator[Disagreement]:
+    """Taken manifests: the five ends sum to the lines, and each end has exactly its rows."""
+    span = func.coalesce(rejections.c.through_line, rejections.c.line) - rejections.c.line + 1
+    counted: dict[tuple[str, str], int] = {}
+    for row in tx.execute(
+        select(rejections.c.manifest_id, rejections.c.verdict, func.sum(span).label("n")).group_by(
+            rejections.c.manifest_id, rejections.c.verdict
+        )
+    ):
+        counted[row.manifest_id, row.verdict] = int(row.n)
+    planned = select(operations.c.manifest_id, func.count().label("n")).where(operations.c.generation == 1)
+    operations_of = {row.manifest_id: row.n for row in tx.execute(planned.group_by(operations.c.manifest_id))}
+    for row in tx.execute(select(manifests).where(manifests.c.state.in_(TAKEN))):
+        counts = LineCounts(row.lines, row.ignored, row.accepted, row.rejected, row.duplicate, row.known)
+        if not counts.adds_up():
+            yield Disagreement(row.id, f"its lines do not sum to their five ends: {counts}")
+        for verdict in ("ignored", "rejected", "duplicate", "known"):
+            if counted.get((row.id, verdict), 0) != getattr(counts, verdict):
+                yield Disagreement(row.id, f"{getattr(counts, verdict)} lines {verdict}, {counted.get((row.id, verdict), 0)} kept")
+        if operations_of.get(row.id, 0) != row.accepted:
+            yield Disagreement(row.id, f"{row.accepted} SIMs accepted, {operations_of.get(row.id, 0)} in the ledger")
+
+
+def broken_histories(tx: Transaction) -> Iterator[tuple[int, str]]:
+    """Operations whose transitions do not follow each other up to the step where they are."""
+    h, o = history.c, operations.c
+    before = func.lag(h.to_step).over(partition_by=h.operation_id, order_by=h.id)
+    after = func.lead(h.id).over(partition_by=h.operation_id, order_by=h.id)
+    chained = select(h.operation_id, h.from_step, h.to_step, before.label("before"), after.label("after")).subquery()
+    gap = and_(chained.c.before.is_not(None), chained.c.before != chained.c.from_step)
+    for row in tx.execute(select(chained).where(gap)):
+        yield row.operation_id, f"it was {row.before}, and its next transition starts at {row.from_step}"
+    last = select(chained).where(chained.c.after.is_(None)).subquery()
+    for row in tx.execute(
+        select(o.id, o.step, last.c.to_step)
+        .join(last, last.c.operation_id == o.id, isouter=True)
+        .where(or_(and_(last.c.to_step.is_(None), o.step != Step.PLANNED.value), last.c.to_step != o.step))
+    ):
+        yield row.id, f"it is {row.step}, and its history ends at {row.to_step}"
+
+
+def operations_of_unused_manifests(tx: Transaction) -> list[tuple[str, int]]:
+    """Manifests that were not taken and have operations all the same."""
+    o = operations.c
+    rows = select(o.manifest_id, func.count()).join(manifests, manifests.c.id == o.manifest_id)
+    rows = rows.where(manifests.c.state.not_in(TAKEN)).group_by(o.manifest_id)
+    return [(row[0], row[1]) for row in tx.execute(rows)]
+
+
+def sims_on_another_plan(tx: Transaction) -> list[tuple[str, str, str]]:
+    """SIMs (ICCID, planned, actual) of which the carrier says another plan than ours."""
+    s, p = sims.c, plans.c
+    rows = select(s.iccid, p.carrier_reference, s.carrier_plan_reference).join(plans, p.id == s.plan_id)
+    rows = rows.where(s.carrier_plan_reference.is_not(None), s.state == "active")
+    return [tuple(row) for row in tx.execute(rows.where(p.carrier_reference != s.carrier_plan_reference))]
+
+
+def totals(tx: Transaction) -> tuple[int, int, int]:
+    """SIMs in all, summed over the products, and summed over the manifests' accepted lines."""
+    in_all = tx.execute(select(func.count()).select_from(sims)).scalar_one()
+    groups = select(func.count().label("n")).select_from(sims).group_by(sims.c.product_id).subquery()
+    by_product = tx.execute(select(func.coalesce(func.sum(groups.c.n), 0))).scalar_one()
+    accepted = select(func.coalesce(func.sum(manifests.c.accepted), 0)).where(manifests.c.state.in_(TAKEN))
+    return int(in_all), int(by_product), int(tx.execute(accepted).scalar_one())
+
+
+def open_longer_than(tx: Transaction, seconds: float) -> list[tuple[str, str]]:
+    """Operations (ICCID, step) that were intended longer ago than this and have not ended."""
+    o = operations.c
+    late = o.intent_at < tx.now() - timedelta(seconds=seconds)
+    rows = select(o.iccid, o.step).where(text(TO_SETTLE), late, o.deadline_at < tx.now() - timedelta(seconds=seconds))
+    return [(row.iccid, row.step) for row in tx.execute(rows)]
+
+
+def generations(tx: Transaction, account: str) -> dict[tuple[str, str], int]:
+    """(ICCID, action) -> how many generations were planned at this carrier account."""
+    o = operations.c
+    rows = select(o.iccid, o.action, func.count().label("n")).where(o.carrier_account == account)
+    return {(row.iccid, row.action): row.n for row in tx.execute(rows.group_by(o.iccid, o.action))}
+
+
+def intent_times(tx: Transaction, account: str) -> dict[str, list[float]]:
+    """ICCID -> when intentions were committed, as epoch seconds, oldest first."""
+    h, o = history.c, operations.c
+    rows = select(o.iccid, h.at).join(operations, o.id == h.operation_id)
+    rows = rows.where(o.carrier_account == account, h.to_step == Step.INTENT.value).order_by(h.id)
+    times: dict[str, list[float]] = {}
+    for row in tx.execute(rows):
+        times.setdefault(row.iccid, []).append(row.at.timestamp())
+    return times
