@@ -8,6 +8,8 @@ from domain.lifecycle import Bucket
 from domain.manifests import ManifestState
 from reports.receipt import Receipt
 
+NARROWEST = 1.2
+
 
 class Tone(StrEnum):
     """How a receipt feels at first sight; each has its own colour, sign and words."""
@@ -106,10 +108,10 @@ _BY_STATE: dict[ManifestState, Callable[[Receipt], Headline]] = {
 }
 
 
-def shares(receipt: Receipt, narrowest: float = 1.2) -> list[Share]:
+def shares(receipt: Receipt) -> list[Share]:
     """The lines that hold something (all but the ignored ones), left to right from done to done with.
 
-    A share that is there is at least `narrowest` percent wide, so that 3 lines of a million can be seen; the others
+    A share that is there is at least `NARROWEST` percent wide, so that 3 lines of a million can be seen; the others
     give way in proportion. The widths sum to 100.
     """
     counts, buckets = receipt.counts, receipt.buckets
@@ -122,12 +124,12 @@ def shares(receipt: Receipt, narrowest: float = 1.2) -> list[Share]:
         ("known", "known or duplicate", counts.known + counts.duplicate),
     ]
     there = [part for part in parts if part[2]]
-    wide = _widths([count for _, _, count in there], narrowest)
+    wide = _widths([count for _, _, count in there])
     starts = [sum(wide[:i]) for i in range(len(wide))]
     return [Share(*part, start, width) for part, start, width in zip(there, starts, wide, strict=True)]
 
 
-def _widths(counts: list[int], narrowest: float) -> list[float]:
-    spare = 100 - narrowest * len(counts)
+def _widths(counts: list[int]) -> list[float]:
+    spare = 100 - NARROWEST * len(counts)
     total = sum(counts)
-    return [narrowest + spare * count / total for count in counts]
+    return [NARROWEST + spare * count / total for count in counts]
