@@ -9,3 +9,24 @@ class Brake:
 
     sims: int = 10_000
     growth: float = 2.0  # the fleet may become this many times what it is; not asked of a product's first SIMs
+
+
+def check(brake: Brake, new_count: int, fleet_count: int) -> str | None:
+    """Why a person must say yes to `new_count` SIMs on top of the `fleet_count` of the product; None: nobody need.
+
+    >>> check(Brake(), 10_000, 0) is None
+    True
+    >>> check(Brake(), 10_001, 0)
+    '10,001 new SIMs are more than the 10,000 that a run may add without a word. Approve it if that is meant.'
+    """
+    if new_count > brake.sims:
+        return (
+            f"{new_count:,} new SIMs are more than the {brake.sims:,} that a run may add without a word. "
+            "Approve it if that is meant."
+        )
+    if fleet_count and fleet_count + new_count > brake.growth * fleet_count:
+        return (
+            f"{new_count:,} new SIMs would make the fleet of {fleet_count:,} more than {brake.growth:g} times "
+            "its size. Approve it if that is meant."
+        )
+    return None
