@@ -33,10 +33,11 @@ def _faults(carrier: SimulatedCarrier, wanted: dict[str, object] | None) -> Answ
 
 def _fleet(carrier: SimulatedCarrier, wanted: dict[str, list[dict[str, str]]] | None) -> Answer:
     carrier.settle()
+    wanted = {} if wanted is None else wanted
     with carrier.lock:
-        for card in (wanted or {}).get("cards", []):
+        for card in wanted.get("cards", []):
             carrier.fleet.add_card(card["iccid"], card["registration_code"], bool(card.get("others")))
-        for sim in (wanted or {}).get("sims", []):
+        for sim in wanted.get("sims", []):
             carrier.fleet.put(sim["iccid"], SimState(sim["state"]), sim.get("plan"))
         sims = [
             {"iccid": sim.iccid, "reference": sim.reference, "state": sim.visible, "plan": sim.plan}

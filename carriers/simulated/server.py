@@ -78,9 +78,11 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True  # with delayed acknowledgements it costs 40 ms an answer
 
     def do_GET(self) -> None:
+        """Reads."""
         self._serve()
 
     def do_POST(self) -> None:
+        """Changes, tokens, and what the loopback door sets."""
         self._serve()
 
     def log_message(self, *_: object) -> None:

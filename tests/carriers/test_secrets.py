@@ -1,0 +1,90 @@
+"""Marker secrets go through everything that fails; none may come out anywhere."""
+
+import base64
+import logging
+import traceback
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from carriers.contract import CarrierAccount, OpenGate, Order
+from carriers.errors import CarrierError
+from carriers.registry import open_carrier
+from carriers.simulated.access import Keys
+from carriers.simulated.carrier import Options
+from carriers.simulated.faults import Fault, Faults
+from domain.lifecycle import Action, Stage
+from tests.carriers.canned import Canned, CannedCarrier
+from tests.carriers.conftest import Simulate
+
+PASSWORD, CLIENT_SECRET, CODE = "p4ssw0rd-marker", "cl13nt-s3cr3t-marker", "r3g-c0d3-marker"
+KEYS = Keys(auth_token=PASSWORD, client_secret=CLIENT_SECRET)
+BASIC = base64.b64encode(f"{KEYS.account_sid}:{PASSWORD}".encode()).decode()
+MARKERS = (PASSWORD, CLIENT_SECRET, CODE, BASIC)
+ORDER = Order("89883070000123456789", Action.ACTIVATE, Stage.CLAIM, registration_code=CODE)
+
+
+def accounts(url: str) -> list[CarrierAccount]:
+    basic = CarrierAccount(
+        "a", "supersim", url, {}, {"account_sid": KEYS.account_sid, "auth_token": PASSWORD}, timeout_seconds=0.4
+    )
+    token = {"auth": "oauth", "token_url": f"{url}/oauth/token"}
+    secrets = {"client_id": KEYS.client_id, "client_secret": CLIENT_SECRET}
+    return [basic, replace(basic, options=token, secrets=secrets)]
+
+
+def shown_by(account: CarrierAccount) -> str:
+    """Everything that a claim under this account lets people see: the answer or the error with its whole trace."""
+    carrier = open_carrier(account)
+    try:
+        answer = str(carrier.submit([ORDER], OpenGate()))
+    except CarrierError as error:
+        answer = "".join(traceback.format_exception(error)) + repr(error)
+    finally:
+        carrier.close()
+    return answer + repr(carrier) + repr(account) + repr(ORDER) + repr(vars(carrier))
+
+
+@pytest.mark.parametrize("fault", [None, *Fault])
+def test_no_fault_brings_a_secret_to_light(
+    fault: Fault | None, simulate: Simulate, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = Options(
+        open_registry=True,
+        keys=KEYS,
+        faults=Faults({fault: 1.0} if fault else {}, slow_seconds=0.6),
+        log_file=tmp_path / "requests.jsonl",
+        state_file=tmp_path / "state.jsonl",
+    )
+    with caplog.at_level(logging.DEBUG):
+        url = simulate(options).url
+        shown = "".join(shown_by(account) for account in accounts(url))
+    written = "".join(file.read_text() for file in tmp_path.iterdir())
+    assert '"kind": "claim"' in written
+    assert "POST /v1/Sims" in caplog.text
+    for marker in MARKERS:
+        assert marker not in shown + caplog.text + written
+
+
+def test_a_carrier_that_repeats_our_secrets_in_its_refusal_is_not_quoted(caplog: pytest.LogCaptureFixture) -> None:
+    echo = {"code": 20001, "message": f"bad code {CODE} with {BASIC} and {PASSWORD}"}
+    with CannedCarrier(Canned(400, echo)) as carrier, caplog.at_level(logging.DEBUG):
+        shown = shown_by(accounts(carrier.url)[0])
+    assert "[secret]" in shown
+    for marker in MARKERS:
+        assert marker not in shown + caplog.text
+
+
+def test_a_token_endpoint_that_repeats_our_secrets_is_not_quoted() -> None:
+    with CannedCarrier(Canned(400, {"code": 1, "message": f"{CLIENT_SECRET}"})) as carrier:
+        assert CLIENT_SECRET not in shown_by(accounts(carrier.url)[1])
+
+
+def test_a_secret_that_cannot_stand_in_a_header_is_not_quoted() -> None:
+    with CannedCarrier(Canned(200, {"access_token": "t0k3n-m4rk3r\r\n"})) as carrier:
+        assert "t0k3n" not in shown_by(accounts(carrier.url)[1])
+
+
+def test_the_options_of_a_simulated_carrier_do_not_show_its_keys() -> None:
+    assert PASSWORD not in repr(Options(keys=KEYS))

@@ -1,0 +1,238 @@
+"""Super SIM: the contract, and the wire in a table."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from carriers.contract import AnswerKind, CarrierAccount, OpenGate, Order
+from carriers.errors import CarrierError, CredentialsRefused, OutcomeUnknown, ReadFailed
+from carriers.simulated.access import Keys
+from carriers.simulated.faults import Fault, RequestKind
+from carriers.supersim import CAPABILITIES, STATES, SuperSim
+from domain.lifecycle import Action, SimState, Stage
+from tests.carriers.canned import Canned, CannedCarrier, CountingGate
+from tests.carriers.contract_suite import CODE, ICCID, PLAN, CarrierContract, CarrierFaultsContract, World
+
+KEYS = Keys()
+SID = "HS" + 32 * "0"
+OTHER_SID = "HS" + 32 * "1"
+
+
+def basic(url: str, timeout_seconds: float = 5.0) -> CarrierAccount:
+    secrets = {"account_sid": KEYS.account_sid, "auth_token": KEYS.auth_token}
+    return CarrierAccount("test", "supersim", url, {}, secrets, timeout_seconds)
+
+
+def oauth(url: str, timeout_seconds: float = 5.0) -> CarrierAccount:
+    options = {"auth": "oauth", "token_url": f"{url}/oauth/token"}
+    secrets = {"client_id": KEYS.client_id, "client_secret": KEYS.client_secret}
+    return CarrierAccount("test", "supersim", url, options, secrets, timeout_seconds)
+
+
+class TestWithBasic(CarrierContract):
+    def account(self, url: str) -> CarrierAccount:
+        return basic(url)
+
+
+class TestWithOAuth(CarrierContract):
+    def account(self, url: str) -> CarrierAccount:
+        return oauth(url)
+
+
+class TestFaultsWithBasic(CarrierFaultsContract):
+    def account(self, url: str) -> CarrierAccount:
+        return basic(url, self.timeout_seconds)
+
+
+class TestFaultsWithOAuth(CarrierFaultsContract):
+    def account(self, url: str) -> CarrierAccount:
+        return oauth(url, self.timeout_seconds)
+
+    def test_a_token_that_expires_in_the_middle_is_renewed_once(self, world: World) -> None:
+        world.claim()
+        world.fails(Fault.TOKEN_EXPIRES, RequestKind.ACTIVATE, first=1)
+        reference = world.read().carrier_reference
+        assert world.change(Action.ACTIVATE, reference).kind is AnswerKind.ACCEPTED
+        assert world.effects(RequestKind.ACTIVATE) == 1
+
+    def test_a_token_that_is_refused_again_asks_for_a_person(self, world: World) -> None:
+        world.claim()
+        world.fails(Fault.TOKEN_EXPIRES)
+        with pytest.raises(CredentialsRefused):
+            world.read()
+
+    def test_a_failing_token_endpoint_means_that_nothing_was_sent(self, world: World) -> None:
+        world.fails(Fault.ERROR_500, RequestKind.TOKEN)
+        with pytest.raises(CarrierError) as down:
+            world.claim()
+        assert (type(down.value).__name__, world.changing_requests()) == ("CarrierDown", 0)
+
+
+def sim(status: str, *, sid: str = SID, iccid: str = ICCID) -> dict[str, object]:
+    return {"sid": sid, "iccid": iccid, "status": status, "fleet_sid": None}
+
+
+def error(code: int, message: str = "no", status: int = 400) -> dict[str, object]:
+    return {"code": code, "message": message, "more_info": "", "status": status}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row of the wire: the carrier's reply, and what we make of it."""
+
+    label: str
+    reply: Canned
+    kind: AnswerKind | type[CarrierError]
+    reason: str = ""
+    reference: str | None = None
+
+
+CLAIMS = [
+    Case("created", Canned(201, sim("new")), AnswerKind.DONE, "claimed", SID),
+    Case("created with 200", Canned(200, sim("new")), AnswerKind.DONE, "claimed", SID),
+    Case("another SIM", Canned(201, sim("new", iccid=ICCID[:-1])), AnswerKind.REVIEW, "another_sim"),
+    Case("not a SID", Canned(201, sim("new", sid="../x")), AnswerKind.UNKNOWN, "not_a_sim"),
+    Case("a list", Canned(201, [1]), AnswerKind.UNKNOWN, "not_a_sim"),
+    Case("parameter missing", Canned(400, error(83001)), AnswerKind.REJECTED, "parameter_missing"),
+    Case("not registrable", Canned(400, error(83002)), AnswerKind.REJECTED, "not_registrable"),
+    Case("ours, SID told", Canned(400, error(83003, f"yours: {SID}")), AnswerKind.DONE, "already_ours", SID),
+    Case("invalid", Canned(400, error(20001)), AnswerKind.REJECTED, "refused"),
+    Case("conflict", Canned(409, error(20409, status=409)), AnswerKind.UNKNOWN, "conflict"),
+    Case("another address", Canned(404, error(20404, status=404)), CredentialsRefused),
+    Case("may not", Canned(403, error(20403, status=403)), CredentialsRefused),
+    Case("a wall before the carrier", Canned(403, b"<html>"), CredentialsRefused),
+    Case("wrong token", Canned(401, error(20003, status=401)), CredentialsRefused),
+    Case("a proxy's 400", Canned(400, b"<html>Bad Request"), OutcomeUnknown),
+    Case("request timeout", Canned(408, error(20408, status=408)), OutcomeUnknown),
+    Case("empty", Canned(201), OutcomeUnknown),
+    Case("no content", Canned(204), OutcomeUnknown),
+]
+
+CHANGES = [
+    Case("scheduled", Canned(202, sim("scheduled")), AnswerKind.ACCEPTED, "scheduled", SID),
+    Case("active at once", Canned(200, sim("active")), AnswerKind.DONE, "done_at_once", SID),
+    Case("ready connects", Canned(200, sim("ready")), AnswerKind.DONE, "done_at_once", SID),
+    Case("still new", Canned(200, sim("new")), AnswerKind.UNKNOWN, "unexpected_status"),
+    Case("unknown word", Canned(202, sim("dormant")), AnswerKind.UNKNOWN, "unexpected_status"),
+    Case("no word", Canned(202, {"sid": SID, "iccid": ICCID}), AnswerKind.UNKNOWN, "not_a_sim"),
+    Case("another SIM", Canned(202, sim("scheduled", sid=OTHER_SID)), AnswerKind.REVIEW, "another_sim"),
+    Case("gone", Canned(404, error(20404, status=404)), AnswerKind.REVIEW, "gone"),
+    Case("no fleet", Canned(400, error(20001)), AnswerKind.REJECTED, "refused"),
+    Case("conflict", Canned(409, error(20409, status=409)), AnswerKind.UNKNOWN, "conflict"),
+    Case("may not", Canned(403, error(20403, status=403)), CredentialsRefused),
+]
+
+CLAIM = Order(ICCID, Action.ACTIVATE, Stage.CLAIM, registration_code=CODE)
+CHANGE = Order(ICCID, Action.ACTIVATE, Stage.CHANGE, SID, PLAN)
+
+
+@pytest.mark.parametrize("case", CLAIMS, ids=lambda case: case.label)
+def test_a_claim_is_answered_by_the_table(case: Case) -> None:
+    with CannedCarrier(case.reply) as carrier:
+        _meets(carrier, CLAIM, case)
+        (asked,) = carrier.asked
+        assert (asked.method, asked.path) == ("POST", "/v1/Sims")
+        assert asked.form == {"Iccid": ICCID, "RegistrationCode": CODE}
+
+
+@pytest.mark.parametrize("case", CHANGES, ids=lambda case: case.label)
+def test_a_change_is_answered_by_the_table(case: Case) -> None:
+    with CannedCarrier(case.reply) as carrier:
+        _meets(carrier, CHANGE, case)
+        (asked,) = carrier.asked
+        assert (asked.method, asked.path) == ("POST", f"/v1/Sims/{SID}")
+        assert asked.form == {"Status": "active", "Fleet": PLAN}
+
+
+def _meets(carrier: CannedCarrier, order: Order, case: Case) -> None:
+    adapter = SuperSim.open(basic(carrier.url))
+    if isinstance(case.kind, type):
+        with pytest.raises(case.kind):
+            adapter.submit([order], OpenGate())
+        return
+    (answer,) = adapter.submit([order], OpenGate())
+    assert (answer.iccid, answer.kind, answer.reason) == (ICCID, case.kind, case.reason)
+    assert answer.carrier_reference == case.reference
+
+
+def test_a_sim_that_is_ours_without_a_sid_in_the_message_is_read() -> None:
+    with CannedCarrier(Canned(400, error(83003)), Canned(200, {"sims": [sim("new")]})) as carrier:
+        gate = CountingGate()
+        (answer,) = SuperSim.open(basic(carrier.url)).submit([CLAIM], gate)
+        assert (answer.kind, answer.carrier_reference) == (AnswerKind.DONE, SID)
+        assert [asked.method for asked in carrier.asked] == ["POST", "GET"]
+        assert gate.passed == 2
+
+
+def test_a_sim_that_is_ours_and_not_listed_needs_a_person() -> None:
+    with CannedCarrier(Canned(400, error(83003)), Canned(200, {"sims": []})) as carrier:
+        (answer,) = SuperSim.open(basic(carrier.url)).submit([CLAIM], OpenGate())
+        assert (answer.kind, answer.reason) == (AnswerKind.REVIEW, "contradiction")
+
+
+@pytest.mark.parametrize("reference", [None, "", "HS1", f"{SID}/../x"])
+def test_a_change_without_a_proper_sid_needs_a_person_and_makes_no_request(reference: str | None) -> None:
+    with CannedCarrier(Canned(500)) as carrier:
+        order = Order(ICCID, Action.ACTIVATE, Stage.CHANGE, reference, PLAN)
+        (answer,) = SuperSim.open(basic(carrier.url)).submit([order], OpenGate())
+        assert (answer.kind, answer.reason, carrier.asked) == (AnswerKind.REVIEW, "no_reference", [])
+
+
+def test_a_deactivation_leaves_the_fleet_alone() -> None:
+    with CannedCarrier(Canned(202, sim("scheduled"))) as carrier:
+        SuperSim.open(basic(carrier.url)).submit([Order(ICCID, Action.DEACTIVATE, Stage.CHANGE, SID, PLAN)], OpenGate())
+        assert carrier.asked[0].form == {"Status": "inactive"}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{"sims": [sim("active", iccid="89883070000000000001")]}, {"sims": [sim("new")] * 2}, {}, [], {"sims": 1}],
+)
+def test_a_read_answered_about_another_sim_has_failed(document: object) -> None:
+    with CannedCarrier(Canned(200, document)) as carrier, pytest.raises(ReadFailed):
+        SuperSim.open(basic(carrier.url)).read(ICCID, OpenGate())
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("new", SimState.INACTIVE),
+        ("scheduled", SimState.ACTIVATING),
+        ("ready", SimState.ACTIVE),
+        ("active", SimState.ACTIVE),
+        ("inactive", SimState.DEACTIVATED),
+        ("resting", SimState.UNKNOWN),
+        ("", SimState.UNKNOWN),
+    ],
+)
+def test_each_status_word_has_its_state(word: str, state: SimState) -> None:
+    with CannedCarrier(Canned(200, {"sims": [sim(word)]})) as carrier:
+        seen = SuperSim.open(basic(carrier.url)).read(ICCID, OpenGate())
+        assert (seen.state, seen.word) == (state, word)
+        assert carrier.asked[0].query == {"Iccid": ICCID}
+
+
+def test_every_state_that_can_be_asked_for_has_a_word() -> None:
+    assert set(CAPABILITIES.states) <= set(STATES.values())
+
+
+def test_the_version_in_the_base_url_is_not_doubled() -> None:
+    with CannedCarrier(Canned(200, {"sims": []})) as carrier:
+        SuperSim.open(basic(f"{carrier.url}/v1/")).check()
+        assert carrier.asked[0].path == "/v1/Sims"
+
+
+@pytest.mark.parametrize(
+    ("options", "secrets", "sentence"),
+    [
+        ({}, {"account_sid": "AC"}, "lacks its secret auth_token"),
+        ({"auth": "oauth"}, {}, "lacks its secret client_id and client_secret"),
+        ({"auth": "magic"}, {}, "must be basic or oauth"),
+        ({"auth": "oauth", "token_url": "http://example.com/token"}, {"client_id": "a", "client_secret": "b"}, "https"),
+    ],
+)
+def test_an_account_that_cannot_work_says_what_to_mend(
+    options: dict[str, str], secrets: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(CarrierError, match=sentence):
+        SuperSim.open(CarrierAccount("test", "supersim", "https://example.com", options, secrets))
