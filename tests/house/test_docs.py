@@ -1,6 +1,7 @@
-"""Links between the project's own texts lead somewhere."""
+"""Links between the project's own texts lead somewhere, and examples in docstrings are run."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +43,15 @@ def test_every_relative_link_leads_somewhere(tracked: list[Path]) -> None:
     texts = [file for file in tracked if file.suffix == ".md"]
     assert texts
     assert [link for file in texts for link in broken(file, file.read_text(encoding="utf-8"))] == []
+
+
+def test_every_example_in_a_docstring_is_run(root: Path, product_files: list[Path]) -> None:
+    settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]
+    collected = [root / path for path in settings["testpaths"]]
+    with_examples = [file for file in product_files if re.search(r"^\s+>>> ", file.read_text(encoding="utf-8"), re.M)]
+    assert "--doctest-modules" in settings["addopts"]
+    assert [file for file in with_examples if not any(file.is_relative_to(path) for path in collected)] == []
+    assert len(with_examples) > 5
 
 
 @pytest.mark.parametrize(
