@@ -89,26 +89,7 @@ _DIGITS = re.compile(r"[0-9]+")
 _ROUNDED = re.compile(r"[0-9](?:[.,][0-9]*)?[eE]\+?[1-3][0-9]|[0-9]{15}0+[.,]0*|[0-9]{1,3}(?:[.,][0-9]{3}){4,}")
 _CUT_OUT_OF_PROSE = re.compile(r"89[0-9]{13}")
 TEST_ICCIDS = frozenset({"89000123456789012341", "89000123456789012358"})  # the GSMA's
-_IMEI_BODIES = (
-    "00",
-    "01",
-    "10",
-    "30",
-    "33",
-    "35",
-    "44",
-    "45",
-    "49",
-    "50",
-    "51",
-    "52",
-    "53",
-    "54",
-    "86",
-    "91",
-    "98",
-    "99",
-)
+_IMEI_BODY = re.compile("00|01|10|3[035]|4[459]|5[0-4]|86|91|9[89]")  # who may allocate IMEIs
 _USUAL_LENGTHS = frozenset({19, 20})
 
 
@@ -230,7 +211,7 @@ def _refuse_other_identifiers(number: str) -> None:
         "89"
     ):  # 89 is no issuer of IMEIs and no country of IMSIs: a cut ICCID
         imei_like, imsi_like = luhn.is_valid(number), number[0] in "234567" or number.startswith(("001", "901"))
-        if imei_like and (number[:2] in _IMEI_BODIES or not imsi_like):
+        if imei_like and (_IMEI_BODY.match(number) or not imsi_like):
             raise InvalidIccid(Reason.IMEI)
         if imsi_like:
             raise InvalidIccid(Reason.IMSI)

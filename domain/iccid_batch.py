@@ -63,7 +63,7 @@ class Ranges(NamedTuple):
 def classify_lines(block: bytes, first_line: int, profiles: Profiles = ()) -> Batch:
     """What every line of a bare list is: a key, ignored (blank, `#` comment, no ICCID in it), or rejected."""
     rows = Rows(block)
-    keys, faults = _judge(rows, rows.text, _fault_of_line, profiles)
+    keys, faults = _judge(rows, rows.text, _judge_line, profiles)
     outcomes: list[LineOutcome] = []
     for row, last in _reported(rows, keys):
         fault = faults.get(row, _BLANK)
@@ -78,7 +78,7 @@ def classify_cells(cells: Sequence[str], profiles: Profiles = ()) -> Cells:
     # A line feed within a cell would shift the cells below it; the vertical tab means the same to `validate`.
     lines = [cell.replace("\n", "\v") if "\n" in cell else cell for cell in cells]
     rows = Rows("\n".join([*lines, ""]).encode("utf-8", "replace"))
-    keys, faults = _judge(rows, cells.__getitem__, _fault_of_cell, profiles)
+    keys, faults = _judge(rows, cells.__getitem__, _judge_cell, profiles)
     ok = keys >= 0
     return Cells(ok, keys, [faults.get(row, _BLANK) for row in np.flatnonzero(~ok).tolist()])
 
@@ -140,16 +140,20 @@ _ROUND_TO = np.array([10**3, 10**4, 10**5], np.int64)  # by length: what the dig
 
 
 def _judge(
-    rows: Rows, text_of: Callable[[int], str], judge: Callable[[str, Profiles, bool], Fault | int], profiles: Profiles
+    rows: Rows,
+    text_of: Callable[[int], str],
+    judge_one: Callable[[str, Profiles, bool], Fault | int],
+    profiles: Profiles,
 ) -> tuple[Ints, dict[int, Fault]]:
     """The key of each row, or -1, and the faults of those that have none and are not empty."""
     keys = _plain_keys(rows, profiles)
     judged = {
-        row: judge(text_of(row), profiles, False) for row in np.flatnonzero((keys < 0) & (rows.lengths > 0)).tolist()
+        row: judge_one(text_of(row), profiles, False)
+        for row in np.flatnonzero((keys < 0) & (rows.lengths > 0)).tolist()
     }
     damaged = [row for row, found in judged.items() if _is_damage(found)]
     if len(damaged) * SOUND_PER_DAMAGED <= np.count_nonzero(keys >= 0):
-        judged.update((row, judge(text_of(row), profiles, True)) for row in damaged)
+        judged.update((row, judge_one(text_of(row), profiles, True)) for row in damaged)
     faults = {row: found for row, found in judged.items() if isinstance(found, Fault)}
     for row, found in judged.items():
         if isinstance(found, int):
@@ -193,13 +197,13 @@ def _length_rules(profiles: tuple[IssuerProfile, ...]) -> tuple[Mask, Mask]:
     return np.array([*printed, [False, True, True]]), np.array([*omitted, [False, False, False]])
 
 
-def _fault_of_line(line: str, profiles: Profiles, zeros_are_real: bool) -> Fault | int:
+def _judge_line(line: str, profiles: Profiles, zeros_are_real: bool) -> Fault | int:
     if line.lstrip(" \t\ufeff").startswith("#"):
         return Fault(Reason.COMMENT)
-    return _fault_of_cell(line, profiles, zeros_are_real)
+    return _judge_cell(line, profiles, zeros_are_real)
 
 
-def _fault_of_cell(cell: str, profiles: Profiles, zeros_are_real: bool) -> Fault | int:
+def _judge_cell(cell: str, profiles: Profiles, zeros_are_real: bool) -> Fault | int:
     if not cell.strip():
         return _BLANK
     try:

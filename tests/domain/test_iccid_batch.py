@@ -148,6 +148,12 @@ def test_a_million_blank_lines_are_one_outcome() -> None:
     assert batch.outcomes[0].line_count == batch.line_count == 1_000_000
 
 
+def test_the_gsmas_test_numbers_are_refused_though_luhn_passes() -> None:
+    numbers = ["89000123456789012341", "89000123456789012358"]
+    assert all(luhn.is_valid(number) for number in numbers)
+    assert told("\n".join(numbers).encode(), ()) == [Reason.TEST_ICCID, Reason.TEST_ICCID]
+
+
 def test_at_most_200_characters_of_a_line_are_kept() -> None:
     assert len(classify_lines(b"89" + b"x" * 5000, 1).outcomes[0].text) == 200
 
