@@ -86,22 +86,47 @@ class Database:
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
         """One transaction: committed when the block ends, rolled back when it raises."""
+        with self._troubles(), self._engine.begin() as connection:
+            yield Transaction(connection, self._clock)
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """One look at one moment: what others commit meanwhile is not seen, and no writer waits for it."""
+        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if self.is_postgresql else {}
+        engine = self._engine.execution_options(**options, only_reads=True)
+        with self._troubles(), engine.begin() as connection:
+            yield Transaction(connection, self._clock)
+
+    @contextmanager
+    def _troubles(self) -> Iterator[None]:
+        """The driver's errors as ours: bulk paths meet them without SQLAlchemy's wrapping."""
+        raw: type[Exception] = self._engine.dialect.loaded_dbapi.OperationalError
         try:
-            with self._engine.begin() as connection:
-                yield Transaction(connection, self._clock)
-        except OperationalError as error:
-            raise DatabaseUnavailable(
-                f"The database {describe(self.url)} did not answer: {_first_line(error)}. "
-                "Check that it runs and can be reached (`simline check`); nothing was lost, run again."
-            ) from error
+            yield
+        except (OperationalError, raw) as error:
+            raise DatabaseUnavailable(_sentence(self.url, error)) from error
 
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
 
 
-def _first_line(error: DBAPIError) -> str:
-    return str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+_REMEDIES = {
+    "disk": "Make room on its disk; nothing was lost, run again.",
+    "no space left": "Make room on its disk; nothing was lost, run again.",
+    "locked": "Another process has been writing for too long: let it end or stop it; nothing was lost, run again.",
+    "readonly": "Its file may only be read: give this user the right to write it.",
+}
+"""A word of the driver's message -> what to do about it."""
+
+
+def _sentence(url: str, error: Exception) -> str:
+    """What happened and what to do, without the password."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    first_line = next(iter(str(cause).strip().splitlines()), type(cause).__name__)
+    usual = "Check that it runs and can be reached (`simline check`); nothing was lost, run again."
+    remedy = next((words for sign, words in _REMEDIES.items() if sign in first_line.lower()), usual)
+    return f"The database {describe(url)} did not answer: {first_line.rstrip('.')}. {remedy}"
 
 
 def _engine(url: str, busy_seconds: float) -> Engine:
@@ -128,7 +153,8 @@ def _prepare_sqlite(engine: Engine, busy_seconds: float) -> None:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        reads = connection.get_execution_options().get("only_reads")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def _switch_to_wal(cursor: Any) -> None:

@@ -2,7 +2,8 @@
 
 Times are UTC; money is in cents with its currency; sizes are bytes. Text keys sort by code point on both databases.
 The two partial indexes on `operations` decide the speed of claiming: their WHERE clauses are repeated word for word
-in the queries of `ledger.py`, and a test looks at the query plan.
+in the queries of `ledger.py`, and a test looks at the query plan. The two others (`HELD`, `RELEASED`) stay small and
+make counting cheap. What changes here needs a new file in migrations/versions; a test compares both.
 """
 
 from datetime import UTC, datetime
@@ -138,6 +139,7 @@ manifests = Table(
     Column("finished_at", UtcTime),
     Column("receipt_at", UtcTime),
     Column("receipt", Text),  # the receipt's JSON, newest
+    Column("receipt_steps", Text),  # operations by step as the newest receipt has them: has anything changed since?
     UniqueConstraint("source", "item_key", "version"),
     Index("ix_manifests_sha256", "sha256"),
 )
@@ -153,7 +155,10 @@ rejections = Table(
     Column("iccid", Key),
     Column("text", Text, nullable=False, server_default=""),
     Column("detail", Text, nullable=False, server_default=""),
+    sqlite_with_rowid=False,
 )
+
+RELEASED = "state = 'released'"
 
 sims = Table(
     "sims",
@@ -181,13 +186,13 @@ sims = Table(
     Column("deactivations_count", Integer, nullable=False, server_default="0"),
     Column("seen_at", UtcTime),  # when the carrier last told us
     Column("created_at", UtcTime, nullable=False),
-    Index("ix_sims_product_id", "product_id"),
-    Index("ix_sims_manifest_id", "manifest_id"),
-    sqlite_with_rowid=False,
+    Index("ix_sims_product_id_iccid", "product_id", "iccid"),  # pages of one product's fleet
+    Index("ix_sims_released", "product_id", sqlite_where=text(RELEASED), postgresql_where=text(RELEASED)),
 )
 
 TO_SEND = "step = 'planned'"
 TO_SETTLE = "step IN ('intent', 'sent', 'accepted', 'unknown')"
+HELD = "step = 'held'"
 
 operations = Table(
     "operations",
@@ -198,6 +203,7 @@ operations = Table(
     Column("generation", Integer, nullable=False),
     Column("carrier_account", Key, nullable=False),
     Column("manifest_id", Key, nullable=False),
+    Column("line", BigInteger),  # of that manifest; empty when a person asked without a file
     Column("step", Text, nullable=False),
     Column("stage", Text, nullable=False),
     Column("attempt", Integer, nullable=False, server_default="0"),
@@ -213,7 +219,8 @@ operations = Table(
     Column("deadline_at", UtcTime),
     Column("finished_at", UtcTime),
     UniqueConstraint("iccid", "action", "generation"),
-    Index("ix_operations_manifest_id", "manifest_id"),
+    Index("ix_operations_manifest_id_line_step", "manifest_id", "line", "step"),  # receipts: counts, and rows in order
+    Index("ix_operations_held", "iccid", sqlite_where=text(HELD), postgresql_where=text(HELD)),
     Index(
         "ix_operations_to_send",
         "carrier_account",

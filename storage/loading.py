@@ -1,0 +1,178 @@
+"""The bulk path of a manifest: accepted lines become SIMs with a planned operation each, in one transaction.
+
+A SIM that is there already is not touched; the caller learns whose it is. On PostgreSQL one manifest loads at a time,
+so that two deliveries of the same SIMs cannot both count them as new, nor wait for each other crosswise; SQLite has
+one writer anyway.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+
+from domain.lifecycle import Action, Stage, Step
+from domain.lines import LineOutcome
+from storage.among import among
+from storage.bulk import insert_rows, storable
+from storage.database import Transaction
+from storage.schema import operations, rejections, sims
+
+_TURN = 0x51_4D_11_4E
+"""The key of PostgreSQL's advisory lock; any number that nobody else uses."""
+
+_SIM_COLUMNS = (
+    "iccid",
+    "product_id",
+    "carrier_account",
+    "plan_id",
+    "home_country",
+    "manifest_id",
+    "line",
+    "registration_code",
+    "device_id",
+    "device_name",
+    "note",
+    "created_at",
+)
+_OPERATION_COLUMNS = (
+    "iccid",
+    "action",
+    "generation",
+    "carrier_account",
+    "manifest_id",
+    "line",
+    "step",
+    "stage",
+    "due_at",
+    "created_at",
+)
+_OPTIONAL = ("registration_code", "device_id", "device_name", "note")
+
+PerRow = Sequence[str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadBlock:
+    """Accepted lines as columns; a single text holds for every row. No ICCID stands here twice.
+
+    `registration_codes` are sealed; an empty cell of an optional column is kept as no value.
+    """
+
+    iccids: list[str]
+    lines: Sequence[int]
+    product_ids: str | list[str]
+    carrier_accounts: str | list[str]
+    plan_ids: str | list[str]
+    home_countries: str | list[str]
+    registration_codes: Sequence[bytes | None] | None = None
+    device_ids: PerRow | None = None
+    device_names: PerRow | None = None
+    notes: PerRow | None = None
+    stages: str | list[str] = Stage.CLAIM
+    steps: str | list[str] = Step.PLANNED
+
+    def only(self, kept: Sequence[int]) -> "LoadBlock":
+        """The rows at these positions."""
+
+        def pick(values: Any) -> Any:
+            return values if values is None or isinstance(values, str) else [values[i] for i in kept]
+
+        return replace(self, **{name: pick(getattr(self, name)) for name in self.__slots__})
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """How many SIMs are new, and the (line, ICCID) of those that were there: in the same product, or in another."""
+
+    new_count: int
+    known: list[tuple[int, str]] = field(default_factory=list)
+    other_product: list[tuple[int, str, str]] = field(default_factory=list)
+
+
+def load_block(tx: Transaction, manifest_id: str, block: LoadBlock, now: datetime) -> LoadResult:
+    """Insert the SIMs that are new, each with generation 1 of its activation due at once; say which were known."""
+    _take_turn(tx)
+    owners = _owners(tx, block.iccids)
+    if not owners:
+        _insert(tx, manifest_id, block, now)
+        return LoadResult(new_count=len(block.iccids))
+    new, result = _classify(block, owners)
+    _insert(tx, manifest_id, block.only(new), now)
+    return result
+
+
+def record_outcomes(tx: Transaction, manifest_id: str, outcomes: Sequence[LineOutcome]) -> None:
+    """Keep what became of the lines that were not simply accepted. Text is cut to 200 characters."""
+    if not outcomes:
+        return
+    values = {
+        "manifest_id": manifest_id,
+        "line": [int(outcome.line) for outcome in outcomes],
+        "through_line": [outcome.through_line for outcome in outcomes],
+        "verdict": [outcome.verdict.value for outcome in outcomes],
+        "reason": [outcome.reason.value for outcome in outcomes],
+        "iccid": [outcome.iccid for outcome in outcomes],
+        "text": [storable(outcome.text[:200]) for outcome in outcomes],
+        "detail": [storable(outcome.detail) for outcome in outcomes],
+    }
+    insert_rows(tx, values, {rejections: tuple(values)})
+
+
+def _take_turn(tx: Transaction) -> None:
+    """Wait until no other manifest is being loaded; held until the transaction ends."""
+    if tx.is_postgresql:
+        tx.execute(select(func.pg_advisory_xact_lock(_TURN)))
+
+
+def _owners(tx: Transaction, iccids: list[str]) -> dict[str, str]:
+    """ICCID -> product of those that are there. A fresh range of numbers costs one look instead of one per number."""
+    c = sims.c
+    if not iccids:
+        return {}
+    in_range = select(c.iccid).where(c.iccid.between(min(iccids), max(iccids))).limit(1)
+    if tx.execute(in_range).first() is None:
+        return {}
+    return dict(tx.execute(select(c.iccid, c.product_id).where(among(tx, c.iccid, iccids))).tuples().all())
+
+
+def _classify(block: LoadBlock, owners: dict[str, str]) -> tuple[list[int], LoadResult]:
+    """The positions of new SIMs, and where the others belong."""
+    new: list[int] = []
+    known: list[tuple[int, str]] = []
+    other: list[tuple[int, str, str]] = []
+    wanted = block.product_ids
+    for position, iccid in enumerate(block.iccids):
+        owner = owners.get(iccid)
+        if owner is None:
+            new.append(position)
+        elif owner == (wanted if isinstance(wanted, str) else wanted[position]):
+            known.append((int(block.lines[position]), iccid))
+        else:
+            other.append((int(block.lines[position]), iccid, owner))
+    return new, LoadResult(len(new), known, other)
+
+
+def _insert(tx: Transaction, manifest_id: str, block: LoadBlock, now: datetime) -> None:
+    if not block.iccids:
+        return
+    values: dict[str, Any] = {
+        "iccid": block.iccids,
+        "line": [int(line) for line in block.lines],
+        "product_id": block.product_ids,
+        "carrier_account": block.carrier_accounts,
+        "plan_id": block.plan_ids,
+        "home_country": block.home_countries,
+        "stage": block.stages,
+        "step": block.steps,
+        "manifest_id": manifest_id,
+        "action": Action.ACTIVATE.value,
+        "generation": 1,
+        "due_at": now,
+        "created_at": now,
+    }
+    optional = (block.registration_codes, block.device_ids, block.device_names, block.notes)
+    given = {name: [cell or None for cell in cells] for name, cells in zip(_OPTIONAL, optional, strict=True) if cells}
+    sim_columns = [name for name in _SIM_COLUMNS if name in given or name not in _OPTIONAL]
+    insert_rows(tx, values | given, {sims: sim_columns, operations: _OPERATION_COLUMNS})

@@ -1,0 +1,273 @@
+"""The first shape: inventory, manifests, SIMs, the ledger and its history, limits.
+
+Revision ID: 0001
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+KEY = sa.String().with_variant(sa.Text(collation="C"), "postgresql")
+ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+TIME = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    """Create every table, and the rule that history is only ever added to."""
+    _accounts()
+    _products()
+    _plans()
+    _devices()
+    _manifests()
+    _rejections()
+    _sims()
+    _operations()
+    _history()
+    _limits()
+    _seal_history()
+
+
+def downgrade() -> None:
+    """There is nothing before the first shape."""
+    raise NotImplementedError("The first migration cannot be undone: remove the database instead.")
+
+
+def _accounts() -> None:
+    op.create_table(
+        "accounts",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("other_device_count", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_accounts"),
+    )
+
+
+def _products() -> None:
+    op.create_table(
+        "products",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("account_id", KEY, nullable=False),
+        sa.Column("tier", sa.Text(), nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_products"),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_products_account_id_accounts"),
+    )
+
+
+def _plans() -> None:
+    op.create_table(
+        "plans",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("carrier_account", KEY, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("countries", sa.Text(), nullable=False),
+        sa.Column("zone", sa.Text()),
+        sa.Column("monthly_price_cents", sa.Integer(), nullable=False),
+        sa.Column("included_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("overage_cents_per_mb", sa.Float(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("carrier_reference", sa.Text(), nullable=False),
+        sa.Column("in_catalogue", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_plans"),
+    )
+
+
+def _devices() -> None:
+    op.create_table(
+        "devices",
+        sa.Column("device_id", KEY, nullable=False),
+        sa.Column("iccid", KEY),
+        sa.Column("name", sa.Text()),
+        sa.Column("imported_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("device_id", name="pk_devices"),
+    )
+
+
+def _manifests() -> None:
+    op.create_table(
+        "manifests",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("source", KEY, nullable=False),
+        sa.Column("item_key", KEY, nullable=False),
+        sa.Column("version", KEY, nullable=False),
+        sa.Column("sha256", KEY),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("product_id", KEY),
+        sa.Column("home_country", sa.Text()),
+        sa.Column("carrier_account", KEY),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text()),
+        sa.Column("size_bytes", sa.BigInteger()),
+        sa.Column("format", sa.Text()),
+        sa.Column("same_content_as", KEY),
+        sa.Column("lines", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("ignored", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("accepted", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("rejected", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("duplicate", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("known", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("reason", sa.Text()),
+        sa.Column("approved_by", sa.Text()),
+        sa.Column("fence", sa.Text()),
+        sa.Column("lease_until", TIME),
+        sa.Column("received_at", TIME, nullable=False),
+        sa.Column("loaded_at", TIME),
+        sa.Column("finished_at", TIME),
+        sa.Column("receipt_at", TIME),
+        sa.Column("receipt", sa.Text()),
+        sa.Column("receipt_steps", sa.Text()),
+        sa.PrimaryKeyConstraint("id", name="pk_manifests"),
+        sa.UniqueConstraint("source", "item_key", "version", name="uq_manifests_source_item_key_version"),
+    )
+    op.create_index("ix_manifests_sha256", "manifests", ["sha256"])
+
+
+def _rejections() -> None:
+    op.create_table(
+        "rejections",
+        sa.Column("manifest_id", KEY, nullable=False),
+        sa.Column("line", sa.BigInteger(), nullable=False, autoincrement=False),
+        sa.Column("through_line", sa.BigInteger()),
+        sa.Column("verdict", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("iccid", KEY),
+        sa.Column("text", sa.Text(), server_default="", nullable=False),
+        sa.Column("detail", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("manifest_id", "line", name="pk_rejections"),
+        sa.ForeignKeyConstraint(["manifest_id"], ["manifests.id"], name="fk_rejections_manifest_id_manifests"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _sims() -> None:
+    op.create_table(
+        "sims",
+        sa.Column("iccid", KEY, nullable=False),
+        sa.Column("product_id", KEY, nullable=False),
+        sa.Column("carrier_account", KEY, nullable=False),
+        sa.Column("plan_id", KEY, nullable=False),
+        sa.Column("home_country", sa.Text(), nullable=False),
+        sa.Column("manifest_id", KEY, nullable=False),
+        sa.Column("line", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), server_default="absent", nullable=False),
+        sa.Column("carrier_word", sa.Text()),
+        sa.Column("carrier_reference", sa.Text()),
+        sa.Column("carrier_plan_reference", sa.Text()),
+        sa.Column("registration_code", sa.LargeBinary()),
+        sa.Column("device_id", KEY),
+        sa.Column("device_name", sa.Text()),
+        sa.Column("note", sa.Text()),
+        sa.Column("msisdn", sa.Text()),
+        sa.Column("imsi", sa.Text()),
+        sa.Column("first_activated_at", TIME),
+        sa.Column("last_activated_at", TIME),
+        sa.Column("activations_count", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("deactivations_count", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("seen_at", TIME),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("iccid", name="pk_sims"),
+    )
+    op.create_index("ix_sims_product_id_iccid", "sims", ["product_id", "iccid"])
+    _partial_index("ix_sims_released", "sims", ["product_id"], "state = 'released'")
+
+
+def _operations() -> None:
+    op.create_table(
+        "operations",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("iccid", KEY, nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("carrier_account", KEY, nullable=False),
+        sa.Column("manifest_id", KEY, nullable=False),
+        sa.Column("line", sa.BigInteger()),
+        sa.Column("step", sa.Text(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("due_at", TIME, nullable=False),
+        sa.Column("fence", sa.Text()),
+        sa.Column("worker", sa.Text()),
+        sa.Column("reason", sa.Text()),
+        sa.Column("detail", sa.Text()),
+        sa.Column("looks", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.Column("intent_at", TIME),
+        sa.Column("accepted_at", TIME),
+        sa.Column("deadline_at", TIME),
+        sa.Column("finished_at", TIME),
+        sa.PrimaryKeyConstraint("id", name="pk_operations"),
+        sa.UniqueConstraint("iccid", "action", "generation", name="uq_operations_iccid_action_generation"),
+    )
+    _partial_index("ix_operations_held", "operations", ["iccid"], "step = 'held'")
+    op.create_index("ix_operations_manifest_id_line_step", "operations", ["manifest_id", "line", "step"])
+    _partial_index("ix_operations_to_send", "operations", ["carrier_account", "due_at"], "step = 'planned'")
+    _partial_index(
+        "ix_operations_to_settle",
+        "operations",
+        ["carrier_account", "due_at"],
+        "step IN ('intent', 'sent', 'accepted', 'unknown')",
+    )
+
+
+def _history() -> None:
+    op.create_table(
+        "history",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("operation_id", ID, nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("from_step", sa.Text(), nullable=False),
+        sa.Column("to_step", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), server_default="", nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_history"),
+    )
+    op.create_index("ix_history_operation_id", "history", ["operation_id"])
+
+
+def _limits() -> None:
+    op.create_table(
+        "limits",
+        sa.Column("carrier_account", KEY, nullable=False),
+        sa.Column("empty_at", sa.Float(53), server_default="0", nullable=False),
+        sa.Column("slowdown", sa.Float(53), server_default="1", nullable=False),
+        sa.Column("slowed_at", sa.Float(53), server_default="0", nullable=False),
+        sa.Column("refused_at", sa.Float(53), server_default="0", nullable=False),
+        sa.Column("failures_in_a_row", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("paused_until", sa.Float(53), server_default="0", nullable=False),
+        sa.Column("last_failure", sa.Text()),
+        sa.PrimaryKeyConstraint("carrier_account", name="pk_limits"),
+    )
+
+
+def _partial_index(name: str, table: str, columns: list[str], where: str) -> None:
+    op.create_index(name, table, columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+
+
+SENTENCE = "history is append-only: a row once written is never changed or deleted"
+
+
+def _seal_history() -> None:
+    """One row per transition, for good: the database itself refuses to change or delete it."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            "CREATE FUNCTION refuse_change_of_history() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION '{SENTENCE}'; END $$"
+        )
+        op.execute(
+            "CREATE TRIGGER history_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON history "
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_history()"
+        )
+        return
+    for change in ("UPDATE", "DELETE"):
+        op.execute(
+            f"CREATE TRIGGER history_refuses_{change.lower()} BEFORE {change} ON history "
+            f"BEGIN SELECT RAISE(ABORT, '{SENTENCE}'); END"
+        )
