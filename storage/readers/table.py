@@ -1,8 +1,4 @@
-"""Rows of cells to a `Block`: the ICCID column judged, devices resolved, the other columns carried along.
-
-A row that has more cells than its header is rejected when one of the surplus cells holds something: a delimiter that
-lost its quotes has shifted the columns, and a shifted home country costs money. Missing cells are empty ones.
-"""
+"""A table's columns to a `Block`: the ICCIDs judged, devices resolved, the other columns carried along."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +12,6 @@ from domain.iccid_batch import classify_cells
 from domain.lines import LineOutcome, Reason, Verdict
 from domain.manifests import ManifestColumn
 from storage.readers.block import Block, DeviceLookup, ReadingRules
-from storage.readers.header import Header
 
 KEPT_TEXT = 200
 ABSENT = frozenset({"", "-", "--", "n/a", "N/A", "none", "None", "NONE", "null", "NULL"})
@@ -25,13 +20,19 @@ ABSENT = frozenset({"", "-", "--", "n/a", "N/A", "none", "None", "NONE", "null",
 
 @dataclass(slots=True)
 class Rows:
-    """A stretch of a table: `cells[i]` is the row on line `lines[i]`; `outcomes` has the lines that are no rows."""
+    """A stretch of a table: `columns[c][i]` is a cell of the row on line `lines[i]`; `outcomes` has the other lines."""
 
     line_count: int
-    lines: list[int]
-    cells: list[Sequence[str]]
+    columns: dict[ManifestColumn, list[str]]
+    lines: list[int] = field(default_factory=list)
     outcomes: list[LineOutcome] = field(default_factory=list)
     trailer: ControlTotal | None = None
+
+    def add(self, line: int, cells: Sequence[str], columns: Mapping[ManifestColumn, int]) -> None:
+        """One more row; a cell that it lacks is an empty one."""
+        self.lines.append(line)
+        for column, at in columns.items():
+            self.columns[column].append(cells[at].strip() if at < len(cells) else "")
 
     def comment(self, line: int, text: str) -> LineOutcome:
         """The outcome of a line that starts with `#`: a comment, or the control total."""
@@ -40,19 +41,18 @@ class Rows:
         return ignored(line, Reason.TRAILER if total else Reason.COMMENT)
 
 
-def block_of(rows: Rows, header: Header, rules: ReadingRules) -> Block:
+def block_of(rows: Rows, rules: ReadingRules) -> Block:
     """Every line of the stretch with its key or its outcome."""
-    _reject_shifted(rows, header)
-    columns = {column: _column(rows.cells, at) for column, at in header.columns.items()}
+    columns = dict(rows.columns)
     device_ids = columns.get(ManifestColumn.DEVICE_ID)
-    written = columns.pop(ManifestColumn.ICCID, None) or [""] * len(rows.cells)
+    written = columns.pop(ManifestColumn.ICCID, None) or [""] * len(rows.lines)
     iccids, unresolved = _with_devices(written, device_ids, rules.devices)
     judged = classify_cells(iccids, rules.profiles)
     for row, fault in zip(np.flatnonzero(~judged.ok).tolist(), judged.faults, strict=True):
         reason, detail = (unresolved[row], "") if row in unresolved else fault
-        if reason is Reason.BLANK and any(map(str.strip, rows.cells[row])):
-            reason = Reason.NO_ICCID
-        verdict = Verdict.IGNORED if reason in (Reason.BLANK, Reason.NO_ICCID) else Verdict.REJECTED
+        if reason is Reason.BLANK:
+            reason = Reason.NO_ICCID  # the cell is empty, the row is not
+        verdict = Verdict.IGNORED if reason is Reason.NO_ICCID else Verdict.REJECTED
         cell = device_ids[row] if device_ids and written[row] in ABSENT else written[row]
         rows.outcomes.append(LineOutcome(rows.lines[row], verdict, reason, kept(cell), detail=detail))
     lines: NDArray[np.int64] = np.array(rows.lines, np.int64)
@@ -64,25 +64,6 @@ def block_of(rows: Rows, header: Header, rules: ReadingRules) -> Block:
         outcomes=in_order(rows.outcomes),
         trailer=rows.trailer,
     )
-
-
-def _column(cells: Sequence[Sequence[str]], at: int) -> list[str]:
-    try:
-        return [row[at].strip() for row in cells]
-    except IndexError:
-        return [row[at].strip() if len(row) > at else "" for row in cells]
-
-
-def _reject_shifted(rows: Rows, header: Header) -> None:
-    width = header.cell_count
-    if width is None or not any(len(row) > width for row in rows.cells):
-        return
-    shifted = {i: row for i, row in enumerate(rows.cells) if len(row) > width and any(map(str.strip, row[width:]))}
-    for i, row in shifted.items():
-        detail = f"It has {len(row)} cells and the header {width}: does a cell hold the delimiter without quotes?"
-        rows.outcomes.append(LineOutcome(rows.lines[i], Verdict.REJECTED, Reason.UNREADABLE_ROW, detail=detail))
-    rows.lines = [line for i, line in enumerate(rows.lines) if i not in shifted]
-    rows.cells = [row for i, row in enumerate(rows.cells) if i not in shifted]
 
 
 def _with_devices(

@@ -43,12 +43,12 @@ def encoding_of(head: bytes) -> Encoding:
 
 
 def _wide_without_mark(sample: bytes) -> str | None:
-    """UTF-16 of digits and Latin letters has a NUL in every second place, and only there."""
+    """UTF-16 of digits and Latin letters has a NUL in nearly every second place, and nowhere else."""
     half = len(sample) // 2
     first, second = sample[::2].count(0) / half, sample[1::2].count(0) / half
-    if second > 0.4 and first < 0.1:
+    if second > 0.7 and first < 0.1:
         return "utf-16-le"
-    return "utf-16-be" if first > 0.4 and second < 0.1 else None
+    return "utf-16-be" if first > 0.7 and second < 0.1 else None
 
 
 def _is_utf8(head: bytes) -> bool:

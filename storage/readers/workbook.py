@@ -80,7 +80,7 @@ def sheet_blocks(sheet: Sheet, rules: ReadingRules) -> Iterator[Block]:
     """The sheet's rows, part by part."""
     line = 1
     for part in sheet.parts():
-        yield block_of(_rows_of(part, line, sheet.header), sheet.header, rules)
+        yield block_of(_rows_of(part, line, sheet.header), rules)
         line += len(part)
 
 
@@ -114,14 +114,13 @@ def _fitting_sheet(process: "_SheetProcess") -> Sheet:
 
 
 def _rows_of(part: Sequence[Cells], first_line: int, header: Header) -> Rows:
-    rows = Rows(len(part), [], [])
+    rows = Rows(len(part), {column: [] for column in header.columns})
     at = header.columns.get(ManifestColumn.ICCID)
     for line, cells in enumerate(part, first_line):
         if outcome := _no_row(line, cells, header, rows) or _destroyed(line, cells, at):
             rows.outcomes.append(outcome)
         else:
-            rows.lines.append(line)
-            rows.cells.append(text_cells(cells))
+            rows.add(line, text_cells(cells), header.columns)
     return rows
 
 
