@@ -60,7 +60,7 @@ def open_manifest(path: Path, limits: FileLimits) -> Iterator[Opened]:
         if not stat.S_ISREG(status.st_mode):
             raise _refused("It is not a regular file. Drop a file.", "not_a_file")
         if status.st_size == 0:
-            raise _refused("The file is empty. Drop it again when it is complete.", "empty")
+            raise refused_as_empty()
         if status.st_size > limits.file_bytes:
             raise _refused(f"The file is larger than {limits.file_bytes:,} bytes. Split it.", "file_too_large")
         yield Opened(raw, status.st_size, packed=raw.read(2) == GZIP_MAGIC)
@@ -104,6 +104,11 @@ def refuse_foreign(head: bytes) -> None:
             raise _refused(f"The file is {what}. Export it as .csv, .txt or .xlsx.", "unsupported_format")
     if head.startswith(GZIP_MAGIC):
         raise _refused("The file is packed twice with gzip. Pack it once.", "unsupported_format")
+
+
+def refused_as_empty() -> ManifestRefused:
+    """A file of no bytes, or of none but its packing and its byte-order mark: surely not what was meant."""
+    return _refused("The file is empty. Drop it again when it is complete.", "empty")
 
 
 def _refused(sentence: str, reason: str) -> ManifestRefused:

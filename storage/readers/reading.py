@@ -16,7 +16,7 @@ from storage.readers.bare_list import list_blocks
 from storage.readers.block import USUAL_LIMITS, Block, FileLimits, ReadingRules
 from storage.readers.delimited import delimited_blocks, lines_of
 from storage.readers.layout import Layout, NamedAs, layout_of, named_as
-from storage.readers.opening import ZIP_MAGIC, chunks, open_manifest, refuse_foreign
+from storage.readers.opening import ZIP_MAGIC, chunks, open_manifest, refuse_foreign, refused_as_empty
 from storage.readers.physical_lines import Stretch, stretches
 from storage.readers.unicode_text import Encoding, as_utf8, encoding_of
 from storage.readers.workbook import Sheet, open_sheet, sheet_blocks
@@ -92,6 +92,8 @@ def _text_manifest(
     head: bytes, stream: Iterable[bytes], named: NamedAs, limits: FileLimits, block_lines: int
 ) -> TextManifest:
     encoding = encoding_of(head)
+    if len(head) <= encoding.mark_bytes:
+        raise refused_as_empty()
     first = list(stretches(as_utf8([head], encoding), limits, block_lines))
     first_lines = [line for stretch in first for line in lines_of(stretch.content)]
     if len(head) >= HEAD_BYTES:

@@ -55,9 +55,25 @@ def test_two_columns_of_one_name_are_refused_rather_than_guessed() -> None:
 
 @pytest.mark.parametrize(
     "header",
-    ["Ki", "KI", "ki (hex)", "eKi", "Ki_value", "SIM Ki", "OPc", "OP", "OP (hex)", "PIN", "PIN1", "pin_2", "PinCode"]
-    + ["SIM PIN", "PUK_2", "puk 1", "PUK1Code", "UPUK", "Code (PUK)", "ADM", "adm1", "ADM-1", "K4", "KIC", "CHV1"]
-    + ["Transport Key", "transport_key", "authentication key", "ＰＵＫ"],
+    [
+        *(
+            "Ki",
+            "KI",
+            "ki (hex)",
+            "eKi",
+            "Ki_value",
+            "SIM Ki",
+            "OPc",
+            "OP",
+            "OP (hex)",
+            "PIN",
+            "PIN1",
+            "pin_2",
+            "PinCode",
+        ),
+        *("SIM PIN", "PUK_2", "puk 1", "PUK1Code", "UPUK", "Code (PUK)", "ADM", "adm1", "ADM-1", "K4", "KIC", "CHV1"),
+        *("Transport Key", "transport_key", "authentication key", "ＰＵＫ"),
+    ],
 )
 def test_a_key_column_is_seen_under_each_of_its_names(header: str) -> None:
     assert names_key_material(header)
@@ -65,8 +81,23 @@ def test_a_key_column_is_seen_under_each_of_its_names(header: str) -> None:
 
 @pytest.mark.parametrize(
     "header",
-    ["Spin", "Kind", "Pinned", "Kit", "Kilo", "Skip", "Operator", "Op name", "Opcode", "Admin", "Admission", "Pukka"]
-    + ["Shipping", "Opened", "Country", "ICCID", "IMSI", "registration_code", "Activation Code", "Pink", "Box", ""],
+    [
+        *(
+            "Spin",
+            "Kind",
+            "Pinned",
+            "Kit",
+            "Kilo",
+            "Skip",
+            "Operator",
+            "Op name",
+            "Opcode",
+            "Admin",
+            "Admission",
+            "Pukka",
+        ),
+        *("Shipping", "Opened", "Country", "ICCID", "IMSI", "registration_code", "Activation Code", "Pink", "Box", ""),
+    ],
 )
 def test_a_word_that_only_looks_like_a_key_is_none(header: str) -> None:
     assert not names_key_material(header)

@@ -1,4 +1,4 @@
-"""A .txt manifest: one ICCID a line, everything else ignored and counted; every fault of a file has its exact outcome."""
+"""A .txt manifest: one ICCID a line, everything else ignored and counted; each fault has its exact outcome."""
 
 import tracemalloc
 from collections.abc import Callable, Sequence
@@ -167,6 +167,25 @@ def test_too_many_lines_without_an_iccid_refuse_the_file(read: Read) -> None:
     with pytest.raises(ManifestRefused, match="no manifest") as refusal:
         read("a.txt", "hello\n" * 101, ReadingRules(limits=FileLimits(other_lines=100)))
     assert refusal.value.reason == "not_a_manifest"
+
+
+def test_ten_million_short_lines_are_refused_long_before_the_last(tmp_path: Path) -> None:
+    path = tmp_path / "short.txt"
+    path.write_bytes(b"1\n" * 10_000_000)
+    line_count = 0
+    with pytest.raises(ManifestRefused) as refusal:
+        for block in read_blocks(path, path.name, ReadingRules(limits=FileLimits(other_lines=100_000))):
+            line_count += block.line_count
+    assert refusal.value.reason == "not_a_manifest"
+    assert line_count == 65_536
+
+
+def test_ten_million_blank_lines_are_a_few_outcomes(tmp_path: Path) -> None:
+    path = tmp_path / "blank.txt"
+    path.write_bytes(b"\n" * 10_000_000)
+    blocks = list(read_blocks(path, path.name, ReadingRules()))
+    assert sum(one.line_count for block in blocks for one in block.outcomes) == 10_000_000
+    assert sum(len(block.outcomes) for block in blocks) == len(blocks)
 
 
 def test_blank_lines_do_not_count_towards_that_limit(read: Read, sims: Sequence[str]) -> None:

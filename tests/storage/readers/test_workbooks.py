@@ -43,7 +43,7 @@ def repacked(content: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
 
 
 def test_text_cells_are_read_and_lines_are_the_sheets_rows(read: Read, sims: Sequence[str]) -> None:
-    rows = [["Order 7"], [], ["Box", "ICCID", "Country"], [1, sims[0], "DE"], [], [2, sims[1], "NA"]]
+    rows: list[Row] = [["Order 7"], [], ["Box", "ICCID", "Country"], [1, sims[0], "DE"], [], [2, sims[1], "NA"]]
     found = read("a.xlsx", workbook(rows))
     assert found.line_count == 6
     assert found.iccids == {4: sims[0], 6: sims[1]}
@@ -52,7 +52,7 @@ def test_text_cells_are_read_and_lines_are_the_sheets_rows(read: Read, sims: Seq
 
 
 def test_a_numeric_iccid_is_destroyed_and_never_guessed(read: Read, sims: Sequence[str]) -> None:
-    rows = [["ICCID", "note"], [8934076500002589174, "x"], [sims[1], "y"], [42, "z"]]
+    rows: list[Row] = [["ICCID", "note"], [8934076500002589174, "x"], [sims[1], "y"], [42, "z"]]
     found = read("a.xlsx", workbook(rows))
     assert found.iccids == {3: sims[1]}
     assert found.reasons == {1: Reason.HEADER, 2: Reason.SPREADSHEET_DAMAGE, 4: Reason.SPREADSHEET_DAMAGE}
@@ -68,9 +68,8 @@ def test_a_numeric_iccid_is_not_replaced_by_its_device(read: Read, sims: Sequenc
 
 
 def test_dates_booleans_and_numbers_of_other_columns_are_text(read: Read, sims: Sequence[str]) -> None:
-    rows = [["iccid", "note", "device name", "product"]]
-    rows.append([sims[0], datetime.date(2026, 3, 1), True, 12])
-    rows.append([sims[1], 0.5, "x", 7.0])
+    rows: list[Row] = [["iccid", "note", "device name", "product"]]
+    rows += [[sims[0], datetime.date(2026, 3, 1), True, 12], [sims[1], 0.5, "x", 7.0]]
     found = read("a.xlsx", workbook(rows))
     assert found.cells[ManifestColumn.NOTE] == ["2026-03-01", "0.5"]
     assert found.cells[ManifestColumn.DEVICE_NAME] == ["TRUE", "x"]
