@@ -61,7 +61,8 @@ def _copy(tx: Transaction, target: str, values: Values) -> None:
     end = "".join(f"\t{_cell(value)}" for value in fixed.values()) + "\n"
     lines = ["\t".join(row) + end for row in zip(*map(_cells, lists.values()), strict=True)]
     statement = f"COPY {target} ({', '.join((*lists, *fixed))}) FROM STDIN"
-    with tx.connection.connection.cursor() as cursor, cursor.copy(statement) as copy:
+    connection: Any = tx.connection.connection.driver_connection
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write("".join(lines))
 
 

@@ -57,7 +57,8 @@ class Transaction:
         if self._clock is not None:
             return self._clock()
         if self.is_postgresql:
-            return self.connection.execute(text("SELECT clock_timestamp()")).scalar_one().astimezone(UTC)
+            now: datetime = self.connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+            return now.astimezone(UTC)
         return datetime.now(UTC)
 
     def execute(self, statement: Any, parameters: Any = None) -> Any:

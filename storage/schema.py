@@ -53,7 +53,7 @@ class UtcTime(TypeDecorator[datetime]):
             raise ValueError("a time without a zone reached the database")
         return value.astimezone(UTC)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Always with its zone."""
         if value is None:
             return None

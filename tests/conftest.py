@@ -1,0 +1,127 @@
+"""Shared fixtures: a fresh, migrated database per test on SQLite and on a real PostgreSQL, and a clock that tests move.
+
+PostgreSQL comes out of a wheel, one server per test process, started when the first test asks for it. With
+SIMLINE_TEST_POSTGRES (the address of a server on which databases may be created) that server is used instead.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from benchmarks.postgres import FAST, ThrowawayPostgres
+from storage import migrate
+from storage.database import Database
+
+
+class MovingClock:
+    """A time that stands still until a test moves it."""
+
+    def __init__(self, start: datetime) -> None:
+        self.time = start
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def move(self, seconds: float) -> datetime:
+        """Forward, or backward with a negative number; the new time."""
+        self.time += timedelta(seconds=seconds)
+        return self.time
+
+
+@pytest.fixture
+def moving_clock() -> MovingClock:
+    """A test that asks for this has its `database` run on it."""
+    return MovingClock(datetime(2026, 3, 1, 12, 0, tzinfo=UTC))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The address of a server for this test process."""
+    given = os.environ.get("SIMLINE_TEST_POSTGRES")
+    if given:
+        yield given
+        return
+    with ThrowawayPostgres(FAST) as server:
+        yield server.url()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file to copy."""
+    file = tmp_path_factory.mktemp("sqlite") / "template.db"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> Iterator[str]:
+    """The name of a migrated database to copy."""
+    with _postgres_database(postgres_server) as (name, url):
+        _migrate(url)
+        yield name
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a fresh migrated database, gone after the test."""
+    if request.param == "sqlite":
+        file = tmp_path / "simline.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), file)
+        yield f"sqlite:///{file}"
+        return
+    template = request.getfixturevalue("postgres_template")
+    with _postgres_database(request.getfixturevalue("postgres_server"), f"TEMPLATE {template}") as (_, url):
+        yield url
+
+
+@pytest.fixture
+def database(database_url: str, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A fresh migrated database; on `moving_clock` when the test asks for that too."""
+    clock = request.getfixturevalue("moving_clock") if "moving_clock" in request.fixturenames else None
+    database = Database(database_url, clock=clock)
+    yield database
+    database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database without a table."""
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
+        yield database
+        database.close()
+        return
+    with _postgres_database(request.getfixturevalue("postgres_server")) as (_, url):
+        database = Database(url)
+        yield database
+        database.close()
+
+
+def _migrate(url: str) -> None:
+    database = Database(url)
+    migrate.upgrade(database)
+    database.close()
+
+
+@contextmanager
+def _postgres_database(server: str, options: str = "") -> Iterator[tuple[str, str]]:
+    """A database of a name of its own for as long as the block lasts."""
+    name = f"simline_{uuid4().hex[:12]}"
+    parsed = make_url(server).set(drivername="postgresql+psycopg")
+    engine = create_engine(parsed, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} {options}"))
+    try:
+        yield name, parsed.set(database=name).render_as_string(hide_password=False)
+    finally:
+        with engine.connect() as connection:
+            connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        engine.dispose()
