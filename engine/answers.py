@@ -8,25 +8,25 @@ from storage.ledger import Move, Operation
 CREDENTIALS_PAUSE_SECONDS = 60.0
 
 
+_TARGETS: dict[AnswerKind, tuple[Step, str]] = {
+    AnswerKind.DONE: (Step.DONE, "done_at_once"),
+    AnswerKind.ACCEPTED: (Step.ACCEPTED, "accepted"),
+    AnswerKind.QUEUED: (Step.SENT, "queued"),
+    AnswerKind.REJECTED: (Step.REJECTED, "refused"),
+    AnswerKind.REVIEW: (Step.NEEDS_REVIEW, "needs_a_person"),
+    AnswerKind.UNKNOWN: (Step.UNKNOWN, "no_answer"),
+}
+"""What the carrier made of an order -> the step, and the reason where the answer has no word of its own."""
+
+
 def after_answer(operation: Operation, answer: Answer, *, poll_first: float, quiet: float) -> Move:
     """The move that one answer asks for. `quiet` seconds pass before an unusable answer is settled by a read."""
     ids = (operation.id,)
-    claims = operation.stage is Stage.CLAIM
-    match answer.kind:
-        case AnswerKind.DONE if claims:
-            return Move(Step.INTENT, Step.PLANNED, "claimed", ids, answer.detail, stage=Stage.CHANGE)
-        case AnswerKind.DONE:
-            return Move(Step.INTENT, Step.DONE, answer.reason or "done_at_once", ids, answer.detail)
-        case AnswerKind.ACCEPTED:
-            return Move(Step.INTENT, Step.ACCEPTED, answer.reason or "accepted", ids, answer.detail, poll_first)
-        case AnswerKind.QUEUED:
-            return Move(Step.INTENT, Step.SENT, answer.reason or "queued", ids, answer.detail, poll_first)
-        case AnswerKind.REJECTED:
-            return Move(Step.INTENT, Step.REJECTED, answer.reason or "refused", ids, answer.detail)
-        case AnswerKind.REVIEW:
-            return Move(Step.INTENT, Step.NEEDS_REVIEW, answer.reason or "needs_a_person", ids, answer.detail)
-        case AnswerKind.UNKNOWN:
-            return Move(Step.INTENT, Step.UNKNOWN, answer.reason or "no_answer", ids, answer.detail, quiet)
+    if operation.stage is Stage.CLAIM and answer.kind is AnswerKind.DONE:
+        return Move(Step.INTENT, Step.PLANNED, "claimed", ids, answer.detail, stage=Stage.CHANGE)
+    target, reason = _TARGETS[answer.kind]
+    due = {Step.ACCEPTED: poll_first, Step.SENT: poll_first, Step.UNKNOWN: quiet}.get(target, 0.0)
+    return Move(Step.INTENT, target, answer.reason or reason, ids, answer.detail, due)
 
 
 def after_error(operations: tuple[Operation, ...], error: CarrierError, *, quiet: float) -> Move:

@@ -11,7 +11,7 @@ from domain.brake import Brake
 from domain.iccid import IssuerProfile
 from domain.pacing import Pace
 from storage.database import Database
-from storage.readers.block import FileLimits
+from storage.readers.block import USUAL_LIMITS, FileLimits
 from storage.sources.contract import Source
 from storage.vault import Vault
 
@@ -95,9 +95,9 @@ class Context:
     scratch: Path  # where files are read and receipts are made before they go to their source
     worker: str  # host, process and a random part: who holds a lease
     timing: Timing = Timing()
-    brake: Brake = Brake()
+    brake: Brake = field(default_factory=Brake)
     expected_bytes: int = 5_000_000  # a SIM's expected use per month, for the choice among plans
-    file_limits: FileLimits = FileLimits()
+    file_limits: FileLimits = USUAL_LIMITS
     stopwatch: Stopwatch = field(default_factory=RealStopwatch)
     watch: Callable[[Progress], None] = nobody_watches
     at: Callable[[str], None] = nothing_happens

@@ -32,7 +32,7 @@ class Slots:
         self._lock = threading.Lock()
 
     def next_departure(self) -> float:
-        """The next slot of this process, as a moment of the stopwatch. Raises `CarrierPaused` while the carrier is paused."""
+        """The next slot of this process, as a moment of the stopwatch. Raises `CarrierPaused`."""
         with self._lock:
             if not self._departures:
                 self._reserve()

@@ -123,9 +123,7 @@ def _load(context: Context, delivery: Delivery, rules: ReadingRules, surveyed: S
     return intake
 
 
-def _load_lines(
-    context: Context, tx: Transaction, delivery: Delivery, rules: ReadingRules, surveyed: Survey
-) -> Intake:
+def _load_lines(context: Context, tx: Transaction, delivery: Delivery, rules: ReadingRules, surveyed: Survey) -> Intake:
     placer = Placer(router(context, tx), context.issuers, delivery.defaults)
     verdicts = dict.fromkeys(Verdict, 0)
     new: dict[Placement, int] = {}
@@ -151,8 +149,7 @@ def _load_lines(
 def router(context: Context, tx: Transaction) -> Router:
     """Everything that decides where a row belongs, as it stands in the database now."""
     accounts = {
-        name: AccountRule(work.carrier.capabilities.needs_registration_code)
-        for name, work in context.carriers.items()
+        name: AccountRule(work.carrier.capabilities.needs_registration_code) for name, work in context.carriers.items()
     }
     return Router(
         products=frozenset(product.id for product in catalogue.products(tx)),

@@ -95,7 +95,8 @@ def _effects(tx: Transaction, log: CarrierLog) -> Iterator[Violation]:
     for (iccid, kind), count in effect_counts(log.entries).items():
         allowed = 1 if kind is RequestKind.CLAIM else generations.get((iccid, kind.value), 0)
         if count > allowed:
-            yield Violation(1, f"SIM {iccid}: {kind.value} took effect {count} times at {log.account}; {allowed} allowed.")
+            times = f"{kind.value} took effect {count} times at {log.account}; {allowed} allowed"
+            yield Violation(1, f"SIM {iccid}: {times}.")
 
 
 def _intentions(tx: Transaction, log: CarrierLog) -> Iterator[Violation]:
@@ -117,6 +118,5 @@ def _windows(log: CarrierLog) -> Iterator[Violation]:
     for window in log.windows:
         most = most_in_any_window(log.entries, window.per_seconds)
         if most > window.count:
-            yield Violation(
-                6, f"{log.account}: {most} requests within {window.per_seconds:g} s; at most {window.count} are allowed."
-            )
+            found = f"{most} requests within {window.per_seconds:g} s; at most {window.count} are allowed"
+            yield Violation(6, f"{log.account}: {found}.")

@@ -87,7 +87,7 @@ def claim(context: Context, source: Source, item: Item, actor: str, defaults: De
 
 
 def take_in_claimed(context: Context, claimed: Claimed, actor: str) -> Intake | None:
-    """Fetch and read one claimed delivery and put its first receipt; None when it was overwritten or removed meanwhile."""
+    """Fetch and read one claimed delivery and put its first receipt; None when it was changed or removed meanwhile."""
     scratch = context.scratch / claimed.manifest_id
     scratch.mkdir(parents=True, exist_ok=True)
     context.at("before-take")

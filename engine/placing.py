@@ -1,4 +1,4 @@
-"""Put the rows of a block where they belong: product, home country, carrier account, plan; or say why they cannot be."""
+"""Put the rows of a block where they belong: product, home country, carrier account, plan; or say why not."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

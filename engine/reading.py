@@ -63,9 +63,7 @@ def _keep(readings: Readings, wanted: set[str], sims: Iterator[CarrierSim]) -> N
             return
 
 
-def _pages(
-    carrier: Carrier, query: SimQuery, gate: Gate, readings: Readings, *, at_most: int
-) -> Iterator[CarrierSim]:
+def _pages(carrier: Carrier, query: SimQuery, gate: Gate, readings: Readings, *, at_most: int) -> Iterator[CarrierSim]:
     """The listing's SIMs, at most so many pages (an account can hold far more than we know of)."""
     cursor = None
     for _ in range(at_most):

@@ -5,31 +5,33 @@ later ones replace it whenever something moved, until every SIM has ended.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from domain.lines import LineOutcome, Verdict
 from domain.manifests import ManifestState
 from engine.context import Context, Progress
-from engine.receipt_facts import line_outcomes, receipt_of, sim_outcomes, troubled_sims
-from reports.outcomes_csv import write_outcomes_csv
+from engine.receipt_facts import earlier_fix_file, problems, receipt_of, sim_outcomes
+from reports.outcomes_csv import SimOutcome, write_outcomes_csv
 from reports.receipt import FileKind, Receipt
 from reports.receipt_json import receipt_json
-from reports.receipt_page import SHOWN_ROWS, receipt_html
-from storage import manifests
+from reports.receipt_page import receipt_html
+from storage import manifests, outcomes
 from storage.database import Transaction
-from storage.readers import write_fix_file
+from storage.manifests import ManifestRow
+from storage.readers import suffix_of, write_fix_file
 
 UNUSED = frozenset({ManifestState.REFUSED, ManifestState.QUARANTINED})
 """States in which nothing of the file was used: it goes to `rejected`."""
+JSON, PAGE, OUTCOMES, FIX = ".receipt.json", ".receipt.html", ".outcomes.csv", ".fix"
 
 
 def refresh_receipts(context: Context) -> list[str]:
     """New receipts for the manifests in which something moved since their last one; which those were."""
     with context.database.begin() as tx:
         manifests.finish_ended(tx)
+    with context.database.read() as tx:
         due = manifests.due_for_receipt(tx)
     for manifest_id in due:
         write_receipt(context, manifest_id)
@@ -39,47 +41,65 @@ def refresh_receipts(context: Context) -> list[str]:
 def write_receipt(context: Context, manifest_id: str, *, taken: Path | None = None) -> dict[str, str]:
     """Make the receipt's files and put them beside the manifest; suffix -> where each is now.
 
-    `taken` is the original, as the source gave it, the first time; later it stays where it is. Safe to repeat. Raises
+    `taken` is the original, as the source gave it, the first time; later it stays where it is. A manifest that waits
+    for a person's approval stays where it is, and its receipt is in the database alone. Safe to repeat. Raises
     `SourceUnavailable`, `DatabaseUnavailable`.
     """
+    context.at("before-receipt")
     with tempfile.TemporaryDirectory(dir=context.scratch, prefix=f"receipt-{manifest_id}-") as folder:
-        with context.database.begin() as tx:
+        with context.database.read() as tx:
             row = manifests.find(tx, manifest_id)
-            receipt = _with_files(receipt_of(tx, row), Path(row.item_key).name, has_fix=taken is not None)
-            results = _write_files(tx, receipt, Path(folder), taken)
-        source = context.sources.get(row.source)
-        place = "rejected" if receipt.state in UNUSED else "processed"
-        where = source.finish(row.identity, taken, place, results) if source else {}
+            receipt = receipt_of(tx, row)
+            results = _tables(context, tx, row, Path(folder), taken)
+            page_rows = problems(tx, row.id)
+        receipt, where = _publish(context, row, receipt, taken, results, page_rows=page_rows, folder=Path(folder))
     with context.database.begin() as tx:
-        manifests.keep_receipt(tx, manifest_id, receipt_json(receipt), receipt.as_of)
+        manifests.keep_receipt(tx, manifest_id, receipt_json(receipt), receipt.as_of, receipt.steps)
+    context.at("after-receipt")
     context.watch(Progress("receipt", done=1, manifest_id=manifest_id))
     return where
 
 
-def _with_files(receipt: Receipt, name: str, *, has_fix: bool) -> Receipt:
-    """The receipt with the names of the files that will lie beside it."""
-    suffixes = dict(SUFFIXES)
-    if not (has_fix and receipt.counts.rejected):
-        suffixes.pop(FileKind.FIX)
-    return replace(receipt, files={kind.value: name + suffix for kind, suffix in suffixes.items()})
-
-
-SUFFIXES = {
-    FileKind.JSON: ".receipt.json",
-    FileKind.PAGE: ".receipt.html",
-    FileKind.OUTCOMES: ".outcomes.csv",
-}
-
-
-def _write_files(tx: Transaction, receipt: Receipt, folder: Path, taken: Path | None) -> dict[str, Path]:
-    results = {suffix: folder / f"result{suffix}" for suffix in SUFFIXES.values()}
-    results[".receipt.json"].write_text(receipt_json(receipt), encoding="utf-8")
-    results[".receipt.html"].write_text(receipt_html(receipt, _problems(tx, receipt)), encoding="utf-8")
-    write_outcomes_csv(
-        results[".outcomes.csv"], line_outcomes(tx, receipt.manifest_id), sim_outcomes(tx, receipt.manifest_id)
-    )
+def _tables(context: Context, tx: Transaction, row: ManifestRow, folder: Path, taken: Path | None) -> dict[str, Path]:
+    """The CSV of every line, and from the original the rows that want correcting."""
+    results = {OUTCOMES: folder / "outcomes.csv"}
+    write_outcomes_csv(results[OUTCOMES], outcomes.outcomes(tx, row.id), sim_outcomes(tx, row.id))
+    bad = outcomes.lines_with(tx, row.id, Verdict.REJECTED) if taken is not None else []
+    if bad and taken is not None:
+        name = PurePosixPath(row.item_key).name
+        suffix = FIX + (suffix_of(name) or ".txt")
+        results[suffix] = folder / f"fix{suffix}"
+        write_fix_file(taken, name, bad, results[suffix], context.file_limits)
     return results
 
 
-def _problems(tx: Transaction, receipt: Receipt) -> Iterator[LineOutcome]:
-    yield from ()
+def _publish(
+    context: Context,
+    row: ManifestRow,
+    receipt: Receipt,
+    taken: Path | None,
+    results: dict[str, Path],
+    *,
+    page_rows: Sequence[LineOutcome | SimOutcome],
+    folder: Path,
+) -> tuple[Receipt, dict[str, str]]:
+    """Tables first: where they came to lie is what the page links to."""
+    source = context.sources.get(row.source)
+    if source is None or row.state is ManifestState.NEEDS_APPROVAL:
+        return receipt, {}
+    place = "rejected" if row.state in UNUSED else "processed"
+    where = source.finish(row.identity, taken, place, results)
+    receipt = replace(receipt, files=_links(where, earlier_fix_file(row)))
+    pages = {JSON: folder / "receipt.json", PAGE: folder / "receipt.html"}
+    pages[JSON].write_text(receipt_json(receipt), encoding="utf-8")
+    pages[PAGE].write_text(receipt_html(receipt, page_rows), encoding="utf-8")
+    return receipt, where | source.finish(row.identity, None, place, pages)
+
+
+def _links(where: dict[str, str], earlier_fix: str | None) -> dict[str, str]:
+    """File names beside the page, by kind."""
+    names = {suffix: PurePosixPath(place).name for suffix, place in where.items()}
+    stem = names[OUTCOMES].removesuffix(OUTCOMES)
+    fix = next((name for suffix, name in names.items() if suffix.startswith(FIX)), earlier_fix)
+    links = {FileKind.JSON: stem + JSON, FileKind.PAGE: stem + PAGE, FileKind.OUTCOMES: names[OUTCOMES]}
+    return {kind.value: name for kind, name in links.items()} | ({FileKind.FIX.value: fix} if fix else {})

@@ -10,8 +10,7 @@ from domain.lifecycle import Step
 from engine.context import Context
 from engine.sandbox import let_go_on
 from engine.tally import Tally
-from storage import ledger
-from storage.database import Transaction
+from storage import ledger, manifests
 from storage.ledger import Move
 
 
@@ -43,21 +42,16 @@ def rerun(context: Context, manifest_id: str, only: Only, *, reason: str, actor:
     chosen = [part for part in TARGETS if only in (part, Only.EVERYTHING)]
     tally = Tally(manifests={manifest_id})
     with context.database.begin() as tx:
-        for part in chosen:
-            for source, target in TARGETS[part]:
-                tally.steps[target.value] += _move_all(context, tx, manifest_id, source, target, reason, actor)
+        for source, target in (pair for part in chosen for pair in TARGETS[part]):
+            ids = ledger.at_step(tx, manifest_id, source)
+            deadline = context.timing.deadline_seconds
+            change = Move(source, target, "rerun", ids, reason, deadline_in_seconds=deadline)
+            tally.steps[target.value] += len(ledger.move(tx, change, actor=actor, fence=None))
         if Only.HELD in chosen:
             tally.steps[Step.PLANNED.value] += let_go_on(tx, manifest_id, reason=reason, actor=actor)
         if Only.UNKNOWN in chosen:
             tally.steps["looked_at_now"] += ledger.look_now(tx, manifest_id)
-    tally.taken = tally.steps.total()
+        tally.taken = tally.steps.total()
+        if tally.taken:
+            manifests.reopen(tx, manifest_id)
     return tally
-
-
-def _move_all(
-    context: Context, tx: Transaction, manifest_id: str, source: Step, target: Step, reason: str, actor: str
-) -> int:
-    ids = ledger.at_step(tx, manifest_id, source)
-    deadline = context.timing.deadline_seconds
-    change = Move(source, target, "rerun", ids, reason, deadline_in_seconds=deadline)
-    return len(ledger.move(tx, change, actor=actor, fence=None))

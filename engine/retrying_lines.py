@@ -13,7 +13,7 @@ from engine.context import Context
 from engine.intake import Intake
 from engine.picking_up import claim, take_in_claimed
 from engine.placing import Defaults
-from storage import manifests
+from storage import manifests, outcomes
 from storage.readers import write_fix_file
 from storage.sources.contract import Item
 from storage.sources.given import GivenFiles
@@ -26,7 +26,7 @@ def retry_rejected(context: Context, manifest_id: str, *, actor: str) -> Intake 
     """
     with context.database.begin() as tx:
         row = manifests.find(tx, manifest_id)
-        lines = manifests.lines_with(tx, row.id, Verdict.REJECTED)
+        lines = outcomes.lines_with(tx, row.id, Verdict.REJECTED)
     source = context.sources.get(row.source)
     if not lines:
         return None
@@ -37,7 +37,7 @@ def retry_rejected(context: Context, manifest_id: str, *, actor: str) -> Intake 
         original = source.take(Item(row.identity, row.size_bytes or 0, row.received_at), Path(folder))
         kept = context.scratch / "retries" / row.id / name
         kept.parent.mkdir(parents=True, exist_ok=True)
-        write_fix_file(original, name, lines, kept)
+        write_fix_file(original, name, lines, kept, context.file_limits)
     given = context.sources[GivenFiles.name]
     assert isinstance(given, GivenFiles)  # noqa: S101 - config/build.py puts it there
     defaults = Defaults(row.product_id, row.home_country, row.carrier_account)

@@ -117,9 +117,7 @@ def _some(context: Context, pending: set[Future[Sent]]) -> tuple[set[Future[Sent
     return done, pending
 
 
-def _groups(
-    orders: Sequence[tuple[Operation, Order]], size: int
-) -> Iterator[tuple[tuple[Operation, Order], ...]]:
+def _groups(orders: Sequence[tuple[Operation, Order]], size: int) -> Iterator[tuple[tuple[Operation, Order], ...]]:
     """Orders that may share one request: same action and stage, at most `size`."""
     by_kind = sorted(orders, key=lambda pair: (pair[1].action, pair[1].stage))
     for _, alike in groupby(by_kind, key=lambda pair: (pair[1].action, pair[1].stage)):

@@ -3,6 +3,7 @@
 Waiting holds no worker: a SIM that is not ready goes back as a row with a later `due_at`.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from carriers.contract import CarrierSim
@@ -43,7 +44,8 @@ def settle_due(context: Context, account: str) -> Tally:
         account_sims = sims.account_sim_count(tx, account) if taken else 0
     tally.taken = len(taken)
     if taken:
-        _read_and_judge(context, account, lease, taken, account_sims, started, tally)
+        readings = _read(context, account, taken, account_sims, started)
+        _write(_Round(context, account, lease, taken, readings), tally)
     return tally
 
 
@@ -56,48 +58,49 @@ def _expire(context: Context, account: str, tally: Tally) -> None:
     tally.steps[Step.UNKNOWN.value] += lost
 
 
-def _read_and_judge(
-    context: Context,
-    account: str,
-    lease: Lease,
-    taken: list[Operation],
-    account_sims: int,
-    started: float,
-    tally: Tally,
-) -> None:
+def _read(context: Context, account: str, taken: list[Operation], account_sims: int, started: float) -> Readings:
     work = context.carriers[account]
-    if work.carrier.capabilities.can_read:
-        context.at("before-read")
-        gate = gate_of_lease(context, account, started)
-        readings = read_many(work.carrier, [one.iccid for one in taken], account_sims, gate)
-        context.at("after-read")
-    else:
-        readings = Readings()
-    tally.requests += readings.requests
-    tally.manifests |= {operation.manifest_id for operation in taken}
-    tally.problem = str(readings.error) if readings.error else ""
-    _write(context, account, lease, taken, readings, tally)
-    context.watch(Progress("settle", done=len(readings.seen), total=len(taken), carrier_account=account))
+    if not work.carrier.capabilities.can_read:
+        return Readings()
+    context.at("before-read")
+    gate = gate_of_lease(context, account, started)
+    readings = read_many(work.carrier, [one.iccid for one in taken], account_sims, gate)
+    context.at("after-read")
+    return readings
 
 
-def _write(
-    context: Context, account: str, lease: Lease, taken: list[Operation], readings: Readings, tally: Tally
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One lease that was read: what was taken, and what the carrier said."""
+
+    context: Context
+    account: str
+    lease: Lease
+    taken: list[Operation]
+    readings: Readings
+
+
+def _write(one: _Round, tally: Tally) -> None:
     """Judge every row that was read and commit all of it; the others are given back as they were."""
+    context, readings, fence = one.context, one.readings, one.lease.fence
     context.at("before-settle-commit")
     with context.database.begin() as tx:
-        moves, later = _judge_all(context, account, taken, readings, tx.now())
-        for one in gathered(moves):
-            moved = ledger.move(tx, one, actor=lease.worker, fence=lease.fence)
-            tally.steps[one.target.value] += len(moved)
+        moves, later = _judge_all(context, one.account, one.taken, readings, tx.now())
+        for change in gathered(moves):
+            moved = ledger.move(tx, change, actor=one.lease.worker, fence=fence)
+            tally.steps[change.target.value] += len(moved)
         for seconds, ids in later.items():
-            ledger.look_again(tx, ids, fence=lease.fence, in_seconds=seconds)
-        not_read = [one.id for one in taken if one.iccid not in readings.seen]
-        ledger.look_again(tx, not_read, fence=lease.fence, in_seconds=_pause_after(readings.error), looked=False)
+            ledger.look_again(tx, ids, fence=fence, in_seconds=seconds)
+        not_read = [operation.id for operation in one.taken if operation.iccid not in readings.seen]
+        ledger.look_again(tx, not_read, fence=fence, in_seconds=_pause_after(readings.error), looked=False)
         sims.observe(tx, [_seen(sim) for sim in readings.seen.values()])
-        sims.blank_codes(tx, _claimed(taken, moves))
-        _tell_circuit(context, tx, account, readings.error)
+        sims.blank_codes(tx, _claimed(one.taken, moves))
+        _tell_circuit(context, tx, one.account, readings.error)
     context.at("after-settle-commit")
+    tally.requests += readings.requests
+    tally.manifests |= {operation.manifest_id for operation in one.taken}
+    tally.problem = str(readings.error) if readings.error else ""
+    context.watch(Progress("settle", done=len(readings.seen), total=len(one.taken), carrier_account=one.account))
 
 
 def _judge_all(
@@ -163,9 +166,7 @@ def _move(operation: Operation, judgement: Judgement, context: Context) -> Move:
 
 
 def _seen(sim: CarrierSim) -> sims.SeenSim:
-    return sims.SeenSim(
-        sim.iccid, sim.state, sim.word, sim.carrier_reference, sim.plan_reference, sim.msisdn, sim.imsi
-    )
+    return sims.SeenSim(sim.iccid, sim.state, sim.word, sim.carrier_reference, sim.plan_reference, sim.msisdn, sim.imsi)
 
 
 def _claimed(taken: list[Operation], moves: list[Move]) -> list[str]:

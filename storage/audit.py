@@ -41,7 +41,9 @@ def manifests_that_do_not_add_up(tx: Transaction) -> Iterator[Disagreement]:
             yield Disagreement(row.id, f"its lines do not sum to their five ends: {counts}")
         for verdict in ("ignored", "rejected", "duplicate", "known"):
             if counted.get((row.id, verdict), 0) != getattr(counts, verdict):
-                yield Disagreement(row.id, f"{getattr(counts, verdict)} lines {verdict}, {counted.get((row.id, verdict), 0)} kept")
+                yield Disagreement(
+                    row.id, f"{getattr(counts, verdict)} lines {verdict}, {counted.get((row.id, verdict), 0)} kept"
+                )
         if operations_of.get(row.id, 0) != row.accepted:
             yield Disagreement(row.id, f"{row.accepted} SIMs accepted, {operations_of.get(row.id, 0)} in the ledger")
 

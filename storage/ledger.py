@@ -8,7 +8,7 @@ the request as *maybe sent*. History gets one row per transition in the same tra
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, insert, literal, or_, select, text, update
 
@@ -21,9 +21,8 @@ ENDED = frozenset({Step.DONE, Step.REJECTED, Step.TIMED_OUT, Step.NEEDS_REVIEW, 
 """Steps at which nothing looks again by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One leased operation with what its next request or read needs."""
+class Operation(NamedTuple):
+    """One leased operation with what its next request or read needs. A tuple: a lease holds thousands."""
 
     id: int
     iccid: str
@@ -34,14 +33,14 @@ class Operation:
     attempt: int
     looks: int
     manifest_id: str
-    intent_at: datetime | None
-    accepted_at: datetime | None
-    deadline_at: datetime | None
     sim_state: SimState
     home_country: str
     plan_reference: str | None
     carrier_reference: str | None
     sealed_code: bytes | None
+    intent_at: datetime | None = None
+    accepted_at: datetime | None = None
+    deadline_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,8 @@ def move(tx: Transaction, change: Move, *, actor: str, fence: str | None) -> lis
     c = operations.c
     held = c.fence == fence if fence is not None else or_(c.fence.is_(None), c.due_at <= tx.now())
     where = and_(among(tx, c.id, change.ids), c.step == change.source.value, held)
-    moved = [row.id for row in tx.execute(update(operations).where(where).values(_new(tx, change)).returning(c.id))]
+    changed = update(operations).where(where).values(_new(tx, change)).returning(c.id)
+    moved = list(tx.execute(changed).scalars())
     _write_history(tx, moved, change, actor)
     return moved
 
@@ -147,9 +147,9 @@ def take_to_send(
         c.reason: "taken",
         c.detail: "",
     }
-    ids = [row.id for row in tx.execute(update(operations).where(c.id.in_(due)).values(taken).returning(c.id))]
+    ids = list(tx.execute(update(operations).where(c.id.in_(due)).values(taken).returning(c.id)).scalars())
     _write_history(tx, ids, Move(Step.PLANNED, Step.INTENT, "taken", ()), lease.worker)
-    return _read(tx, ids)
+    return _read(tx, ids, with_times=False)
 
 
 def take_to_settle(tx: Transaction, account: str, lease: Lease, *, limit: int) -> list[Operation]:
@@ -157,8 +157,8 @@ def take_to_settle(tx: Transaction, account: str, lease: Lease, *, limit: int) -
     c = operations.c
     due = _due(tx, TO_SETTLE, account, limit, c.step != Step.INTENT.value)
     taken = {c.fence: lease.fence, c.worker: lease.worker, c.due_at: tx.now() + timedelta(seconds=lease.seconds)}
-    ids = [row.id for row in tx.execute(update(operations).where(c.id.in_(due)).values(taken).returning(c.id))]
-    return _read(tx, ids)
+    ids = list(tx.execute(update(operations).where(c.id.in_(due)).values(taken).returning(c.id)).scalars())
+    return _read(tx, ids, with_times=True)
 
 
 def expire_intents(tx: Transaction, account: str, *, quiet_seconds: float, limit: int, actor: str) -> int:
@@ -220,40 +220,26 @@ def look_again(tx: Transaction, ids: Sequence[int], *, fence: str, in_seconds: f
     tx.execute(update(operations).where(among(tx, c.id, ids), c.fence == fence).values(later))
 
 
-def _read(tx: Transaction, ids: Sequence[int]) -> list[Operation]:
+_WORDS: dict[str, dict[str, Any]] = {
+    kind.__name__: {word.value: word for word in kind} for kind in (Action, Stage, Step, SimState)
+}
+
+
+def _read(tx: Transaction, ids: Sequence[int], *, with_times: bool) -> list[Operation]:
+    """The operations by id; their times only where somebody judges by them."""
     if not ids:
         return []
     o, s = operations.c, sims.c
-    columns = (o.id, o.iccid, o.action, o.generation, o.stage, o.step, o.attempt, o.looks, o.manifest_id)
-    times = (o.intent_at, o.accepted_at, o.deadline_at)
-    sim = (s.state, s.home_country, plans.c.carrier_reference.label("plan_reference"), s.carrier_reference)
+    columns = [o.id, o.iccid, o.action, o.generation, o.stage, o.step, o.attempt, o.looks, o.manifest_id]
+    columns += [s.state, s.home_country, plans.c.carrier_reference, s.carrier_reference, s.registration_code]
+    if with_times:
+        columns += [o.intent_at, o.accepted_at, o.deadline_at]
     source = operations.join(sims, s.iccid == o.iccid).outerjoin(plans, plans.c.id == s.plan_id)
-    rows = tx.execute(
-        select(*columns, *times, *sim, s.registration_code)
-        .select_from(source)
-        .where(among(tx, o.id, ids))
-        .order_by(o.id)
-    )
-    return [_operation(row) for row in rows]
-
-
-def _operation(row: Any) -> Operation:
-    return Operation(
-        id=row.id,
-        iccid=row.iccid,
-        action=Action(row.action),
-        generation=row.generation,
-        stage=Stage(row.stage),
-        step=Step(row.step),
-        attempt=row.attempt,
-        looks=row.looks,
-        manifest_id=row.manifest_id,
-        intent_at=row.intent_at,
-        accepted_at=row.accepted_at,
-        deadline_at=row.deadline_at,
-        sim_state=SimState(row.state),
-        home_country=row.home_country,
-        plan_reference=row.plan_reference,
-        carrier_reference=row.carrier_reference,
-        sealed_code=row.registration_code,
-    )
+    rows = tx.execute(select(*columns).select_from(source).where(among(tx, o.id, ids)).order_by(o.id)).all()
+    actions, stages, steps, states = (_WORDS[kind] for kind in ("Action", "Stage", "Step", "SimState"))
+    return [
+        Operation._make(
+            (*row[:2], actions[row[2]], row[3], stages[row[4]], steps[row[5]], *row[6:9], states[row[9]], *row[10:])
+        )
+        for row in rows
+    ]

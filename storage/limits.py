@@ -48,7 +48,7 @@ def told_to_wait(tx: Transaction, account: str, seconds: float) -> None:
 
 
 def record_failure(tx: Transaction, account: str, sentence: str, *, threshold: int, pause_seconds: float) -> None:
-    """One more failure in a row; from the `threshold`-th on nobody asks the carrier for a while, each time for twice as long."""
+    """One more failure in a row; from the `threshold`-th on nobody asks the carrier for a while, each time longer."""
     _ensure(tx, account)
     _run(tx, _FAILED, account, sentence=sentence, threshold=threshold, pause=pause_seconds, longest=16 * pause_seconds)
 
@@ -90,7 +90,9 @@ _SUCCEEDED = (
     "UPDATE limits SET failures_in_a_row = 0, paused_until = 0, last_failure = NULL "
     "WHERE carrier_account = :account AND failures_in_a_row > 0 RETURNING {now} AS now"
 )
-_CIRCUIT = "SELECT paused_until, failures_in_a_row, last_failure, {now} AS now FROM limits WHERE carrier_account = :account"
+_CIRCUIT = (
+    "SELECT paused_until, failures_in_a_row, last_failure, {now} AS now FROM limits WHERE carrier_account = :account"
+)
 
 
 def _run(tx: Transaction, statement: str, account: str, **values: Any) -> Any:

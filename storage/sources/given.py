@@ -1,4 +1,4 @@
-"""Files that a person names, on the command line or by a re-run: never listed, read from a copy, left where they are."""
+"""Files that a person names, on the command line or by a re-run: never listed, read from a copy, left in place."""
 
 import hashlib
 import os
@@ -28,7 +28,7 @@ class GivenFiles:
         return iter(())
 
     def item(self, path: Path) -> Item:
-        """The file as a delivery. The same content under the same name is the same delivery. Raises `SourceUnavailable`."""
+        """The file as a delivery: the same content under the same name is the same one. Raises `SourceUnavailable`."""
         try:
             resolved = path.resolve(strict=True)
             found = resolved.stat()
@@ -57,7 +57,11 @@ class GivenFiles:
         return copy
 
     def finish(
-        self, item: ItemIdentity, taken: Path | None, folder: str, results: Mapping[str, Path]
+        self,
+        item: ItemIdentity,
+        taken: Path | None,
+        folder: str,  # noqa: ARG002 - the file stays where it is, whatever became of it
+        results: Mapping[str, Path],
     ) -> dict[str, str]:
         """Put the results beside the file, or into the fallback folder where that is not writable."""
         original = Path(to_path(item.key))

@@ -1,0 +1,101 @@
+"""What a receipt says, gathered from the ledger."""
+
+import heapq
+import json
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from domain.lifecycle import Step
+from domain.lines import LineOutcome, Verdict
+from domain.manifests import ManifestState
+from reports.outcomes_csv import SimOutcome
+from reports.receipt import PlanShare, ReasonCount, Receipt
+from reports.receipt_page import SHOWN_ROWS
+from storage import manifests, outcomes
+from storage.database import Transaction
+from storage.manifests import ManifestRow
+
+TROUBLED = frozenset({Step.REJECTED, Step.TIMED_OUT, Step.NEEDS_REVIEW, Step.HELD, Step.WITHDRAWN})
+
+
+def receipt_of(tx: Transaction, row: ManifestRow) -> Receipt:
+    """The receipt as of now, without its files. Raises `ReceiptDoesNotAddUp`: then our own bookkeeping is at fault."""
+    return Receipt(
+        manifest_id=row.id,
+        name=PurePosixPath(row.item_key).name,
+        source=row.source,
+        state=row.state,
+        actor=row.actor,
+        received_at=row.received_at,
+        as_of=tx.now(),
+        counts=row.counts,
+        steps=manifests.operation_counts(tx, row.id),
+        sha256=row.sha256,
+        size_bytes=row.size_bytes,
+        reason=row.reason,
+        product_id=row.product_id,
+        home_country=row.home_country,
+        loaded_at=row.loaded_at,
+        finished_at=row.finished_at if row.state is ManifestState.FINISHED else None,
+        by_plan=_plan_shares(tx, row.id),
+        by_reason=_reason_counts(tx, row.id),
+        same_content_as=row.same_content_as,
+    )
+
+
+def _plan_shares(tx: Transaction, manifest_id: str) -> list[PlanShare]:
+    return [
+        PlanShare(
+            product_id=total.product_id,
+            home_country=total.home_country,
+            carrier_account=total.carrier_account,
+            plan_name=total.plan_name,
+            sim_count=total.sim_count,
+            monthly_cost_cents=total.sim_count * total.monthly_price_cents,
+            currency=total.currency,
+        )
+        for total in outcomes.plan_totals(tx, manifest_id)
+    ]
+
+
+def _reason_counts(tx: Transaction, manifest_id: str) -> list[ReasonCount]:
+    return [
+        ReasonCount(total.verdict, total.reason, total.line_count, total.first_line, total.first_text)
+        for total in outcomes.reason_totals(tx, manifest_id)
+    ]
+
+
+def sim_outcomes(tx: Transaction, manifest_id: str) -> Iterator[SimOutcome]:
+    """The manifest's SIMs in line order, streamed."""
+    for sim in outcomes.sim_outcomes(tx, manifest_id):
+        yield SimOutcome(
+            line=sim.line,
+            iccid=sim.iccid,
+            step=sim.step,
+            product_id=sim.product_id,
+            home_country=sim.home_country,
+            plan_name=sim.plan_name,
+            carrier_account=sim.carrier_account,
+            reason=sim.reason,
+            detail=sim.detail,
+            carrier_word=sim.carrier_word,
+            activated_at=sim.last_activated_at,
+            device=sim.device_name or sim.device_id or "",
+        )
+
+
+def problems(tx: Transaction, manifest_id: str) -> list[LineOutcome | SimOutcome]:
+    """The first lines and SIMs that need a person, by line, as many as a page shows."""
+    lines: Iterator[LineOutcome | SimOutcome] = outcomes.outcomes(tx, manifest_id, verdict=Verdict.REJECTED)
+    sims = (sim for sim in sim_outcomes(tx, manifest_id) if sim.step in TROUBLED)
+    return heapq.nsmallest(SHOWN_ROWS, heapq.merge(lines, sims, key=_line), key=_line)
+
+
+def _line(row: LineOutcome | SimOutcome) -> int:
+    return row.line
+
+
+def earlier_fix_file(row: ManifestRow) -> str | None:
+    """The name of the fix file that an earlier receipt put beside the manifest."""
+    name = json.loads(row.receipt).get("files", {}).get("fix") if row.receipt else None
+    return str(name) if name else None
