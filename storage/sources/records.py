@@ -57,13 +57,13 @@ class Records:
             ) from error
 
     def write(self, record: Record) -> None:
-        """Keep the record; it is on the disk when this returns."""
+        """Keep the record; it is on the disk when this returns. Only while alone."""
         waiting = self.folder / f"{uuid4().hex}.part"
         waiting.write_text(json.dumps(asdict(record)))
         publish(waiting, self._path(record.identity.manifest_id))
 
     def copy_out(self, original: Path, target: Path) -> None:
-        """Put a copy at `target`, replacing what is there: readers see the old bytes or the new ones, never a part."""
+        """Put a copy at `target`: readers see the old bytes or the new ones, never a part. Only while alone."""
         waiting = self.folder / f"{uuid4().hex}.part"
         try:
             shutil.copyfile(original, waiting)
@@ -71,6 +71,12 @@ class Records:
             publish(waiting, target)
         finally:
             waiting.unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove what dead workers left half-written; living ones write only while they are alone."""
+        with self.alone():
+            for waiting in self.folder.glob("*.part"):
+                waiting.unlink()
 
     def _path(self, manifest_id: str) -> Path:
         return self.folder / f"{manifest_id}.json"
