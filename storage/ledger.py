@@ -38,9 +38,9 @@ class Operation(NamedTuple):
     plan_reference: str | None
     carrier_reference: str | None
     sealed_code: bytes | None
-    intent_at: datetime | None = None
-    accepted_at: datetime | None = None
-    deadline_at: datetime | None = None
+    intent_at: datetime | None
+    accepted_at: datetime | None
+    deadline_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +237,10 @@ def _read(tx: Transaction, ids: Sequence[int], *, with_times: bool) -> list[Oper
     source = operations.join(sims, s.iccid == o.iccid).outerjoin(plans, plans.c.id == s.plan_id)
     rows = tx.execute(select(*columns).select_from(source).where(among(tx, o.id, ids)).order_by(o.id)).all()
     actions, stages, steps, states = (_WORDS[kind] for kind in ("Action", "Stage", "Step", "SimState"))
+    absent = () if with_times else (None, None, None)
     return [
         Operation._make(
-            (*row[:2], actions[row[2]], row[3], stages[row[4]], steps[row[5]], *row[6:9], states[row[9]], *row[10:])
+            (*row[:2], actions[row[2]], row[3], stages[row[4]], steps[row[5]], *row[6:9], states[row[9]], *row[10:], *absent)
         )
         for row in rows
     ]
