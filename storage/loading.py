@@ -131,7 +131,7 @@ def _owners(tx: Transaction, iccids: list[str]) -> dict[str, str]:
     c = sims.c
     if not iccids:
         return {}
-    in_range = select(c.iccid).where(c.iccid.between(min(iccids), max(iccids))).limit(1)
+    in_range = select(c.iccid).where(c.iccid >= min(iccids), c.iccid <= max(iccids)).limit(1)
     if tx.execute(in_range).first() is None:
         return {}
     return dict(tx.execute(select(c.iccid, c.product_id).where(among(tx, c.iccid, iccids))).tuples().all())
