@@ -27,15 +27,13 @@ UNUSED = frozenset({ManifestState.REFUSED, ManifestState.QUARANTINED})
 JSON, PAGE, OUTCOMES, FIX = ".receipt.json", ".receipt.html", ".outcomes.csv", ".fix"
 
 
-def refresh_receipts(context: Context) -> list[str]:
-    """New receipts for the manifests in which something moved since their last one; which those were."""
+def refresh_receipts(context: Context) -> dict[str, dict[str, str]]:
+    """New receipts for the manifests in which something moved since their last one: where each one's files are now."""
     with context.database.begin() as tx:
         manifests.finish_ended(tx)
     with context.database.read() as tx:
         due = manifests.due_for_receipt(tx)
-    for manifest_id in due:
-        write_receipt(context, manifest_id)
-    return due
+    return {manifest_id: write_receipt(context, manifest_id) for manifest_id in due}
 
 
 def write_receipt(context: Context, manifest_id: str, *, taken: Path | None = None) -> dict[str, str]:

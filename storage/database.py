@@ -23,6 +23,8 @@ Clock = Callable[[], datetime]
 class DatabaseUnavailable(Exception):
     """The database cannot be opened or reached. The sentence says what to do."""
 
+    retryable = True
+
 
 def describe(url: str) -> str:
     """The address for people: without its password."""

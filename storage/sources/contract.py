@@ -47,6 +47,8 @@ class ItemChanged(Exception):
 class SourceUnavailable(Exception):
     """The source cannot be reached or read. The sentence says what to do."""
 
+    retryable = True
+
 
 class Source(Protocol):
     """One configured place. Listing is the truth; events are hints at most."""

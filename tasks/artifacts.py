@@ -1,0 +1,137 @@
+"""What a run shows on Prefect's pages: bounded tables, a bar, a receipt with links to its files. Never the record."""
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+
+from domain.lifecycle import BUCKETS, Bucket, Step
+from domain.lines import LineCounts
+from engine.context import Context
+from engine.intake import Intake
+from storage import manifests
+from tasks.rounds import AccountWork
+
+TABLE_ROWS = 1_000
+"""Prefect keeps a table as one value: 100,000 rows were 11 MB."""
+PAGE = ".receipt.html"
+
+
+def show_table(key: str, rows: Iterable[Mapping[str, Any]], description: str) -> None:
+    """A table of at most 1,000 rows; its description says when there were more."""
+    drawn = iter(rows)
+    table = [dict(row) for row in islice(drawn, TABLE_ROWS)]
+    left_out = sum(1 for _ in drawn)
+    if left_out:
+        description += f" The first {TABLE_ROWS:,} of {TABLE_ROWS + left_out:,} rows; all are in the receipts."
+    if table:
+        create_table_artifact(table, key=key, description=description)
+
+
+def show_intakes(intakes: Iterable[Intake]) -> None:
+    """What became of each delivery of this sweep."""
+    show_table("intakes", (intake_row(intake) for intake in intakes), "What was taken in.")
+
+
+def intake_row(intake: Intake) -> dict[str, Any]:
+    """One delivery as a row."""
+    counts = {name: getattr(intake.counts, name) for name in LineCounts.__slots__}
+    return {"manifest": intake.manifest_id, "state": intake.state.value, **counts, "sentence": intake.sentence}
+
+
+def show_accounts(works: Iterable[AccountWork]) -> None:
+    """What this run did at each carrier account."""
+    show_table("carrier-accounts", (account_row(work) for work in works), "What was done at each carrier account.")
+
+
+def account_row(work: AccountWork) -> dict[str, Any]:
+    """One carrier account as a row."""
+    steps = {step.value: work.tally.steps[step.value] for step in Step if work.tally.steps[step.value]}
+    words = ", ".join(f"{count} {step}" for step, count in steps.items())
+    return {
+        "carrier account": work.account,
+        "requests": work.tally.requests,
+        "moved": words,
+        "problem": work.failure or work.tally.problem,
+    }
+
+
+class ManifestBar:
+    """A bar that shows how much of a manifest has ended."""
+
+    def __init__(self, context: Context, manifest_id: str) -> None:
+        self._context = context
+        self._manifest_id = manifest_id
+        key, words = f"progress-{manifest_id}", f"SIMs of {manifest_id} whose operation has ended"
+        made = create_progress_artifact(self._percent(), key=key, description=words)
+        self._artifact = made if isinstance(made, UUID) else None
+
+    def show(self) -> None:
+        """Count in the ledger and move the bar."""
+        if self._artifact is not None:
+            update_progress_artifact(self._artifact, progress=self._percent())
+
+    def _percent(self) -> float:
+        with self._context.database.begin() as tx:
+            return ended_percent(manifests.operation_counts(tx, self._manifest_id))
+
+
+def ended_percent(steps: Mapping[Step, int]) -> float:
+    """How much has ended, of 100; nothing to do is all done.
+
+    >>> ended_percent({Step.DONE: 2, Step.REJECTED: 1, Step.ACCEPTED: 1}), ended_percent({})
+    (75.0, 100.0)
+    """
+    total = sum(steps.values())
+    open_count = sum(count for step, count in steps.items() if BUCKETS[step] is Bucket.IN_PROGRESS)
+    return round(100 * (total - open_count) / total, 1) if total else 100.0
+
+
+def show_receipt(context: Context, manifest_id: str, where: Mapping[str, str]) -> None:
+    """The receipt's numbers, and where its files are."""
+    with context.database.begin() as tx:
+        row = manifests.find(tx, manifest_id)
+        steps = manifests.operation_counts(tx, manifest_id)
+    text = receipt_markdown(row, steps, where)
+    create_markdown_artifact(text, key=f"receipt-{manifest_id}", description=f"The receipt of {row.item_key}")
+    if PAGE in where:
+        words = f"The receipt of {row.item_key} as a page"
+        create_link_artifact(address(where[PAGE]), words, key=f"receipt-page-{manifest_id}", description=words)
+
+
+def receipt_markdown(row: manifests.ManifestRow, steps: Mapping[Step, int], where: Mapping[str, str]) -> str:
+    """The receipt in a few lines: every line of the file, every accepted SIM, every file."""
+    counts = {name: getattr(row.counts, name) for name in LineCounts.__slots__}
+    buckets = {bucket.value: 0 for bucket in Bucket}
+    for step, count in steps.items():
+        buckets[BUCKETS[step].value] += count
+    parts = [f"## {_plain(row.item_key)}", f"Manifest {row.id}, {row.state.value}. {_plain(row.reason or '')}".strip()]
+    parts += [_markdown_table(counts), "The accepted SIMs:", _markdown_table(buckets)]
+    parts += ["\n".join(f"- `{place.replace('`', ' ')}`" for place in where.values())] if where else []
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown_table(counts: Mapping[str, int]) -> str:
+    names = " | ".join(name.replace("_", " ") for name in counts)
+    dashes = " | ".join("--:" for _ in counts)
+    numbers = " | ".join(f"{count:,}" for count in counts.values())
+    return f"| {names} |\n| {dashes} |\n| {numbers} |"
+
+
+def _plain(text: str) -> str:
+    """Foreign text that stays text: a file's name must not become a link or a heading on somebody's page."""
+    return "".join(f"\\{letter}" if letter in "\\`*_[]<>#|!()" else letter for letter in " ".join(text.split()))
+
+
+def address(place: str) -> str:
+    """Where a result is, as a link: a path becomes file://, an address stays one."""
+    return place if "://" in place else Path(place).as_uri()
