@@ -3,7 +3,8 @@
 Three rules hold for every adapter:
 
 * one call of `submit`, `read` or `page` makes at most one changing request (and, for carriers with short-lived
-  tokens, first one request for a token); each request passes the `Gate` before it leaves;
+  tokens, first one request for a token; a request that a 401 turned away for its old token is made once more with a
+  new one); each request passes the `Gate` before it leaves;
 * `submit` never raises for a single SIM: it answers once per order, in the order given; `OutcomeUnknown`, `NotSent`
   and `LimitReached` are raised only when they hold for the whole request;
 * an adapter never repeats a changing request by itself; reads may be repeated within a bound.

@@ -155,10 +155,9 @@ class HttpClient:
         call = _Call("POST", url, form, tuple(form.values()))
         raw = self._exchange(call, gate, CarrierDown)
         if raw.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
-            sentence = (
-                f"{self._wire.name} gives us no token ({raw.status}). Check the account's secrets and `token_url`."
+            raise CredentialsRefused(
+                f"{self._wire.name} gives us no token ({raw.status}). Check secrets and `token_url`."
             )
-            raise CredentialsRefused(sentence)
         return self._judged(call, raw, gate, CarrierDown).document
 
     def _exchange(self, call: _Call, gate: Gate, lost: type[CarrierError], authorization: str = "") -> _Raw:
@@ -184,7 +183,8 @@ class HttpClient:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             # `from None`: the cause may print the request's headers.
             raise self._broken(call, error, time.monotonic() - started, lost) from None
-        log.debug("%s -> %d in %.0f ms", call, response.status_code, 1000 * (time.monotonic() - started))
+        level = logging.DEBUG if response.ok else logging.INFO
+        log.log(level, "%s -> %d in %.0f ms", call, response.status_code, 1000 * (time.monotonic() - started))
         return _Raw(response.status_code, response.headers, body)
 
     def _broken(self, call: _Call, error: Exception, seconds: float, lost: type[CarrierError]) -> CarrierError:
@@ -199,7 +199,6 @@ class HttpClient:
         name, status = self._wire.name, raw.status
         if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             return self._understood(call, raw, lost)
-        log.info("%s was answered with %d", call, status)
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             raise self._limit_reached(raw, gate)
         if status == HTTPStatus.UNAUTHORIZED:

@@ -69,7 +69,7 @@ def complaint(document: object) -> Complaint | None:
     >>> complaint({"code": 83002, "message": "SIM cannot be registered", "status": 400})
     Complaint(code='83002', message='SIM cannot be registered')
     """
-    if not isinstance(document, dict) or not isinstance(document.get("code"), int):
+    if not isinstance(document, dict) or not isinstance(document.get("code"), int | str):
         return None
     return Complaint(str(document["code"]), str(document.get("message", "")))
 
@@ -107,7 +107,7 @@ class SuperSim:
 
     def read(self, iccid: str, gate: Gate) -> CarrierSim:
         """What Super SIM says of this ICCID; `ABSENT` when it is not in the account. Safe to repeat."""
-        sims = _listed(self._client.read("/v1/Sims", {"Iccid": iccid}, gate))
+        sims = _listed(self._get({"Iccid": iccid}, gate))
         if not sims:
             return CarrierSim(iccid, SimState.ABSENT, "")
         if len(sims) > 1 or not _is_about(sims[0], iccid):
@@ -123,19 +123,26 @@ class SuperSim:
             wanted["Fleet"] = query.plan_reference
         if cursor:
             wanted["PageToken"] = cursor
-        reply = self._client.read("/v1/Sims", wanted, gate)
+        reply = self._get(wanted, gate)
         sims = tuple(seen(sim, str(sim.get("iccid", ""))) for sim in _listed(reply))
         return Page(sims, _next_cursor(reply, cursor))
 
     def check(self) -> str:
         """List one SIM: proves address and credentials."""
-        _listed(self._client.read("/v1/Sims", {"PageSize": "1"}, OpenGate()))
+        _listed(self._get({"PageSize": "1"}, OpenGate()))
         host = urlsplit(base_of(self._account.base_url)).netloc
         return f"Super SIM at {host} answers and takes the credentials of {self._account.name}."
 
     def close(self) -> None:
         """Give the connections back."""
         self._client.close()
+
+    def _get(self, query: Mapping[str, str], gate: Gate) -> Reply:
+        try:
+            return self._client.read("/v1/Sims", query, gate)
+        except RequestRefused as refusal:
+            _stop_if_misconfigured(refusal)
+            raise ReadFailed(str(refusal)) from None
 
     def _claim(self, order: Order, gate: Gate) -> Answer:
         code = order.registration_code or ""
@@ -151,8 +158,7 @@ class SuperSim:
             return self._already_ours(order, refusal, gate)
         if refusal.code in REFUSED_CLAIMS:
             return Answer(order.iccid, AnswerKind.REJECTED, REFUSED_CLAIMS[refusal.code], str(refusal))
-        if refusal.status in (404, 405):
-            raise CredentialsRefused("There is no Super SIM at this address. Check the account's `base_url`.") from None
+        _stop_if_misconfigured(refusal)
         return _refused(order, refusal)
 
     def _already_ours(self, order: Order, refusal: RequestRefused, gate: Gate) -> Answer:
@@ -245,10 +251,18 @@ def _changed(order: Order, document: object) -> Answer:
     return Answer(order.iccid, AnswerKind.UNKNOWN, "unexpected_status", sentence)
 
 
+def _stop_if_misconfigured(refusal: RequestRefused) -> None:
+    """A refusal that every SIM would meet is the account's, not the SIM's: one wrong setting rejects no fleet."""
+    if refusal.status == 403:
+        raise CredentialsRefused(f"{refusal} Check what the account may do.") from None
+    if refusal.status in (404, 405):
+        raise CredentialsRefused("There is no Super SIM at this address. Check the account's `base_url`.") from None
+
+
 def _refused(order: Order, refusal: RequestRefused) -> Answer:
     """What no table lists: for good, unless the status says otherwise."""
-    if refusal.status in (401, 403):
-        raise CredentialsRefused(f"{refusal} Check what the account may do.") from None
+    if refusal.status == 403:
+        _stop_if_misconfigured(refusal)
     if refusal.status == 404:
         return Answer(order.iccid, AnswerKind.REVIEW, "gone", str(refusal))
     if refusal.status == 409:  # another change is under way: a read shows which

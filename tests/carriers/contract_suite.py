@@ -122,7 +122,7 @@ class CarrierContract(Contract):
 
     def test_an_activation_is_accepted_and_comes_true_with_its_plan(self, world: World) -> None:
         assert world.activate().kind is AnswerKind.ACCEPTED
-        assert world.read().state is SimState.ACTIVATING
+        assert world.read().state in (SimState.ACTIVATING, SimState.ACTIVE)
         sim = world.settled(SimState.ACTIVE)
         assert (sim.state, sim.plan_reference) == (SimState.ACTIVE, PLAN)
 
@@ -198,7 +198,7 @@ NO_ANSWER = [
 class CarrierFaultsContract(Contract):
     """The carrier is not well. `account` must have a timeout of `timeout_seconds`."""
 
-    timeout_seconds = 0.4
+    timeout_seconds = 0.6
 
     @pytest.mark.parametrize(("fault", "effects"), NO_ANSWER)
     def test_a_claim_without_a_usable_answer_is_unknown_and_sent_once(
@@ -226,12 +226,11 @@ class CarrierFaultsContract(Contract):
         assert answer.kind is AnswerKind.UNKNOWN
 
     def test_an_effect_that_comes_late_is_seen_by_a_read_after_the_lost_request(self, world: World) -> None:
-        world.fails(Fault.LATE_EFFECT, RequestKind.CLAIM, late_seconds=0.2)
+        world.fails(Fault.LATE_EFFECT, RequestKind.CLAIM, late_seconds=0.8)
         with pytest.raises(OutcomeUnknown):
             world.claim()
         assert world.read().state is SimState.ABSENT
-        time.sleep(0.25)
-        assert world.read().state is SimState.INACTIVE
+        assert world.settled(SimState.INACTIVE).state is SimState.INACTIVE
 
     @pytest.mark.parametrize("fault", [Fault.ERROR_500, Fault.RESET, Fault.LOST_REPLY, Fault.TRUNCATED])
     def test_a_read_is_repeated_after_one_quick_failure(self, world: World, fault: Fault) -> None:

@@ -72,7 +72,7 @@ def sim(status: str, *, sid: str = SID, iccid: str = ICCID) -> dict[str, object]
     return {"sid": sid, "iccid": iccid, "status": status, "fleet_sid": None}
 
 
-def error(code: int, message: str = "no", status: int = 400) -> dict[str, object]:
+def complaint_of(code: int | str, message: str = "no", status: int = 400) -> dict[str, object]:
     return {"code": code, "message": message, "more_info": "", "status": status}
 
 
@@ -93,17 +93,18 @@ CLAIMS = [
     Case("another SIM", Canned(201, sim("new", iccid=ICCID[:-1])), AnswerKind.REVIEW, "another_sim"),
     Case("not a SID", Canned(201, sim("new", sid="../x")), AnswerKind.UNKNOWN, "not_a_sim"),
     Case("a list", Canned(201, [1]), AnswerKind.UNKNOWN, "not_a_sim"),
-    Case("parameter missing", Canned(400, error(83001)), AnswerKind.REJECTED, "parameter_missing"),
-    Case("not registrable", Canned(400, error(83002)), AnswerKind.REJECTED, "not_registrable"),
-    Case("ours, SID told", Canned(400, error(83003, f"yours: {SID}")), AnswerKind.DONE, "already_ours", SID),
-    Case("invalid", Canned(400, error(20001)), AnswerKind.REJECTED, "refused"),
-    Case("conflict", Canned(409, error(20409, status=409)), AnswerKind.UNKNOWN, "conflict"),
-    Case("another address", Canned(404, error(20404, status=404)), CredentialsRefused),
-    Case("may not", Canned(403, error(20403, status=403)), CredentialsRefused),
+    Case("parameter missing", Canned(400, complaint_of(83001)), AnswerKind.REJECTED, "parameter_missing"),
+    Case("not registrable", Canned(400, complaint_of(83002)), AnswerKind.REJECTED, "not_registrable"),
+    Case("ours, SID told", Canned(400, complaint_of(83003, f"yours: {SID}")), AnswerKind.DONE, "already_ours", SID),
+    Case("code as text", Canned(400, complaint_of("83002")), AnswerKind.REJECTED, "not_registrable"),
+    Case("invalid", Canned(400, complaint_of(20001)), AnswerKind.REJECTED, "refused"),
+    Case("conflict", Canned(409, complaint_of(20409, status=409)), AnswerKind.UNKNOWN, "conflict"),
+    Case("another address", Canned(404, complaint_of(20404, status=404)), CredentialsRefused),
+    Case("may not", Canned(403, complaint_of(20403, status=403)), CredentialsRefused),
     Case("a wall before the carrier", Canned(403, b"<html>"), CredentialsRefused),
-    Case("wrong token", Canned(401, error(20003, status=401)), CredentialsRefused),
+    Case("wrong token", Canned(401, complaint_of(20003, status=401)), CredentialsRefused),
     Case("a proxy's 400", Canned(400, b"<html>Bad Request"), OutcomeUnknown),
-    Case("request timeout", Canned(408, error(20408, status=408)), OutcomeUnknown),
+    Case("request timeout", Canned(408, complaint_of(20408, status=408)), OutcomeUnknown),
     Case("empty", Canned(201), OutcomeUnknown),
     Case("no content", Canned(204), OutcomeUnknown),
 ]
@@ -116,10 +117,10 @@ CHANGES = [
     Case("unknown word", Canned(202, sim("dormant")), AnswerKind.UNKNOWN, "unexpected_status"),
     Case("no word", Canned(202, {"sid": SID, "iccid": ICCID}), AnswerKind.UNKNOWN, "not_a_sim"),
     Case("another SIM", Canned(202, sim("scheduled", sid=OTHER_SID)), AnswerKind.REVIEW, "another_sim"),
-    Case("gone", Canned(404, error(20404, status=404)), AnswerKind.REVIEW, "gone"),
-    Case("no fleet", Canned(400, error(20001)), AnswerKind.REJECTED, "refused"),
-    Case("conflict", Canned(409, error(20409, status=409)), AnswerKind.UNKNOWN, "conflict"),
-    Case("may not", Canned(403, error(20403, status=403)), CredentialsRefused),
+    Case("gone", Canned(404, complaint_of(20404, status=404)), AnswerKind.REVIEW, "gone"),
+    Case("no fleet", Canned(400, complaint_of(20001)), AnswerKind.REJECTED, "refused"),
+    Case("conflict", Canned(409, complaint_of(20409, status=409)), AnswerKind.UNKNOWN, "conflict"),
+    Case("may not", Canned(403, complaint_of(20403, status=403)), CredentialsRefused),
 ]
 
 CLAIM = Order(ICCID, Action.ACTIVATE, Stage.CLAIM, registration_code=CODE)
@@ -156,7 +157,7 @@ def _meets(carrier: CannedCarrier, order: Order, case: Case) -> None:
 
 
 def test_a_sim_that_is_ours_without_a_sid_in_the_message_is_read() -> None:
-    with CannedCarrier(Canned(400, error(83003)), Canned(200, {"sims": [sim("new")]})) as carrier:
+    with CannedCarrier(Canned(400, complaint_of(83003)), Canned(200, {"sims": [sim("new")]})) as carrier:
         gate = CountingGate()
         (answer,) = SuperSim.open(basic(carrier.url)).submit([CLAIM], gate)
         assert (answer.kind, answer.carrier_reference) == (AnswerKind.DONE, SID)
@@ -165,7 +166,7 @@ def test_a_sim_that_is_ours_without_a_sid_in_the_message_is_read() -> None:
 
 
 def test_a_sim_that_is_ours_and_not_listed_needs_a_person() -> None:
-    with CannedCarrier(Canned(400, error(83003)), Canned(200, {"sims": []})) as carrier:
+    with CannedCarrier(Canned(400, complaint_of(83003)), Canned(200, {"sims": []})) as carrier:
         (answer,) = SuperSim.open(basic(carrier.url)).submit([CLAIM], OpenGate())
         assert (answer.kind, answer.reason) == (AnswerKind.REVIEW, "contradiction")
 
@@ -191,6 +192,27 @@ def test_a_deactivation_leaves_the_fleet_alone() -> None:
 def test_a_read_answered_about_another_sim_has_failed(document: object) -> None:
     with CannedCarrier(Canned(200, document)) as carrier, pytest.raises(ReadFailed):
         SuperSim.open(basic(carrier.url)).read(ICCID, OpenGate())
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (Canned(400, complaint_of(20001)), ReadFailed),
+        (Canned(400, complaint_of("20001")), ReadFailed),
+        (Canned(403, complaint_of(20403)), CredentialsRefused),
+        (Canned(403, b"<html>"), CredentialsRefused),
+        (Canned(404, complaint_of(20404)), CredentialsRefused),
+        (Canned(401, complaint_of(20003)), CredentialsRefused),
+    ],
+)
+def test_a_refused_read_is_repeated_later_unless_the_configuration_is_wrong(
+    reply: Canned, error: type[CarrierError]
+) -> None:
+    with CannedCarrier(reply) as carrier:
+        adapter = SuperSim.open(basic(carrier.url))
+        for request in (adapter.check, lambda: adapter.read(ICCID, OpenGate())):
+            with pytest.raises(error):
+                request()
 
 
 @pytest.mark.parametrize(

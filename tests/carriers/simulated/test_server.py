@@ -102,12 +102,12 @@ def test_only_good_credentials_are_let_in(simulate: Simulate) -> None:
 
 
 def test_a_token_is_good_until_it_expires(simulate: Simulate) -> None:
-    url = simulate(Options(token_seconds=0.3)).url
+    url = simulate(Options(token_seconds=1.0)).url
     form = {"grant_type": "client_credentials", "client_id": KEYS.client_id, "client_secret": KEYS.client_secret}
     token = requests.post(f"{url}/oauth/token", form, timeout=5).json()["access_token"]
     bearer = {"Authorization": f"Bearer {token}"}
     assert requests.get(f"{url}/v1/Sims", headers=bearer, timeout=5).status_code == 200
-    time.sleep(0.35)
+    time.sleep(1.05)
     assert requests.get(f"{url}/v1/Sims", headers=bearer, timeout=5).status_code == 401
     assert requests.post(f"{url}/oauth/token", form | {"client_secret": "x"}, timeout=5).status_code == 401
 
@@ -151,13 +151,13 @@ def test_the_loopback_door_refuses_what_makes_no_sense(
 
 
 def test_a_late_effect_is_logged_when_it_comes(simulate: Simulate) -> None:
-    faults = Faults({Fault.LATE_EFFECT: 1.0}, first=1, late_seconds=0.2)
+    faults = Faults({Fault.LATE_EFFECT: 1.0}, first=1, late_seconds=0.8)
     server = simulate(Options(open_registry=True, faults=faults))
     with pytest.raises(requests.ConnectionError):
         requests.post(f"{server.url}/v1/Sims", CLAIM, auth=AUTH, timeout=5)
     server.carrier.settle()
     assert not effect_counts(server.carrier.log.entries())
-    time.sleep(0.25)
+    time.sleep(0.85)
     again = requests.post(f"{server.url}/v1/Sims", CLAIM, auth=AUTH, timeout=5)
     assert again.json()["code"] == 83003
     lost, late, redundant = server.carrier.log.entries()
