@@ -49,7 +49,7 @@ class Intake:
     new_by_placement: tuple[tuple[Placement, int], ...] = ()
 
 
-class _Stopped(Exception):
+class _NeedsApproval(Exception):
     """Ends the loading transaction without keeping anything of it."""
 
     def __init__(self, intake: Intake) -> None:
@@ -61,33 +61,35 @@ def reading_rules(context: Context) -> ReadingRules:
     """What readers must know: issuers, limits, and where devices are looked up."""
 
     def devices(ids: Iterable[str]) -> dict[str, str | None]:
-        with context.database.begin() as tx:
-            return dict(catalogue.lookup_devices(tx, list(ids)))
+        with context.database.read() as tx:
+            return catalogue.lookup_devices(tx, list(ids))
 
     return ReadingRules(profiles=context.issuers, limits=context.file_limits, devices=devices)
 
 
-def take_in(context: Context, delivery: Delivery, *, keep: bool = True) -> Intake:
+def take_in(context: Context, delivery: Delivery) -> Intake:
     """Read, judge and load one delivery. A file that cannot be used ends as REFUSED or QUARANTINED, never as an error.
 
-    With `keep=False` nothing is kept: the dry run is the run itself, rolled back. Raises `VaultLocked`,
-    `DatabaseUnavailable`, `LeaseLost`; then nothing was loaded and the delivery can be taken in again.
+    Raises `VaultLocked`, `DatabaseUnavailable`, `LeaseLost`; then nothing was loaded and it can be taken in again.
     """
     rules = reading_rules(context)
     try:
-        totals = parse_sidecar(*delivery.sidecar) if delivery.sidecar else None
-        surveyed = survey(delivery.path, delivery.name, rules, totals)
-        return _load(context, delivery, rules, surveyed, keep)
+        surveyed = look_through(delivery, rules)
+        return _load(context, delivery, rules, surveyed)
     except ManifestRefused as refusal:
         state = ManifestState.QUARANTINED if refusal.quarantine else ManifestState.REFUSED
-        intake = Intake(delivery.manifest_id, state, LineCounts(), str(refusal))
-        return _mark(context, delivery, intake, refusal.reason) if keep else intake
-    except _Stopped as stopped:
-        needs_approval = stopped.intake.state is ManifestState.NEEDS_APPROVAL
-        return _mark(context, delivery, stopped.intake, "brake") if keep and needs_approval else stopped.intake
+        return _mark(context, delivery, Intake(delivery.manifest_id, state, LineCounts(), str(refusal)))
+    except _NeedsApproval as stopped:
+        return _mark(context, delivery, stopped.intake)
 
 
-def _mark(context: Context, delivery: Delivery, intake: Intake, reason: str) -> Intake:
+def look_through(delivery: Delivery, rules: ReadingRules) -> Survey:
+    """The first reading. Raises `ManifestRefused`."""
+    totals = parse_sidecar(*delivery.sidecar) if delivery.sidecar else None
+    return survey(delivery.path, delivery.name, rules, totals)
+
+
+def _mark(context: Context, delivery: Delivery, intake: Intake) -> Intake:
     context.at("before-refusal-commit")
     with context.database.begin() as tx:
         manifests.mark(
@@ -96,19 +98,18 @@ def _mark(context: Context, delivery: Delivery, intake: Intake, reason: str) -> 
             delivery.fence,
             state=intake.state,
             counts=intake.counts,
-            reason=f"{reason}: {intake.sentence}",
+            reason=intake.sentence,
         )
     context.at("after-refusal-commit")
     return intake
 
 
-def _load(context: Context, delivery: Delivery, rules: ReadingRules, surveyed: Survey, keep: bool) -> Intake:
-    context.at("before-load-commit")
+def _load(context: Context, delivery: Delivery, rules: ReadingRules, surveyed: Survey) -> Intake:
     with context.database.begin() as tx:
-        intake = _load_lines(context, tx, delivery, rules, surveyed)
-        _ask_the_brake(context, tx, delivery, intake)
-        if not keep:
-            raise _Stopped(intake)
+        intake = load_lines(context, tx, delivery, rules, surveyed)
+        asks = brake_sentence(context, tx, intake)
+        if asks and not delivery.approved:
+            raise _NeedsApproval(replace(intake, state=ManifestState.NEEDS_APPROVAL, sentence=asks))
         manifests.mark(
             tx,
             delivery.manifest_id,
@@ -119,6 +120,7 @@ def _load(context: Context, delivery: Delivery, rules: ReadingRules, surveyed: S
             size_bytes=surveyed.size_bytes,
             same_content_as=manifests.same_content(tx, surveyed.sha256, delivery.manifest_id),
         )
+        context.at("before-load-commit")
     context.at("after-load-commit")
     return intake
 
@@ -188,14 +190,13 @@ def _not_new(result: loading.LoadResult) -> Iterable[LineOutcome]:
         )
 
 
-def _ask_the_brake(context: Context, tx: Transaction, delivery: Delivery, intake: Intake) -> None:
-    """Stop before anything is kept when the run is far beyond the usual and nobody has said yes."""
-    if delivery.approved:
-        return
+def brake_sentence(context: Context, tx: Transaction, intake: Intake) -> str | None:
+    """Why a person must say yes before this is kept; None when it is nothing unusual. Asked after the lines loaded."""
     new_by_product: dict[str, int] = {}
     for placement, count in intake.new_by_placement:
         new_by_product[placement.product_id] = new_by_product.get(placement.product_id, 0) + count
     for product, count in new_by_product.items():
         sentence = brake_check(context.brake, count, sims.fleet_count(tx, product) - count)
         if sentence:
-            raise _Stopped(replace(intake, state=ManifestState.NEEDS_APPROVAL, sentence=f"{product}: {sentence}"))
+            return f"{product}: {sentence}"
+    return None
