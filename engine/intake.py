@@ -125,7 +125,8 @@ def _load(context: Context, delivery: Delivery, rules: ReadingRules, surveyed: S
     return intake
 
 
-def _load_lines(context: Context, tx: Transaction, delivery: Delivery, rules: ReadingRules, surveyed: Survey) -> Intake:
+def load_lines(context: Context, tx: Transaction, delivery: Delivery, rules: ReadingRules, surveyed: Survey) -> Intake:
+    """The second reading: every line's verdict and every new SIM's operation, in the caller's transaction."""
     placer = Placer(router(context, tx), context.issuers, delivery.defaults)
     verdicts = dict.fromkeys(Verdict, 0)
     new: dict[Placement, int] = {}
