@@ -6,6 +6,7 @@ https://docs.korewireless.com/en-us/api/products/supersim/sim-resource
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 from carriers.contract import (
@@ -48,6 +49,8 @@ REFUSED_CLAIMS = {PARAMETER_MISSING: "parameter_missing", NOT_REGISTRABLE: "not_
 KORE_TOKEN_URL = "https://api.korewireless.com/api-services/v1/auth/token"  # noqa: S105
 SIM_REFERENCE = re.compile(r"HS[0-9a-fA-F]{32}")
 
+LOOK_UP_AGAIN_SECONDS = 10.0
+
 CAPABILITIES = Capabilities(
     carrier="supersim",
     claims=True,
@@ -75,11 +78,16 @@ def complaint(document: object) -> Complaint | None:
 
 
 class SuperSim:
-    """One Super SIM account. Options: `auth` ("basic" or "oauth"), `token_url`. Keeps `carriers.contract.Carrier`."""
+    """One Super SIM account. Keeps `carriers.contract.Carrier`.
+
+    Options: `auth` ("basic" or "oauth"), `token_url`, `registration` ("code": each SIM is claimed with its code;
+    "done": the SIMs were delivered into the account, so a claim is a look at it).
+    """
 
     def __init__(self, account: CarrierAccount, client: HttpClient) -> None:
         self._account = account
         self._client = client
+        self._registered = registered_already(account)
 
     @classmethod
     def open(cls, account: CarrierAccount) -> "SuperSim":
@@ -90,13 +98,13 @@ class SuperSim:
     @property
     def capabilities(self) -> Capabilities:
         """What Super SIM offers; a SIM cannot be released over its API."""
-        return CAPABILITIES
+        return replace(CAPABILITIES, needs_registration_code=not self._registered)
 
     def submit(self, orders: Sequence[Order], gate: Gate) -> Sequence[Answer]:
         """Claim one SIM, or change its status. Safe to repeat: a SIM that is ours or has the status stays as it is."""
         (order,) = orders
         if order.stage is Stage.CLAIM:
-            return [self._claim(order, gate)]
+            return [self._look_up(order, gate) if self._registered else self._claim(order, gate)]
         if order.action not in WORDS:
             return [Answer(order.iccid, AnswerKind.REJECTED, "not_offered", "Super SIM releases no SIM by its API.")]
         if not SIM_REFERENCE.fullmatch(order.carrier_reference or ""):
@@ -143,6 +151,17 @@ class SuperSim:
         except RequestRefused as refusal:
             _stop_if_misconfigured(refusal)
             raise ReadFailed(str(refusal)) from None
+
+    def _look_up(self, order: Order, gate: Gate) -> Answer:
+        """The claim of a SIM that was delivered into the account: it must be there, and a read brings its SID."""
+        try:
+            sim = self.read(order.iccid, gate)
+        except ReadFailed as error:
+            raise NotSent(str(error), retry_after_seconds=LOOK_UP_AGAIN_SECONDS) from None
+        if sim.state is SimState.ABSENT:
+            sentence = "The SIM is not in the account, although its SIMs are delivered registered."
+            return Answer(order.iccid, AnswerKind.REJECTED, "not_in_account", sentence)
+        return Answer(order.iccid, AnswerKind.DONE, "already_ours", carrier_reference=sim.carrier_reference)
 
     def _claim(self, order: Order, gate: Gate) -> Answer:
         code = order.registration_code or ""
@@ -193,6 +212,19 @@ def base_of(base_url: str) -> str:
     'https://supersim.api.korewireless.com'
     """
     return base_url.rstrip("/").removesuffix("/v1")
+
+
+def registered_already(account: CarrierAccount) -> bool:
+    """Whether the account's SIMs are delivered registered (option `registration`: "code", the default, or "done").
+
+    Raises `CarrierError` for another word.
+    """
+    word = account.options.get("registration", "code")
+    if word not in ("code", "done"):
+        raise CarrierError(
+            f"Carrier account {account.name}: option `registration` is {word!r}; it must be code or done."
+        )
+    return word == "done"
 
 
 def login_of(account: CarrierAccount) -> Login:

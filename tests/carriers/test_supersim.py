@@ -1,17 +1,25 @@
 """Super SIM: the contract, and the wire in a table."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from carriers.contract import AnswerKind, CarrierAccount, OpenGate, Order
-from carriers.errors import CarrierError, CredentialsRefused, OutcomeUnknown, ReadFailed
+from carriers.errors import CarrierError, CredentialsRefused, NotSent, OutcomeUnknown, ReadFailed
 from carriers.simulated.access import Keys
 from carriers.simulated.faults import Fault, RequestKind
 from carriers.supersim import CAPABILITIES, STATES, SuperSim
 from domain.lifecycle import Action, SimState, Stage
 from tests.carriers.canned import Canned, CannedCarrier, CountingGate
-from tests.carriers.contract_suite import CODE, ICCID, PLAN, CarrierContract, CarrierFaultsContract, World
+from tests.carriers.contract_suite import (
+    CODE,
+    ICCID,
+    PLAN,
+    CarrierContract,
+    CarrierFaultsContract,
+    Contract,
+    World,
+)
 
 KEYS = Keys()
 SID = "HS" + 32 * "0"
@@ -66,6 +74,35 @@ class TestFaultsWithOAuth(CarrierFaultsContract):
         with pytest.raises(CarrierError) as down:
             world.claim()
         assert (type(down.value).__name__, world.changing_requests()) == ("CarrierDown", 0)
+
+
+class TestDeliveredRegistered(Contract):
+    """Option `registration = "done"`: the SIMs are in the account before anybody asks."""
+
+    def account(self, url: str) -> CarrierAccount:
+        return replace(basic(url, 2.0), options={"registration": "done"})
+
+    def test_a_claim_is_a_look_that_brings_the_reference_and_changes_nothing(self, world: World) -> None:
+        there = world.server.carrier.fleet.put(ICCID, SimState.INACTIVE, None)
+        answer = world.claim()
+        assert (answer.kind, answer.carrier_reference) == (AnswerKind.DONE, there.reference)
+        assert world.changing_requests() == 0
+
+    def test_a_sim_that_is_not_in_the_account_is_rejected(self, world: World) -> None:
+        assert (world.claim().kind, world.claim().reason) == (AnswerKind.REJECTED, "not_in_account")
+
+    def test_a_look_that_fails_means_that_nothing_was_sent(self, world: World) -> None:
+        world.fails(Fault.INVALID_JSON, RequestKind.READ)
+        with pytest.raises(NotSent):
+            world.claim()
+
+    def test_no_registration_code_is_asked_of_a_manifest(self, world: World) -> None:
+        assert not world.carrier.capabilities.needs_registration_code
+
+    def test_another_word_is_refused_by_name(self) -> None:
+        account = replace(basic("http://127.0.0.1:1"), options={"registration": "perhaps"})
+        with pytest.raises(CarrierError, match="perhaps"):
+            SuperSim.open(account)
 
 
 def sim(status: str, *, sid: str = SID, iccid: str = ICCID) -> dict[str, object]:
