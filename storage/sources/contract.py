@@ -36,12 +36,12 @@ class Item:
 
     @property
     def sidecar(self) -> bytes | None:
-        """The sidecar's first 64 KiB, read now (a sweep of known items reads none). Raises as `Source.take` does."""
+        """The sidecar's first 64 KiB, read now: a sweep of known items reads none. Raises `SourceUnavailable`."""
         return self.open_sidecar()
 
 
 class ItemChanged(Exception):
-    """The item was overwritten, deleted or taken by somebody else since it was listed; the next sweep sees anew."""
+    """The item as it was listed is gone for good: overwritten or deleted. What is there now is another delivery."""
 
 
 class SourceUnavailable(Exception):

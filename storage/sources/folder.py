@@ -52,15 +52,15 @@ class FolderSource:
             self._records.sweep()
 
     def items(self) -> Iterator[Item]:
-        """See `Source.items`. A subfolder that cannot be read is told at the end, after everything else was yielded."""
+        """See `Source.items`. What may not be read is told at the end, after everything else was yielded."""
         unreadable: list[str] = []
         with in_words(self.name, self.root):
             found = [*self._taken_items(), *self._waiting_items(unreadable)]
         yield from sorted(found, key=lambda item: item.modified_at)
         if unreadable:
             raise SourceUnavailable(
-                f"Source {self.name} may not read {', '.join(unreadable)}: what lies there waits. "
-                "Give the user of the worker read and write access to it."
+                f"Source {self.name} may not read {len(unreadable)} files or folders in its inbox, so they wait: "
+                f"{', '.join(unreadable[:5])}. Give the user of the worker read and write access to them."
             )
 
     def take(self, item: Item, scratch: Path) -> Path:  # noqa: ARG002  the file stays in its own file system
@@ -148,4 +148,4 @@ class FolderSource:
                 if is_file(path.with_name(name)):
                     with path.with_name(name).open("rb") as sidecar:
                         return sidecar.read(SIDECAR_BYTES)
-        raise ItemChanged(f"{name!r}, which lay beside {identity.key!r}, is gone")
+        raise SourceUnavailable(f"{name!r} beside {identity.key!r} vanished while it was read; run again.")

@@ -31,14 +31,16 @@ class Inbox:
         self._clock = clock
 
     def complete(self, unreadable: list[str]) -> Iterator[Waiting]:
-        """Files that nobody writes any more, and whose sidecars are complete too; fills in folders that were closed."""
+        """Files that nobody writes any more, with complete sidecars. What may not be read goes into `unreadable`."""
         now = self._clock()
         seen: set[Path] = set()
         for folder, files in self.walk(unreadable):
             for name in filter(may_be_a_manifest, files):
                 beside = [name + ending for ending in SIDECAR_ENDINGS if name + ending in files]
                 seen.update(folder / part for part in (name, *beside))
-                if self._is_complete(folder, files, [name, *beside], now):
+                if not os.access(folder / name, os.R_OK):
+                    unreadable.append(str(folder / name))
+                elif self._is_complete(folder, files, [name, *beside], now):
                     path = (folder / name).relative_to(self.folder).as_posix()
                     yield Waiting(path, files[name], next(iter(beside), None))
         self._stillness.forget_all_but(seen)

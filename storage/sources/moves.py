@@ -48,8 +48,6 @@ class Moves:
     def claim(self, identity: ItemIdentity) -> Path:
         """Record first, then one rename; the marker goes before, or it would vouch for the next file of its name."""
         origin, standing = self.origin(identity), self.standing(identity)
-        if not os.access(origin, os.R_OK):
-            raise ItemChanged(f"{identity.key!r} waits: give the user of the worker the right to read it")
         seen = size_and_time(origin.lstat())
         self._records.write(Record(identity.source, identity.key, identity.version, seen))
         standing.parent.mkdir(exist_ok=True)

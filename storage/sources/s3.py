@@ -16,7 +16,7 @@ from uuid import uuid4
 from botocore.exceptions import BotoCoreError, ClientError
 
 from domain.manifests import ItemIdentity
-from storage.sources.contract import Item, ItemChanged, Route, no_sidecar
+from storage.sources.contract import Item, ItemChanged, Route, SourceUnavailable, no_sidecar
 from storage.sources.names import SIDECAR_BYTES, fitted, to_key, to_path
 from storage.sources.s3_client import code_of, in_words
 from storage.sources.s3_listing import BY_VERSION, Listed, by_etag, etag_in, same_bytes, with_sidecars
@@ -187,7 +187,7 @@ class S3Source:
         with self._in_words():
             found = self._read_small(key)
         if found is None:
-            raise ItemChanged(f"{key!r}, which lay beside a manifest, is gone")
+            raise SourceUnavailable(f"The sidecar {key!r} vanished while its manifest was taken; run again.")
         return found
 
     def _read_small(self, key: str) -> bytes | None:

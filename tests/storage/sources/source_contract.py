@@ -112,6 +112,14 @@ class SourceContract:
         item = place.only_item("list.txt")
         assert (item.sidecar_name, item.sidecar) == ("list.txt.totals.json", b"[" * 65_536)
 
+    def test_a_sidecar_that_vanishes_is_not_taken_for_none(self, place: Place) -> None:
+        place.put("list.txt", TEXT)
+        place.put("list.txt.totals.json", b"{}")
+        item = place.only_item("list.txt")
+        place.delete("list.txt.totals.json")
+        with pytest.raises(SourceUnavailable, match="run again"):
+            assert item.sidecar is None
+
     def test_an_empty_sidecar_is_not_no_sidecar(self, place: Place) -> None:
         place.put("list.txt", TEXT)
         place.put("list.txt.totals.json", b"")
