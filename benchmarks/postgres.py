@@ -12,7 +12,7 @@ from typing import Self
 SAFE: tuple[str, ...] = ()
 """The server's own defaults: every commit reaches the disk."""
 
-FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+FAST = ("fsync=off", "full_page_writes=off")
 """For tests: survives the death of the server, not of the machine."""
 
 

@@ -66,7 +66,7 @@ def create_product(tx: Transaction, product: Product) -> None:
 
 def _create(tx: Transaction, table: Table, values: dict[str, Any]) -> None:
     new = _insert(tx)(table).values(values | {"created_at": tx.now()}).on_conflict_do_nothing()
-    if not tx.execute(new).rowcount:
+    if tx.execute(new.returning(table.c.id)).first() is None:
         raise NameTaken(f"There is already one of this id in {table.name}: {values['id']}. Choose another.")
 
 
