@@ -49,6 +49,10 @@ class Intake:
     new_by_placement: tuple[tuple[Placement, int], ...] = ()
 
 
+class LinesLost(Exception):
+    """Our own bookkeeping is at fault: nothing of the manifest is kept rather than a line be lost."""
+
+
 class _NeedsApproval(Exception):
     """Ends the loading transaction without keeping anything of it."""
 
@@ -146,6 +150,8 @@ def load_lines(context: Context, tx: Transaction, delivery: Delivery, rules: Rea
         context.watch(Progress("read", read, surveyed.line_count, delivery.manifest_id))
     hold_what_exceeds(tx, delivery.manifest_id, {placement.product_id for placement in new}, delivery.actor)
     counts = LineCounts(lines=surveyed.line_count, **{verdict.value: n for verdict, n in verdicts.items()})
+    if not counts.adds_up():
+        raise LinesLost(f"{delivery.manifest_id}: of {counts.lines} lines not every one met its end: {counts}")
     return Intake(delivery.manifest_id, ManifestState.LOADED, counts, new_by_placement=tuple(new.items()))
 
 

@@ -13,6 +13,9 @@ from domain.manifests import ManifestColumn
 from domain.routing import Misplaced, Placement, Router
 from storage.readers.block import Block
 
+Combination = tuple[str | None, str | None, str | None]
+"""Product, home country, carrier account: what decides where a row belongs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
@@ -44,7 +47,7 @@ class Placer:
     router: Router
     issuers: Sequence[IssuerProfile]
     defaults: Defaults
-    _decided: dict[tuple[str | None, ...], Placement | Misplaced] = field(default_factory=dict)
+    _decided: dict[Combination, Placement | Misplaced] = field(default_factory=dict)
 
     def place(
         self, block: Block, counts: NDArray[np.bool_], outcomes: list[LineOutcome]
@@ -60,47 +63,47 @@ class Placer:
             else:
                 yield decision, rows
 
-    def _decide(self, combination: tuple[str | None, str | None, str | None]) -> Placement | Misplaced:
+    def _decide(self, combination: Combination) -> Placement | Misplaced:
         if combination not in self._decided:
             product, country, account = combination
             self._decided[combination] = self.router.place(product, country, account)
         return self._decided[combination]
 
-    def _combinations(
-        self, block: Block, counts: NDArray[np.bool_]
-    ) -> dict[tuple[str | None, str | None, str | None], NDArray[np.intp]]:
+    def _combinations(self, block: Block, counts: NDArray[np.bool_]) -> dict[Combination, NDArray[np.intp]]:
+        """Which rows share product, country and account."""
         positions = np.flatnonzero(counts)
-        issuer = carrier_of(block.keys[positions], self.issuers)
+        accounts, account_of = self._accounts(block.keys[positions])
         products = block.cells.get(ManifestColumn.PRODUCT)
         countries = block.cells.get(ManifestColumn.HOME_COUNTRY)
-        if products is None and countries is None:
-            return {
-                (self.defaults.product, self.defaults.home_country, self._account(index)): positions[issuer == index]
-                for index in np.unique(issuer)
-            }
-        return self._by_row(positions, issuer, products, countries)
+        if products is not None or countries is not None:
+            return self._by_row(positions, [accounts[i] for i in account_of.tolist()], products, countries)
+        return {
+            (self.defaults.product, self.defaults.home_country, accounts[index]): positions[account_of == index]
+            for index in np.unique(account_of).tolist()
+        }
+
+    def _accounts(self, keys: NDArray[np.int64]) -> tuple[list[str | None], NDArray[np.int64]]:
+        """The accounts that occur, each once, and for every key its place among them; several issuers share one."""
+        if self.defaults.carrier_account is not None:
+            return [self.defaults.carrier_account], np.zeros(len(keys), np.int64)
+        of_issuer = [issuer.carrier_account for issuer in self.issuers]
+        accounts: list[str | None] = [None, *sorted({account for account in of_issuer if account})]
+        places = np.array([*(accounts.index(account or None) for account in of_issuer), 0], np.int64)
+        return accounts, places[carrier_of(keys, self.issuers)]  # an unknown issuer is -1: the last place
 
     def _by_row(
         self,
         positions: NDArray[np.intp],
-        issuer: NDArray[np.int64],
+        accounts: Sequence[str | None],
         products: Sequence[str] | None,
         countries: Sequence[str] | None,
-    ) -> dict[tuple[str | None, str | None, str | None], NDArray[np.intp]]:
-        grouped: dict[tuple[str | None, str | None, int], list[int]] = {}
-        for position, index in zip(positions.tolist(), issuer.tolist(), strict=True):
+    ) -> dict[Combination, NDArray[np.intp]]:
+        grouped: dict[Combination, list[int]] = {}
+        for position, account in zip(positions.tolist(), accounts, strict=True):
             product = (products[position].strip() if products else "") or self.defaults.product
             country = (countries[position].strip() if countries else "") or self.defaults.home_country
-            grouped.setdefault((product, country, index), []).append(position)
-        return {
-            (product, country, self._account(index)): np.array(rows, np.intp)
-            for (product, country, index), rows in grouped.items()
-        }
-
-    def _account(self, issuer: int) -> str | None:
-        if self.defaults.carrier_account is not None:
-            return self.defaults.carrier_account
-        return self.issuers[issuer].carrier_account if issuer >= 0 else None
+            grouped.setdefault((product, country, account), []).append(position)
+        return {combination: np.array(rows, np.intp) for combination, rows in grouped.items()}
 
 
 def _rows(block: Block, positions: NDArray[np.intp]) -> Rows:

@@ -149,6 +149,7 @@ def _write_answers(context: Context, account: str, lease: Lease, batch: list[Sen
         _tell_circuit(context, tx, account, batch)
     context.at("after-answer-commit")
     tally.requests += sum(1 for sent in batch if not isinstance(sent.error, NotSent))
+    tally.answered += sum(1 for sent in batch if sent.error is None)
     tally.manifests |= {operation.manifest_id for sent in batch for operation in sent.operations}
     tally.problem = next((str(sent.error) for sent in batch if sent.failed), tally.problem)
     context.watch(Progress("send", done=sum(len(sent.operations) for sent in batch), carrier_account=account))

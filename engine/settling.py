@@ -98,6 +98,7 @@ def _write(one: _Round, tally: Tally) -> None:
         _tell_circuit(context, tx, one.account, readings.error)
     context.at("after-settle-commit")
     tally.requests += readings.requests
+    tally.answered += readings.requests - (1 if readings.error else 0)
     tally.manifests |= {operation.manifest_id for operation in one.taken}
     tally.problem = str(readings.error) if readings.error else ""
     context.watch(Progress("settle", done=len(readings.seen), total=len(one.taken), carrier_account=one.account))

@@ -11,6 +11,7 @@ class Tally:
 
     taken: int = 0
     requests: int = 0
+    answered: int = 0  # requests that the carrier answered: it is there and takes us
     steps: Counter[str] = field(default_factory=Counter)
     manifests: set[str] = field(default_factory=set)
     wait_seconds: float = 0.0  # nothing can be done before (circuit, limit)
@@ -20,6 +21,7 @@ class Tally:
         """Add another round's counts to these."""
         self.taken += other.taken
         self.requests += other.requests
+        self.answered += other.answered
         self.steps.update(other.steps)
         self.manifests |= other.manifests
         self.wait_seconds = other.wait_seconds

@@ -1,0 +1,77 @@
+"""What the benchmarks of the engine share: a database with one product and plan, and one carrier account."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.manifest import ISSUERS
+from carriers.contract import CarrierAccount
+from carriers.registry import open_carrier
+from carriers.simulated.access import Keys
+from domain.brake import Brake
+from domain.iccid import IssuerProfile
+from domain.pacing import Window, pace_of
+from domain.plans import Plan
+from domain.products import Tier
+from engine.context import CarrierAtWork, Context, Timing
+from storage import catalogue, migrate
+from storage.database import Database
+from storage.sources.given import GivenFiles
+from storage.vault import Vault
+
+ACCOUNT = "bench"
+NOWHERE = "http://127.0.0.1:9"
+PLAN = Plan(f"{ACCOUNT}/world", ACCOUNT, "world", frozenset(), None, 100, 5_000_000, 1.0, "EUR", "HF" + "0" * 32)
+
+
+def issuers() -> list[IssuerProfile]:
+    """The generator's issuers, all of the one account."""
+    return [IssuerProfile(one.prefix, one.name, one.lengths, carrier_account=ACCOUNT) for one in ISSUERS]
+
+
+def prepare(database: Database) -> None:
+    """Tables, one product without a limit, one plan for everywhere."""
+    migrate.upgrade(database)
+    with database.begin() as tx:
+        catalogue.create_account(tx, catalogue.Account("acme", "Acme"))
+        catalogue.create_product(tx, catalogue.Product("tracker", "Tracker", "acme", Tier.ENTERPRISE))
+        catalogue.sync_plans(tx, [PLAN])
+
+
+def open_context(
+    database_url: str, scratch: Path, *, carrier_url: str = NOWHERE, limit: Sequence[Window] = (Window(100),)
+) -> Context:
+    """The engine's context; the account's SIMs are delivered registered, so manifests need no codes."""
+    keys = Keys()
+    secrets = {"account_sid": keys.account_sid, "auth_token": keys.auth_token}
+    account = CarrierAccount(ACCOUNT, "supersim", carrier_url, {"registration": "done"}, secrets)
+    at_work = CarrierAtWork(open_carrier(account), pace_of(limit), quiet_seconds=60)
+    return Context(
+        database=Database(database_url),
+        carriers={ACCOUNT: at_work},
+        issuers=issuers(),
+        sources={GivenFiles.name: GivenFiles(scratch)},
+        vault=Vault(None),
+        scratch=scratch,
+        worker=f"bench-{os.getpid()}",
+        timing=Timing(poll_first_seconds=1.0),
+        brake=Brake(sims=100_000_000, growth=1e9),
+    )
+
+
+@contextmanager
+def simulated_carrier(folder: Path, limit: int, *, fleet: Path | None = None) -> Iterator[tuple[str, Path]]:
+    """A simulated carrier in a process of its own; its address and its log."""
+    log = folder / "requests.jsonl"
+    command = [sys.executable, "-m", "carriers.simulated", "--open", "--log", str(log), "--limit", f"{limit}/1"]
+    command += ["--fleet", str(fleet)] if fleet else []
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip(), log
+    finally:
+        process.terminate()
+        process.wait(10)
