@@ -7,11 +7,12 @@
 
 import csv
 import heapq
+import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from domain.lifecycle import BUCKETS, Step
 from domain.lines import LineOutcome
@@ -36,12 +37,18 @@ COLUMNS = (
     "device",
 )
 
-Row = tuple[int, tuple[str, ...]]
+SHARED_AT_MOST = 4_096
+"""So many different sets of facts are kept in memory."""
+
+Row = tuple[int, str]
+"""A line's number, and its row as CSV without it."""
 
 
-@dataclass(frozen=True, slots=True)
-class SimOutcome:
-    """Where an accepted SIM stands. `reason` is a stable word; `detail` and `carrier_word` are the carrier's own."""
+class SimOutcome(NamedTuple):
+    """Where an accepted SIM stands. `reason` is a stable word; `detail` and `carrier_word` are the carrier's own.
+
+    A tuple, because a manifest has a million of them; the first two are its own, the rest it shares with many.
+    """
 
     line: int
     iccid: str
@@ -62,15 +69,13 @@ def write_outcomes_csv(target: Path, line_outcomes: Iterable[LineOutcome], sims:
 
     Runs of blank lines become one row per line. Raises `ValueError` when a line comes twice or out of order.
     """
-    rows = heapq.merge(_line_rows(line_outcomes), (_sim_row(sim) for sim in sims), key=itemgetter(0))
     written = last_line = 0
     with target.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(COLUMNS)
-        for line, cells in rows:
+        csv.writer(stream).writerow(COLUMNS)
+        for line, cells in heapq.merge(_line_rows(line_outcomes), _sim_rows(sims), key=itemgetter(0)):
             if line <= last_line:
                 raise ValueError(f"line {line} came after line {last_line}: each line has one outcome, in line order")
-            writer.writerow((line, *map(safe_cell, cells)))
+            stream.write(f"{line},{cells}")
             last_line = line
             written += 1
     return written
@@ -80,23 +85,32 @@ def _line_rows(outcomes: Iterable[LineOutcome]) -> Iterator[Row]:
     for outcome in outcomes:
         sentence = line_sentence(outcome)
         cells = (outcome.iccid or "", outcome.verdict, "", outcome.reason, sentence, outcome.text, *[""] * 7)
+        row = _as_csv(cells)
         for line in range(outcome.line, outcome.line + outcome.line_count):
-            yield line, cells
+            yield line, row
 
 
-def _sim_row(sim: SimOutcome) -> Row:
-    return sim.line, (
-        sim.iccid,
-        BUCKETS[sim.step],
-        sim.step,
-        sim.reason,
-        step_sentence(sim.step, sim.detail),
-        "",
-        sim.product_id,
-        sim.home_country,
-        sim.plan_name,
-        sim.carrier_account,
-        sim.carrier_word,
-        utc_text(sim.activated_at) or "",
-        sim.device,
-    )
+def _sim_rows(sims: Iterable[SimOutcome]) -> Iterator[Row]:
+    """SIMs of one batch share all but line, ICCID and device: what they share is put into words once."""
+    shared: dict[tuple[object, ...], str] = {}
+    for sim in sims:
+        facts = sim[2:]
+        row = shared.get(facts)
+        if row is None:
+            if len(shared) >= SHARED_AT_MOST:
+                shared.clear()
+            row = shared[facts] = _facts(sim)
+        yield sim.line, f"{safe_cell(sim.iccid)},{row}"
+
+
+def _facts(sim: SimOutcome) -> str:
+    sentence = step_sentence(sim.step, sim.detail)
+    places = (sim.product_id, sim.home_country, sim.plan_name, sim.carrier_account, sim.carrier_word)
+    activated = utc_text(sim.activated_at) or ""
+    return _as_csv((BUCKETS[sim.step], sim.step, sim.reason, sentence, "", *places, activated, sim.device))
+
+
+def _as_csv(cells: Iterable[str]) -> str:
+    written = io.StringIO(newline="")
+    csv.writer(written).writerow(map(safe_cell, cells))
+    return written.getvalue()
