@@ -8,7 +8,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from domain.lines import LineCounts
@@ -43,7 +43,7 @@ def pick_up(context: Context, source_name: str | None = None, *, actor: str = "p
     """
     for name, source in context.sources.items():
         if source_name in (None, name):
-            for claimed in claim_new(context, source, actor):
+            for claimed in chain(claim_new(context, source, actor), claim_abandoned(context, source, actor)):
                 intake = take_in_claimed(context, claimed, actor)
                 if intake is not None:
                     yield intake
@@ -60,6 +60,19 @@ def claim_new(context: Context, source: Source, actor: str) -> Iterator[Claimed]
                 claimed = claim(context, source, item, actor)
                 if claimed is not None:
                     yield claimed
+
+
+def claim_abandoned(context: Context, source: Source, actor: str) -> Iterator[Claimed]:
+    """Claim what a worker left behind and no listing shows (any more): it is read where it can still be had, or ended.
+
+    What was approved meanwhile goes on here too.
+    """
+    with context.database.read() as tx:
+        left = manifests.abandoned(tx, source.name)
+    for row in left:
+        claimed = claim(context, source, Item(row.identity, row.size_bytes or 0, row.received_at), actor)
+        if claimed is not None:
+            yield claimed
 
 
 def claim(context: Context, source: Source, item: Item, actor: str, defaults: Defaults | None = None) -> Claimed | None:

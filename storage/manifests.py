@@ -192,6 +192,13 @@ def known_items(tx: Transaction, source: str, items: Iterable[ItemIdentity]) -> 
     return {ItemIdentity(*row) for row in tx.execute(rows)}
 
 
+def abandoned(tx: Transaction, source: str) -> list[ManifestRow]:
+    """Deliveries of this source whose reader died: claimed, not ended, and the lease is over."""
+    c = manifests.c
+    rows = select(manifests).where(c.source == source, _can_be_claimed(tx.now())).order_by(c.received_at, c.id)
+    return [_row(row) for row in tx.execute(rows)]
+
+
 def same_content(tx: Transaction, sha256: str, manifest_id: str) -> str | None:
     """The first other manifest with these bytes that was taken, if there is one."""
     c = manifests.c
