@@ -145,14 +145,15 @@ def _environment_layer(environment: Mapping[str, str]) -> Layer:
 
 
 def _refuse_typos(environment: Mapping[str, str], settings: Settings) -> None:
-    """A SIMLINE_ variable that sets nothing is a typo, unless a carrier account's secret has that name."""
+    """A SIMLINE_ variable that sets nothing is a typo, unless a secret or something of the tests has that name."""
     named = {name for account in settings.carrier_accounts.values() for name in account.secrets.values()}
     fields = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields} | {"SIMLINE_CONFIG"}
-    for name in sorted(environment):
-        known = name.upper() in fields or name in named or name.upper().split("__")[0] in fields
-        if name.upper().startswith(PREFIX) and not known:
-            hint = near(name.split("__")[0].upper(), fields) or ". Unset it."
-            raise ConfigurationError(f"The environment variable {name} is not a setting{hint}")
+    for name in sorted(environment.keys() - named):
+        first = name.upper().split("__")[0]
+        if first.startswith(PREFIX) and first not in fields and not first.startswith(f"{PREFIX}TEST_"):
+            raise ConfigurationError(
+                f"The environment variable {name} is not a setting{near(first, fields) or '. Unset it.'}"
+            )
 
 
 def _merged(layers: list[Layer]) -> dict[str, Any]:
