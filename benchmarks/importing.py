@@ -66,10 +66,10 @@ def reference_seconds(database: Database, manifest: Path) -> float:
         cursor = raw.cursor()
         cursor.execute("CREATE TABLE bare (iccid TEXT PRIMARY KEY)")
         if tx.is_postgresql:
-            with cursor.copy("COPY bare FROM STDIN") as copy:  # type: ignore[attr-defined]
+            with cursor.copy("COPY bare FROM STDIN") as copy:
                 copy.write("\n".join(iccids) + "\n")
         else:
-            cursor.executemany("INSERT INTO bare VALUES (?)", ((iccid,) for iccid in iccids))
+            cursor.executemany("INSERT INTO bare VALUES (?)", [(iccid,) for iccid in iccids])
     return time.perf_counter() - started
 
 

@@ -23,6 +23,7 @@ from storage.sources.given import GivenFiles
 from storage.vault import Vault
 
 ACCOUNT = "bench"
+VAULT = Vault("c2ltbGluZS1iZW5jaG1hcmtzLW5vdC1hLXNlY3JldC4=")  # the same in every process
 NOWHERE = "http://127.0.0.1:9"
 PLAN = Plan(f"{ACCOUNT}/world", ACCOUNT, "world", frozenset(), None, 100, 5_000_000, 1.0, "EUR", "HF" + "0" * 32)
 
@@ -42,19 +43,24 @@ def prepare(database: Database) -> None:
 
 
 def open_context(
-    database_url: str, scratch: Path, *, carrier_url: str = NOWHERE, limit: Sequence[Window] = (Window(100),)
+    database_url: str,
+    scratch: Path,
+    *,
+    carrier_url: str = NOWHERE,
+    limit: Sequence[Window] = (Window(100),),
+    by_code: bool = False,
 ) -> Context:
-    """The engine's context; the account's SIMs are delivered registered, so manifests need no codes."""
+    """The engine's context. Unless `by_code`, the account's SIMs come registered and manifests need no codes."""
     keys = Keys()
-    secrets = {"account_sid": keys.account_sid, "auth_token": keys.auth_token}
-    account = CarrierAccount(ACCOUNT, "supersim", carrier_url, {"registration": "done"}, secrets)
+    login = {"account_sid": keys.account_sid, "auth_token": keys.auth_token}
+    account = CarrierAccount(ACCOUNT, "supersim", carrier_url, {"registration": "code" if by_code else "done"}, login)
     at_work = CarrierAtWork(open_carrier(account), pace_of(limit), quiet_seconds=60)
     return Context(
         database=Database(database_url),
         carriers={ACCOUNT: at_work},
         issuers=issuers(),
         sources={GivenFiles.name: GivenFiles(scratch)},
-        vault=Vault(None),
+        vault=VAULT,
         scratch=scratch,
         worker=f"bench-{os.getpid()}",
         timing=Timing(poll_first_seconds=1.0),
