@@ -13,7 +13,7 @@ def approve(context: Context, manifest_id: str, *, by: str) -> Intake | None:
 
     Safe to repeat. Raises `NoSuchManifest`, and `ManifestRefused` when its source is no longer configured.
     """
-    with context.database.begin() as tx:
+    with context.commit("approval") as tx:
         manifests.approve(tx, manifest_id, by)
         row = manifests.find(tx, manifest_id)
     source = context.sources.get(row.source)

@@ -1,7 +1,8 @@
 """Everything the engine works with, handed in by whoever calls it."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,7 +11,7 @@ from carriers.contract import Carrier
 from domain.brake import Brake
 from domain.iccid import IssuerProfile
 from domain.pacing import Pace
-from storage.database import Database
+from storage.database import Database, Transaction
 from storage.readers.block import USUAL_LIMITS, FileLimits
 from storage.sources.contract import Source
 from storage.vault import Vault
@@ -102,3 +103,11 @@ class Context:
     watch: Callable[[Progress], None] = nobody_watches
     at: Callable[[str], None] = nothing_happens
     slots: dict[str, Any] = field(default_factory=dict)  # engine.gate.Slots of each carrier account, made when needed
+
+    @contextmanager
+    def commit(self, what: str) -> Iterator[Transaction]:
+        """One transaction, with the labelled points `before-WHAT-commit` and `after-WHAT-commit`."""
+        with self.database.begin() as tx:
+            yield tx
+            self.at(f"before-{what}-commit")
+        self.at(f"after-{what}-commit")

@@ -7,13 +7,18 @@ that jitter on this machine never bunches requests past the carrier's limit.
 import secrets
 import threading
 from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from carriers.errors import CarrierPaused, NotSent
 from domain.pacing import Pace
 from engine.context import Context, Stopwatch
 from storage import limits
-from storage.database import Database, Transaction
+from storage.database import Transaction
 from storage.ledger import Lease
+
+Commit = Callable[[str], AbstractContextManager[Transaction]]
+"""`Context.commit`: a transaction whose commit has a name."""
 
 PREFETCH_SECONDS = 0.2
 """So far ahead are slots reserved in one statement; a killed worker wastes at most these."""
@@ -22,8 +27,8 @@ PREFETCH_SECONDS = 0.2
 class Slots:
     """Departures of one carrier account for this process. Safe to share between threads."""
 
-    def __init__(self, database: Database, account: str, pace: Pace, stopwatch: Stopwatch, threads: int) -> None:
-        self._database = database
+    def __init__(self, commit: Commit, account: str, pace: Pace, stopwatch: Stopwatch, threads: int) -> None:
+        self._commit = commit
         self._account = account
         self._pace = pace
         self._stopwatch = stopwatch
@@ -39,7 +44,7 @@ class Slots:
             return self._departures.popleft()
 
     def _reserve(self) -> None:
-        with self._database.begin() as tx:
+        with self._commit("slot") as tx:
             circuit = limits.circuit(tx, self._account)
             if circuit.paused_for_seconds > 0:
                 raise CarrierPaused(
@@ -54,7 +59,7 @@ class Slots:
         """The carrier's word reaches every worker; slots that this process holds are void."""
         with self._lock:
             self._departures.clear()
-            with self._database.begin() as tx:
+            with self._commit("pause") as tx:
                 limits.told_to_wait(tx, self._account, seconds)
 
 
@@ -98,7 +103,7 @@ def gate_of_lease(context: Context, account: str, started: float) -> LeaseGate:
     work, timing = context.carriers[account], context.timing
     slots = context.slots.get(account)
     if slots is None:
-        made = Slots(context.database, account, work.pace, context.stopwatch, work.threads)
+        made = Slots(context.commit, account, work.pace, context.stopwatch, work.threads)
         slots = context.slots.setdefault(account, made)
     last = started + timing.lease_seconds - work.timeout_seconds - timing.lease_margin_seconds
     return LeaseGate(slots, context.stopwatch, last, work.pace.lateness_seconds)

@@ -94,8 +94,7 @@ def look_through(delivery: Delivery, rules: ReadingRules) -> Survey:
 
 
 def _mark(context: Context, delivery: Delivery, intake: Intake) -> Intake:
-    context.at("before-refusal-commit")
-    with context.database.begin() as tx:
+    with context.commit("refusal") as tx:
         manifests.mark(
             tx,
             delivery.manifest_id,
@@ -104,12 +103,11 @@ def _mark(context: Context, delivery: Delivery, intake: Intake) -> Intake:
             counts=intake.counts,
             reason=intake.sentence,
         )
-    context.at("after-refusal-commit")
     return intake
 
 
 def _load(context: Context, delivery: Delivery, rules: ReadingRules, surveyed: Survey) -> Intake:
-    with context.database.begin() as tx:
+    with context.commit("load") as tx:
         intake = load_lines(context, tx, delivery, rules, surveyed)
         asks = brake_sentence(context, tx, intake)
         if asks and not delivery.approved:
@@ -124,8 +122,6 @@ def _load(context: Context, delivery: Delivery, rules: ReadingRules, surveyed: S
             size_bytes=surveyed.size_bytes,
             same_content_as=manifests.same_content(tx, surveyed.sha256, delivery.manifest_id),
         )
-        context.at("before-load-commit")
-    context.at("after-load-commit")
     return intake
 
 

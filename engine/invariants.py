@@ -37,7 +37,7 @@ class CarrierLog:
 
 def violations(context: Context, logs: Sequence[CarrierLog] = ()) -> list[Violation]:
     """Every broken invariant; an empty list is the promise kept. Reads only."""
-    with context.database.begin() as tx:
+    with context.database.read() as tx:
         found = [one for rule in _LEDGER_RULES for one in rule(tx)]
         found += _overdue(context, tx)
         for log in logs:

@@ -53,7 +53,7 @@ def claim_new(context: Context, source: Source, actor: str) -> Iterator[Claimed]
     """Claim what the source lists and the database does not know as ended, one after the other."""
     items = iter(source.items())
     while batch := list(islice(items, SWEEP_BATCH)):
-        with context.database.begin() as tx:
+        with context.database.read() as tx:
             ended = manifests.known_items(tx, source.name, [item.identity for item in batch])
         for item in batch:
             if item.identity not in ended:
@@ -80,8 +80,7 @@ def claim(context: Context, source: Source, item: Item, actor: str, defaults: De
     route = route_for(source.routes, item.identity.key)
     given = defaults or Defaults(route.product, route.home_country, route.carrier_account)
     fence = secrets.token_hex(8)
-    context.at("before-claim-commit")
-    with context.database.begin() as tx:
+    with context.commit("claim") as tx:
         row = manifests.claim(
             tx,
             item.identity,
@@ -92,7 +91,6 @@ def claim(context: Context, source: Source, item: Item, actor: str, defaults: De
             home_country=given.home_country,
             carrier_account=given.carrier_account,
         )
-    context.at("after-claim-commit")
     if row is None:
         return None
     kept = Defaults(row.product_id, row.home_country, row.carrier_account)
@@ -133,7 +131,7 @@ def _delivery(claimed: Claimed, path: Path, sidecar: tuple[str, bytes] | None, a
 
 def _give_up(context: Context, claimed: Claimed, change: ItemChanged) -> None:
     """The listed version is gone; what stands there now is another delivery, which the next sweep sees."""
-    with context.database.begin() as tx:
+    with context.commit("refusal") as tx:
         manifests.mark(
             tx,
             claimed.manifest_id,

@@ -1,8 +1,8 @@
 """What a receipt says, gathered from the ledger."""
 
-import heapq
 import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import PurePosixPath
 
 from domain.lifecycle import Step
@@ -67,28 +67,15 @@ def _reason_counts(tx: Transaction, manifest_id: str) -> list[ReasonCount]:
 
 def sim_outcomes(tx: Transaction, manifest_id: str) -> Iterator[SimOutcome]:
     """The manifest's SIMs in line order, streamed."""
-    for sim in outcomes.sim_outcomes(tx, manifest_id):
-        yield SimOutcome(
-            line=sim.line,
-            iccid=sim.iccid,
-            step=sim.step,
-            product_id=sim.product_id,
-            home_country=sim.home_country,
-            plan_name=sim.plan_name,
-            carrier_account=sim.carrier_account,
-            reason=sim.reason,
-            detail=sim.detail,
-            carrier_word=sim.carrier_word,
-            activated_at=sim.last_activated_at,
-            device=sim.device_name or sim.device_id or "",
-        )
+    return (SimOutcome._make(sim) for sim in outcomes.sim_outcomes(tx, manifest_id))
 
 
 def problems(tx: Transaction, manifest_id: str) -> list[LineOutcome | SimOutcome]:
     """The first lines and SIMs that need a person, by line, as many as a page shows."""
-    lines: Iterator[LineOutcome | SimOutcome] = outcomes.outcomes(tx, manifest_id, verdict=Verdict.REJECTED)
-    sims = (sim for sim in sim_outcomes(tx, manifest_id) if sim.step in TROUBLED)
-    return heapq.nsmallest(SHOWN_ROWS, heapq.merge(lines, sims, key=_line), key=_line)
+    lines = islice(outcomes.outcomes(tx, manifest_id, verdict=Verdict.REJECTED), SHOWN_ROWS)
+    sims = outcomes.sim_outcomes(tx, manifest_id, steps=TROUBLED, limit=SHOWN_ROWS)
+    rows: list[LineOutcome | SimOutcome] = [*lines, *(SimOutcome._make(sim) for sim in sims)]
+    return sorted(rows, key=_line)[:SHOWN_ROWS]
 
 
 def _line(row: LineOutcome | SimOutcome) -> int:

@@ -29,7 +29,7 @@ JSON, PAGE, OUTCOMES, FIX = ".receipt.json", ".receipt.html", ".outcomes.csv", "
 
 def refresh_receipts(context: Context) -> dict[str, dict[str, str]]:
     """New receipts for the manifests in which something moved since their last one: where each one's files are now."""
-    with context.database.begin() as tx:
+    with context.commit("finish") as tx:
         manifests.finish_ended(tx)
     with context.database.read() as tx:
         due = manifests.due_for_receipt(tx)
@@ -51,7 +51,7 @@ def write_receipt(context: Context, manifest_id: str, *, taken: Path | None = No
             results = _tables(context, tx, row, Path(folder), taken)
             page_rows = problems(tx, row.id)
         receipt, where = _publish(context, row, receipt, taken, results, page_rows=page_rows, folder=Path(folder))
-    with context.database.begin() as tx:
+    with context.commit("receipt") as tx:
         manifests.keep_receipt(tx, manifest_id, receipt_json(receipt), receipt.as_of, receipt.steps)
     context.at("after-receipt")
     context.watch(Progress("receipt", done=1, manifest_id=manifest_id))

@@ -41,7 +41,7 @@ def rerun(context: Context, manifest_id: str, only: Only, *, reason: str, actor:
     """Let the chosen part of a manifest go on; the tally counts what moved. Sends nothing itself."""
     chosen = [part for part in TARGETS if only in (part, Only.EVERYTHING)]
     tally = Tally(manifests={manifest_id})
-    with context.database.begin() as tx:
+    with context.commit("rerun") as tx:
         for source, target in (pair for part in chosen for pair in TARGETS[part]):
             ids = ledger.at_step(tx, manifest_id, source)
             deadline = context.timing.deadline_seconds

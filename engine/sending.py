@@ -61,19 +61,17 @@ def send_due(context: Context, account: str) -> Tally:
 
 
 def _circuit_pause(context: Context, account: str) -> float:
-    with context.database.begin() as tx:
+    with context.database.read() as tx:
         return limits.circuit(tx, account).paused_for_seconds
 
 
 def _write_intentions(context: Context, account: str, lease: Lease) -> list[tuple[Operation, Order]]:
     """Lease and commit. Codes are opened inside the transaction: a locked vault leaves no intention behind."""
     size = max(1, int(context.carriers[account].pace.per_second * BATCH_SECONDS))
-    context.at("before-intent-commit")
-    with context.database.begin() as tx:
+    with context.commit("intent") as tx:
         deadline = context.timing.deadline_seconds
         taken = ledger.take_to_send(tx, account, lease, limit=size, deadline_seconds=deadline)
         orders = [(operation, _order(context, operation)) for operation in taken]
-    context.at("after-intent-commit")
     return orders
 
 
@@ -139,15 +137,13 @@ def _request(context: Context, account: str, group: tuple[tuple[Operation, Order
 
 def _write_answers(context: Context, account: str, lease: Lease, batch: list[Sent], tally: Tally) -> None:
     moves = gathered([one for sent in batch for one in _moves(context, account, sent)])
-    context.at("before-answer-commit")
-    with context.database.begin() as tx:
+    with context.commit("answer") as tx:
         for one in moves:
             moved = ledger.move(tx, one, actor=lease.worker, fence=lease.fence)
             tally.steps[one.target.value] += len(moved)
         sims.observe(tx, [seen for sent in batch for seen in _seen(sent)])
         sims.blank_codes(tx, [iccid for sent in batch for iccid in _claimed(sent)])
         _tell_circuit(context, tx, account, batch)
-    context.at("after-answer-commit")
     tally.requests += sum(1 for sent in batch if not isinstance(sent.error, NotSent))
     tally.answered += sum(1 for sent in batch if sent.error is None)
     tally.manifests |= {operation.manifest_id for sent in batch for operation in sent.operations}

@@ -36,7 +36,7 @@ def settle_due(context: Context, account: str) -> Tally:
     _expire(context, account, tally)
     started = context.stopwatch.monotonic()
     lease = new_lease(context)
-    with context.database.begin() as tx:
+    with context.commit("look") as tx:
         tally.wait_seconds = limits.circuit(tx, account).paused_for_seconds
         if tally.wait_seconds > 0:
             return tally
@@ -51,10 +51,8 @@ def settle_due(context: Context, account: str) -> Tally:
 
 def _expire(context: Context, account: str, tally: Tally) -> None:
     quiet = context.carriers[account].quiet_seconds
-    context.at("before-expiry-commit")
-    with context.database.begin() as tx:
+    with context.commit("expiry") as tx:
         lost = ledger.expire_intents(tx, account, quiet_seconds=quiet, limit=AT_ONCE, actor=context.worker)
-    context.at("after-expiry-commit")
     tally.steps[Step.UNKNOWN.value] += lost
 
 
@@ -83,8 +81,7 @@ class _Round:
 def _write(one: _Round, tally: Tally) -> None:
     """Judge every row that was read and commit all of it; the others are given back as they were."""
     context, readings, fence = one.context, one.readings, one.lease.fence
-    context.at("before-settle-commit")
-    with context.database.begin() as tx:
+    with context.commit("settle") as tx:
         moves, later = _judge_all(context, one.account, one.taken, readings, tx.now())
         for change in gathered(moves):
             moved = ledger.move(tx, change, actor=one.lease.worker, fence=fence)
@@ -96,7 +93,6 @@ def _write(one: _Round, tally: Tally) -> None:
         sims.observe(tx, [_seen(sim) for sim in readings.seen.values()])
         sims.blank_codes(tx, _claimed(one.taken, moves))
         _tell_circuit(context, tx, one.account, readings.error)
-    context.at("after-settle-commit")
     tally.requests += readings.requests
     tally.answered += readings.requests - (1 if readings.error else 0)
     tally.manifests |= {operation.manifest_id for operation in one.taken}
