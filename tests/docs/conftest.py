@@ -56,7 +56,7 @@ class Page:
 
 
 def rows(markdown: str) -> list[list[str]]:
-    """The cells of every table row below a header row, without their code marks."""
+    """The cells of every row of every table, header rows left out."""
     tables = re.findall(r"^\|(?: ?-+:? ?\|)+\n((?:\|.*\n?)+)", markdown, re.MULTILINE)
     lines = [line for table in tables for line in table.splitlines()]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
