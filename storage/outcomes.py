@@ -1,13 +1,13 @@
 """What became of a manifest's lines, in line order and a few thousand rows at a time: a million never sit in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, and_, func, select
 
-from domain.lifecycle import Action, SimState, Step
+from domain.lifecycle import Step
 from domain.lines import LineOutcome, Reason, Verdict
 from storage.database import Transaction
 from storage.schema import operations, plans, rejections, sims
@@ -15,32 +15,21 @@ from storage.schema import operations, plans, rejections, sims
 _ROWS_AT_ONCE = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class SimOutcome:
-    """An accepted line: its SIM and the operation that the manifest brought. Times are UTC."""
+class SimOutcome(NamedTuple):
+    """An accepted line: its SIM and how far the manifest's operation has come. A tuple: there may be a million."""
 
     line: int
     iccid: str
+    step: Step
     product_id: str
     home_country: str
-    carrier_account: str
-    plan_id: str
     plan_name: str
-    action: Action
-    step: Step
-    attempt: int
+    carrier_account: str
     reason: str
     detail: str
-    due_at: datetime
-    finished_at: datetime | None
-    state: SimState
     carrier_word: str
-    msisdn: str | None
-    imsi: str | None
-    last_activated_at: datetime | None
-    device_id: str | None
-    device_name: str | None
-    note: str | None
+    activated_at: datetime | None
+    device: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +73,25 @@ def lines_with(tx: Transaction, manifest_id: str, verdict: Verdict) -> list[int]
     return [line for outcome in found for line in range(outcome.line, outcome.line + outcome.line_count)]
 
 
-def sim_outcomes(tx: Transaction, manifest_id: str) -> Iterator[SimOutcome]:
-    """The accepted lines with their SIM and operation as they are now, in line order, streamed."""
+def sim_outcomes(
+    tx: Transaction, manifest_id: str, *, steps: Collection[Step] = (), limit: int | None = None
+) -> Iterator[SimOutcome]:
+    """The accepted lines with their SIM as it is now (or the first of those at `steps`), in line order, streamed."""
     o, s = operations.c, sims.c
-    operation = (o.line, o.iccid, o.action, o.step, o.attempt, o.reason, o.detail, o.due_at, o.finished_at)
-    sim = [s[name] for name in _FROM_SIM]
-    rows = select(*operation, *sim, plans.c.name.label("plan_name"))
+    plan = func.coalesce(plans.c.name, s.plan_id)
+    words = [func.coalesce(word, "") for word in (o.reason, o.detail, s.carrier_word)]
+    device = func.coalesce(s.device_name, s.device_id, "")
+    placed = (s.product_id, s.home_country, plan, s.carrier_account)
+    columns = (func.coalesce(o.line, 0), o.iccid, o.step, *placed, *words, s.last_activated_at, device)
+    rows = select(*columns).where(o.manifest_id == manifest_id).order_by(o.line).limit(limit)
     rows = rows.select_from(operations.join(sims, s.iccid == o.iccid).outerjoin(plans, plans.c.id == s.plan_id))
-    for row in _streamed(tx, rows.where(o.manifest_id == manifest_id).order_by(o.line)):
-        yield _sim_outcome(row)
+    if steps:
+        rows = rows.where(o.step.in_([step.value for step in steps]))
+    for line, iccid, step, *facts in _streamed(tx, rows):
+        yield SimOutcome._make((line, iccid, _STEPS[step], *facts))
+
+
+_STEPS = {step.value: step for step in Step}
 
 
 def reason_totals(tx: Transaction, manifest_id: str) -> list[ReasonTotal]:
@@ -135,46 +134,3 @@ def plan_totals(tx: Transaction, manifest_id: str) -> list[PlanTotal]:
 def _streamed(tx: Transaction, rows: Select[Any]) -> Iterator[Any]:
     """On PostgreSQL a cursor on the server; SQLite hands rows out one by one anyway."""
     yield from tx.execute(rows.execution_options(yield_per=_ROWS_AT_ONCE))
-
-
-_FROM_SIM = (
-    "product_id",
-    "home_country",
-    "carrier_account",
-    "plan_id",
-    "state",
-    "carrier_word",
-    "msisdn",
-    "imsi",
-    "last_activated_at",
-    "device_id",
-    "device_name",
-    "note",
-)
-
-
-def _sim_outcome(row: Any) -> SimOutcome:
-    return SimOutcome(
-        line=row.line or 0,
-        iccid=row.iccid,
-        product_id=row.product_id,
-        home_country=row.home_country,
-        carrier_account=row.carrier_account,
-        plan_id=row.plan_id,
-        plan_name=row.plan_name or row.plan_id,
-        action=Action(row.action),
-        step=Step(row.step),
-        attempt=row.attempt,
-        reason=row.reason or "",
-        detail=row.detail or "",
-        due_at=row.due_at,
-        finished_at=row.finished_at,
-        state=SimState(row.state),
-        carrier_word=row.carrier_word or "",
-        msisdn=row.msisdn,
-        imsi=row.imsi,
-        last_activated_at=row.last_activated_at,
-        device_id=row.device_id,
-        device_name=row.device_name,
-        note=row.note,
-    )

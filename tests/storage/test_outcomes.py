@@ -50,14 +50,24 @@ def test_accepted_sims_come_in_line_order_with_where_they_stand(
         tx.execute(second.values(step="rejected", reason="refused", detail="No."))
     with stocked.read() as tx:
         found = list(outcomes.sim_outcomes(tx, manifest_id))
-    assert [(one.line, one.iccid, one.step, one.reason, one.device_name) for one in found] == [
-        (2, numbers[1], Step.REJECTED, "refused", None),
-        (5, numbers[2], Step.PLANNED, "", None),
+    assert [(one.line, one.iccid, one.step, one.reason, one.device) for one in found] == [
+        (2, numbers[1], Step.REJECTED, "refused", ""),
+        (5, numbers[2], Step.PLANNED, "", ""),
         (9, numbers[0], Step.PLANNED, "", "lamp"),
     ]
-    assert {(one.plan_id, one.plan_name, one.product_id, one.home_country) for one in found} == {
-        ("kore/eu", "eu", "tracker", "DE")
-    }
+    assert {(one.plan_name, one.product_id, one.home_country) for one in found} == {("eu", "tracker", "DE")}
+
+
+def test_the_first_accepted_sims_at_some_steps_can_be_asked_for(
+    stocked: Database, delivered: Delivered, iccids: Numbers
+) -> None:
+    numbers = iccids(4)
+    manifest_id = delivered("a.txt", numbers)
+    with stocked.begin() as tx:
+        tx.execute(update(operations).where(operations.c.iccid.in_(numbers[1:])).values(step="needs_review"))
+    with stocked.read() as tx:
+        found = list(outcomes.sim_outcomes(tx, manifest_id, steps=[Step.NEEDS_REVIEW], limit=2))
+    assert [one.iccid for one in found] == numbers[1:3]
 
 
 def test_accepted_sims_are_read_in_order_from_the_index_not_sorted(
