@@ -1,9 +1,19 @@
 """What waits at a carrier account, counted without taking any of it."""
 
+from dataclasses import dataclass
+
 from sqlalchemy import func, or_, select, text
 
 from storage.database import Transaction
 from storage.schema import TO_SEND, TO_SETTLE, operations
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Operations of one carrier account, due or not: those to be sent, and those whose end is not known yet."""
+
+    to_send: int
+    to_settle: int
 
 
 def is_due(tx: Transaction, account: str) -> bool:
@@ -16,10 +26,14 @@ def is_due(tx: Transaction, account: str) -> bool:
     return bool(tx.execute(select(or_(*due))).scalar_one())
 
 
-def planned_count(tx: Transaction, account: str) -> int:
-    """How many operations of this carrier account wait to be sent, due or not."""
+def waiting(tx: Transaction, account: str) -> Waiting:
+    """How much waits there. Counted from the partial indexes alone."""
     c = operations.c
-    return int(tx.execute(select(func.count(c.id)).where(text(TO_SEND), c.carrier_account == account)).scalar_one())
+    counts = [
+        tx.execute(select(func.count()).select_from(operations).where(text(which), c.carrier_account == account))
+        for which in (TO_SEND, TO_SETTLE)
+    ]
+    return Waiting(*(int(count.scalar_one()) for count in counts))
 
 
 def accounts_of(tx: Transaction, manifest_id: str) -> list[str]:

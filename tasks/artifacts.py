@@ -81,7 +81,7 @@ class ManifestBar:
             update_progress_artifact(self._artifact, progress=self._percent())
 
     def _percent(self) -> float:
-        with self._context.database.begin() as tx:
+        with self._context.database.read() as tx:
             return ended_percent(manifests.operation_counts(tx, self._manifest_id))
 
 
@@ -98,7 +98,7 @@ def ended_percent(steps: Mapping[Step, int]) -> float:
 
 def show_receipt(context: Context, manifest_id: str, where: Mapping[str, str]) -> None:
     """The receipt's numbers, and where its files are."""
-    with context.database.begin() as tx:
+    with context.database.read() as tx:
         row = manifests.find(tx, manifest_id)
         steps = manifests.operation_counts(tx, manifest_id)
     text = receipt_markdown(row, steps, where)

@@ -48,13 +48,13 @@ def judge_rejected_lines(parameters: RerunParameters) -> Intake | None:
 
 def row_of(context: Context, manifest_id: str) -> ManifestRow:
     """The manifest as the ledger has it. Raises `NoSuchManifest`."""
-    with context.database.begin() as tx:
+    with context.database.read() as tx:
         return manifests.find(tx, manifest_id)
 
 
 def carrier_accounts(context: Context, *manifest_ids: str) -> list[str]:
     """The carrier accounts of these manifests' SIMs. Raises `LookupError` when one is not configured."""
-    with context.database.begin() as tx:
+    with context.database.read() as tx:
         named = {account for manifest_id in manifest_ids for account in accounts_of(tx, manifest_id)}
     if missing := named - set(context.carriers):
         raise LookupError(f"SIMs wait for {', '.join(sorted(missing))}. Put that carrier account into carriers.toml.")
@@ -65,5 +65,5 @@ def due_accounts(context: Context, only: str | None = None) -> list[str]:
     """The carrier accounts, or this one, for which something is due now. Raises `LookupError` for an unknown one."""
     if only is not None and only not in context.carriers:
         raise LookupError(f"There is no carrier account {only}. Configured: {', '.join(context.carriers)}.")
-    with context.database.begin() as tx:
+    with context.database.read() as tx:
         return [account for account in context.carriers if only in (None, account) and is_due(tx, account)]

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 
 from engine.context import Context
 from storage import limits
-from storage.waiting import planned_count
+from storage.limits import Circuit
+from storage.waiting import Waiting, waiting
 from tasks.rounds import AccountWork
-
-FORWARD = frozenset({"sent", "accepted", "done"})
-"""Steps that prove that a carrier account takes what it is sent."""
 
 
 class RunFailed(Exception):
@@ -23,44 +21,33 @@ class RunFailed(Exception):
 class AccountEnd:
     """One carrier account when the run is over."""
 
-    account: str
-    planned_count: int
-    forward_count: int  # SIMs that this run brought forward
-    paused_for_seconds: float = 0.0
-    last_failure: str = ""
-    problem: str = ""
-    failure: str = ""
+    work: AccountWork
+    waiting: Waiting
+    circuit: Circuit
 
 
 def ends_of(context: Context, works: Iterable[AccountWork]) -> list[AccountEnd]:
     """How each account stands in the ledger now."""
-    with context.database.begin() as tx:
-        return [
-            AccountEnd(
-                account=work.account,
-                planned_count=planned_count(tx, work.account),
-                forward_count=sum(work.tally.steps[step] for step in FORWARD),
-                paused_for_seconds=(circuit := limits.circuit(tx, work.account)).paused_for_seconds,
-                last_failure=circuit.last_failure or "",
-                problem=work.tally.problem,
-                failure=work.failure,
-            )
-            for work in works
-        ]
+    with context.database.read() as tx:
+        return [AccountEnd(work, waiting(tx, work.account), limits.circuit(tx, work.account)) for work in works]
 
 
 def trouble(end: AccountEnd) -> str | None:
     """Why a person must look at this carrier account; None when nobody need.
 
-    SIMs that wait for the limit or for their next look are no trouble; SIMs that wait while nothing goes forward are.
+    What waits for the limit, or for its next look, is no trouble. A carrier that answered nothing in the whole run,
+    while SIMs wait to be sent or while it is paused, is.
     """
-    if end.failure:
-        return f"{end.account}: {end.failure}"
-    why = end.last_failure or end.problem
-    if end.planned_count and not end.forward_count and why:
-        paused = f" The carrier is not asked for {end.paused_for_seconds:.0f} s." if end.paused_for_seconds else ""
-        return f"{end.account}: {end.planned_count:,} SIMs wait and none went forward. {why}{paused}"
-    return None
+    work = end.work
+    if work.failure:
+        return f"{work.account}: {work.failure}"
+    why = work.tally.problem or end.circuit.last_failure
+    paused = end.circuit.paused_for_seconds
+    count = end.waiting.to_send + (end.waiting.to_settle if paused else 0)
+    if work.tally.answered or not count or not why:
+        return None
+    pause = f" The carrier is not asked again for {paused:.0f} s." if paused else ""
+    return f"{work.account}: {count:,} SIMs wait, and the carrier answered nothing. {why}{pause}"
 
 
 def end_by(context: Context, works: Iterable[AccountWork], more: Iterable[str] = ()) -> None:

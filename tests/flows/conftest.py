@@ -1,0 +1,49 @@
+"""A fresh workshop for each test, and one Prefect server for each test process."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.flows.workshop import Workshop, open_workshop
+
+Until = Callable[[Callable[[], object]], None]
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Iterator[Workshop]:
+    """Two carrier accounts, an empty inbox, an empty database."""
+    with open_workshop(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def prefect_records(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Prefect's harness, once per test process; yields its address. Nothing of it reaches the user's own folder."""
+    from prefect import settings
+    from prefect.testing.utilities import prefect_test_harness
+
+    home = tmp_path_factory.mktemp("prefect")
+    quiet: dict[Any, Any] = {
+        settings.PREFECT_HOME: home,
+        settings.PREFECT_LOCAL_STORAGE_PATH: home / "storage",
+        settings.PREFECT_SERVER_ANALYTICS_ENABLED: False,
+        settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+    }
+    with settings.temporary_settings(quiet), prefect_test_harness(server_startup_timeout=120):
+        yield str(settings.PREFECT_API_URL.value())
+
+
+@pytest.fixture(scope="session")
+def until() -> Until:
+    """Wait for what comes a moment later, at most 60 s."""
+
+    def wait(is_so: Callable[[], object]) -> None:
+        ends = time.monotonic() + 60
+        while not is_so():
+            assert time.monotonic() < ends, "it did not come within 60 s"
+            time.sleep(0.1)
+
+    return wait

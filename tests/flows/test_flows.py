@@ -1,0 +1,168 @@
+"""From a file in the inbox to active SIMs, through the flows as Prefect runs them."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from carriers.simulated.faults import Fault, Faults
+from carriers.simulated.log import effect_counts
+from domain.lifecycle import Step
+from domain.manifests import ManifestState
+from domain.products import Tier
+from engine.rerunning import Only
+from flows.activate import activate
+from flows.pick_up import pick_up
+from flows.provision import provision
+from flows.rerun import rerun
+from flows.settle import settle
+from storage import catalogue
+from storage.catalogue import Product
+from tasks.outcomes import RunFailed
+from tasks.parameters import (
+    ActivateParameters,
+    PickUpParameters,
+    ProvisionParameters,
+    RerunParameters,
+    SettleParameters,
+)
+from tests.flows.conftest import Until
+from tests.flows.workshop import Workshop, iccids
+
+pytestmark = pytest.mark.usefixtures("prefect_records")
+
+
+def settled(workshop: Workshop) -> bool:
+    """One more settle run; whether nothing is open any longer."""
+    settle()
+    return not workshop.steps().keys() & {Step.PLANNED, Step.INTENT, Step.SENT, Step.ACCEPTED}
+
+
+def test_a_dropped_manifest_becomes_active_sims_with_a_receipt(workshop: Workshop, until: Until) -> None:
+    workshop.drop("batch.csv", count=12)
+    assert pick_up() == [workshop.manifest("batch.csv").id]
+    assert workshop.steps().keys() <= {Step.ACCEPTED, Step.DONE}
+    until(lambda: settled(workshop))
+    assert workshop.states() == {"active": 12}
+    assert workshop.manifest("batch.csv").state is ManifestState.FINISHED
+    assert workshop.receipts() == ["batch.csv.receipt.json"]
+
+
+def test_two_carrier_accounts_are_provisioned_by_one_run_each(workshop: Workshop, until: Until) -> None:
+    workshop.drop("one.csv", account="supersim", count=7)
+    workshop.drop("two.csv", account="second", count=5)
+    assert len(pick_up()) == 2
+    until(lambda: settled(workshop))
+    assert workshop.states() == {"active": 12}
+    claimed = {name: len(workshop.changes(name)) // 2 for name in workshop.carriers}
+    assert claimed == {"supersim": 7, "second": 5}
+
+
+def test_running_everything_again_asks_for_no_change(workshop: Workshop, until: Until) -> None:
+    workshop.drop("batch.csv")
+    pick_up()
+    until(lambda: settled(workshop))
+    before = len(workshop.changes())
+    assert pick_up() == []
+    assert provision(ProvisionParameters(manifest_id=workshop.manifest("batch.csv").id)) == "finished"
+    assert activate() == 0
+    assert settle() == 0
+    assert before == 24  # a claim and a change for each SIM
+    assert len(workshop.changes()) == before
+
+
+def test_the_same_flows_side_by_side_end_as_one_run_ends(workshop: Workshop, until: Until) -> None:
+    workshop.drop("batch.csv", count=60)
+    with ThreadPoolExecutor(2) as pool:
+        loaded = [run.result() for run in [pool.submit(pick_up) for _ in range(2)]]
+        assert sorted(loaded, key=len) == [[], [workshop.manifest("batch.csv").id]]
+        for run in [pool.submit(settle) for _ in range(2)]:
+            run.result()
+    until(lambda: settled(workshop))
+    assert workshop.states() == {"active": 60}
+    entries = workshop.carriers["supersim"].carrier.log.entries()
+    assert set(effect_counts(entries).values()) == {1}
+
+
+def test_a_refused_file_is_an_outcome_and_the_others_go_on(workshop: Workshop) -> None:
+    workshop.drop_text("keys.csv", "iccid,Ki,OPc\n8988307000000000001,00,11\n")
+    workshop.drop("batch.csv", count=3)
+    assert pick_up() == [workshop.manifest("batch.csv").id]
+    assert workshop.manifest("keys.csv").state is ManifestState.QUARANTINED
+    assert len(workshop.changes()) == 6
+
+
+def test_a_manifest_beyond_the_brake_waits_for_a_persons_word(workshop: Workshop) -> None:
+    workshop.drop("huge.csv", count=501)
+    assert pick_up() == []
+    manifest = workshop.manifest("huge.csv")
+    assert manifest.state is ManifestState.NEEDS_APPROVAL
+    assert provision(ProvisionParameters(manifest_id=manifest.id)) == "needs_approval"
+    assert workshop.changes() == []
+    provision(ProvisionParameters(manifest_id=manifest.id, approved_by="ann@example.com"))
+    assert workshop.manifest(manifest.id).approved_by == "ann@example.com"
+    assert len(workshop.changes()) == 1002
+
+
+def test_refused_credentials_fail_the_run_with_a_sentence_and_lose_nothing(workshop: Workshop, until: Until) -> None:
+    workshop.drop("batch.csv", count=2)
+    workshop.fail("supersim", Faults({Fault.TOKEN_EXPIRES: 1.0}))
+    with pytest.raises(RunFailed, match=r"supersim: 2 SIMs wait, and the carrier answered nothing"):
+        pick_up()
+    assert workshop.steps() == {Step.PLANNED: 2}
+
+
+def test_a_source_that_cannot_be_read_does_not_hold_up_the_run_and_fails_it(workshop: Workshop) -> None:
+    with pytest.raises(RunFailed, match="There is no source attic"):
+        pick_up(PickUpParameters(source="attic"))
+
+
+def test_an_unknown_carrier_account_is_named(workshop: Workshop) -> None:
+    with pytest.raises(LookupError, match=r"There is no carrier account third\. Configured: supersim, second"):
+        activate(ActivateParameters(carrier_account="third"))
+
+
+def test_settle_of_one_account_leaves_the_other_alone(workshop: Workshop, until: Until) -> None:
+    workshop.drop("one.csv", account="supersim", count=2)
+    workshop.drop("two.csv", account="second", count=3)
+    pick_up()
+    before = len(workshop.carriers["supersim"].carrier.log.entries())
+    until(lambda: settle(SettleParameters(carrier_account="second")) or workshop.states().get("active") == 3)
+    assert len(workshop.carriers["supersim"].carrier.log.entries()) == before
+
+
+def test_a_rerun_sends_what_the_carrier_refused_and_nothing_else(workshop: Workshop, until: Until) -> None:
+    workshop.drop("batch.csv", count=4)
+    fleet = workshop.carriers["supersim"].carrier.fleet
+    refused = iccids("supersim", 4)[2]
+    fleet.add_card(refused, "another code")
+    pick_up()
+    until(lambda: settled(workshop))
+    assert workshop.steps() == {Step.DONE: 3, Step.REJECTED: 1}
+    before = len(workshop.changes())
+
+    fleet.add_card(refused, f"code-{refused}")
+    manifest_id = workshop.manifest("batch.csv").id
+    asked = RerunParameters(manifest_id=manifest_id, only=Only.FAILED, reason="the carrier has it now", actor="ann")
+    assert rerun(asked) == 1
+    until(lambda: settled(workshop))
+    assert workshop.steps() == {Step.DONE: 4}
+    assert {entry.iccid for entry in workshop.changes()[before:]} == {refused}
+    assert rerun(asked) == 0
+
+
+def test_rejected_lines_are_judged_again_as_a_delivery_of_their_own(workshop: Workshop, until: Until) -> None:
+    lost, good = iccids("supersim", 2)
+    workshop.drop_text("mixed.csv", f"iccid,product,registration_code\n{good},tracker,a\n{lost},rover,b\n")
+    pick_up()
+    until(lambda: settled(workshop))
+    assert workshop.manifest("mixed.csv").counts.rejected == 1
+    with workshop.context.database.begin() as tx:
+        catalogue.create_product(tx, Product("rover", "Rover", "acme", Tier.GROWTH))
+    manifest_id = workshop.manifest("mixed.csv").id
+    rerun(
+        RerunParameters(
+            manifest_id=manifest_id, only=Only.FAILED, reason="rover is there now", actor="ann", rejected_lines=True
+        )
+    )
+    until(lambda: settled(workshop))
+    assert workshop.steps() == {Step.DONE: 2}
