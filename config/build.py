@@ -39,7 +39,7 @@ def build_context(
     with ExitStack() as opened:
         carriers = {}
         for name, account in settings.carrier_accounts.items():
-            carriers[name] = _carrier_at_work(name, account, environment)
+            carriers[name] = carrier_at_work(name, account, environment)
             opened.callback(carriers[name].carrier.close)
         database = open_database(settings)
         opened.callback(database.close)
@@ -107,7 +107,8 @@ def refuse_example_plans(settings: Settings) -> None:
             )
 
 
-def _carrier_at_work(name: str, account: CarrierAccountSection, environment: Mapping[str, str]) -> CarrierAtWork:
+def carrier_at_work(name: str, account: CarrierAccountSection, environment: Mapping[str, str]) -> CarrierAtWork:
+    """One carrier account, ready to talk; nothing is sent yet. Raises `ConfigurationError`."""
     secrets = account_secrets(name, account, environment)
     opened = CarrierAccount(
         name, account.carrier, account.base_url, account.options, secrets, timeout_seconds=account.timeout_seconds

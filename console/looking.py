@@ -1,0 +1,180 @@
+"""`status` and `sims`: how everything stands, in pages."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter, validators
+
+from console.commands import FINE
+from console.door import AtDoor, CannotDo, Door
+from console.planning import AsJson
+from console.screen import Column, Screen, toned, when
+from console.summary import receipt_now, show_receipt, status_of
+from domain.lifecycle import SimState
+from reports.pages import short
+from reports.verdict import Tone, headline, needs_you
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from reports.receipt import Receipt
+    from storage.database import Database
+    from storage.sims import SimRow
+
+PAGE = 20
+MOST = 10_000
+
+Limit = Annotated[int, Parameter(metavar="COUNT", help="How many rows.", validator=validators.Number(gte=1, lte=MOST))]
+After = Annotated[str | None, Parameter(metavar="ROW", help="Go on after this row: the last one of the page before.")]
+
+_TONES = {
+    SimState.ACTIVE: Tone.GOOD,
+    SimState.ACTIVATING: Tone.MOVING,
+    SimState.UNKNOWN: Tone.ATTENTION,
+    SimState.DEACTIVATED: Tone.QUIET,
+    SimState.RELEASED: Tone.QUIET,
+}
+
+
+def status(
+    manifest: Annotated[str | None, Parameter(help="Its id, the beginning of it, or the file's name.")] = None,
+    /,
+    *,
+    after: After = None,
+    limit: Limit = PAGE,
+    as_json: AsJson = False,
+    door: AtDoor,
+) -> int:
+    """How the manifests stand, or one of them.
+
+    Without a manifest: the newest first, and carriers that are paused. With one: what became of its lines and SIMs; the
+    exit status is 1 when something in it needs a person.
+    """
+    with door.ledger() as database:
+        if manifest is not None:
+            return _one(door.screen, database, manifest, as_json=as_json)
+        _all(door, database, after, limit, as_json=as_json)
+    return FINE
+
+
+def _one(screen: Screen, database: "Database", manifest: str, *, as_json: bool) -> int:
+    receipt = receipt_now(database, manifest)
+    if as_json:
+        screen.json(_facts(receipt))
+    else:
+        show_receipt(screen, receipt, {})
+    return status_of(receipt)
+
+
+def _facts(receipt: "Receipt") -> dict[str, object]:
+    """The receipt as its own JSON has it."""
+    import json
+
+    from reports.receipt_json import receipt_json
+
+    facts: dict[str, object] = json.loads(receipt_json(receipt))
+    return facts
+
+
+def _all(door: Door, database: "Database", after: str | None, limit: int, *, as_json: bool) -> None:
+    from engine.receipt_facts import receipt_of
+    from storage import limits, manifests
+
+    with database.read() as tx:
+        receipts = [receipt_of(tx, row) for row in manifests.listing(tx, limit, after)]
+        circuits = {name: limits.circuit(tx, name) for name in door.settings().carrier_accounts}
+    paused = {name: circuit for name, circuit in circuits.items() if circuit.paused_for_seconds > 0}
+    if as_json:
+        facts = [_facts(receipt) for receipt in receipts]
+        door.screen.json({"manifests": facts, "next": _next(receipts, limit), "paused": paused})
+        return
+    for name, circuit in paused.items():
+        why = f"{name} is not asked for {circuit.paused_for_seconds:.0f} s: {circuit.last_failure}"
+        door.screen.say(why, Tone.ATTENTION)
+    if not receipts:
+        door.screen.say("No manifest yet. `simline import FILE --product NAME` brings the first.", Tone.QUIET)
+        return
+    columns = [Column("manifest"), Column("file", tight=False), Column("received (UTC)"), Column("SIMs", number=True)]
+    columns += [Column("active", number=True), Column("needs you", number=True), Column("")]
+    door.screen.table(columns, map(_manifest_row, receipts))
+    if following := _next(receipts, limit):
+        door.screen.say(f"Older ones: simline status --after {following}", Tone.QUIET)
+
+
+def _next(receipts: "list[Receipt]", limit: int) -> str | None:
+    return receipts[-1].manifest_id if len(receipts) == limit else None
+
+
+def _manifest_row(receipt: "Receipt") -> "tuple[object, ...]":
+    from domain.lifecycle import Bucket
+
+    said = headline(receipt)
+    need: Text | int = toned(f"{needs_you(receipt):,}", Tone.ATTENTION) if needs_you(receipt) else 0
+    counts = (receipt.counts.accepted, receipt.buckets[Bucket.DONE], need)
+    return (
+        receipt.manifest_id,
+        short(receipt.name, 24),
+        when(receipt.received_at),
+        *counts,
+        toned(_word(receipt), said.tone),
+    )
+
+
+def _word(receipt: "Receipt") -> str:
+    from domain.manifests import ManifestState
+
+    words = {ManifestState.LOADED: "in progress", ManifestState.NEEDS_APPROVAL: "waits for you"}
+    return words.get(receipt.state, receipt.state.value)
+
+
+def sims(
+    *,
+    product: Annotated[str | None, Parameter(metavar="NAME", help="Of this product.")] = None,
+    state: Annotated[SimState | None, Parameter(metavar="STATE", help="In this state at the carrier.")] = None,
+    country: Annotated[str | None, Parameter(metavar="CODE", help="With this home country.")] = None,
+    iccid: Annotated[str, Parameter(metavar="DIGITS", help="Whose ICCID begins with these digits.")] = "",
+    after: After = None,
+    limit: Limit = PAGE,
+    as_json: AsJson = False,
+    door: AtDoor,
+) -> int:
+    """List SIMs, page by page.
+
+    In the order of their ICCIDs, as the carrier spoke of them last. `simline show ICCID` tells one's whole history.
+    """
+    from storage import sims as ours
+
+    if iccid and not (iccid.isascii() and iccid.isdigit()):
+        raise CannotDo(f"{iccid!r} is not the beginning of an ICCID: give digits only.")
+    with door.ledger() as database, database.read() as tx:
+        rows = ours.page(
+            tx,
+            product=product,
+            state=state,
+            country=country.upper() if country else None,
+            iccid_prefix=iccid,
+            after=after,
+            limit=limit,
+        )
+    following = rows[-1].iccid if len(rows) == limit else None
+    if as_json:
+        door.screen.json({"sims": rows, "next": following})
+    elif not rows:
+        door.screen.say("No SIM fits.", Tone.QUIET)
+    else:
+        _show_sims(door.screen, rows, following)
+    return FINE
+
+
+def _show_sims(screen: Screen, rows: "list[SimRow]", following: str | None) -> None:
+    columns = [Column("ICCID"), Column("state"), Column("home"), Column("product"), Column("plan", tight=False)]
+    columns += [Column("seen (UTC)"), Column("device", tight=False)]
+    screen.table(columns, [_sim_row(row) for row in rows])
+    if following:
+        screen.say(f"More: simline sims --after {following}", Tone.QUIET)
+
+
+def _sim_row(row: "SimRow") -> "tuple[object, ...]":
+    state = toned(row.state.value, _TONES.get(row.state, Tone.QUIET))
+    plan = row.plan_id.partition("/")[2] or row.plan_id
+    device = row.device_name or row.device_id or ""
+    return row.iccid, state, row.home_country, row.product_id, plan, when(row.seen_at), device

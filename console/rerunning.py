@@ -1,0 +1,125 @@
+"""`rerun`: a person's word that a part of a manifest goes on."""
+
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from console.bringing_on import WAIT_SECONDS, bring_on, end_with_receipts
+from console.commands import FINE
+from console.door import AtDoor, CannotDo, Door
+from console.following import Follower
+from console.importing import NoActivate, Wait
+from domain.lifecycle import Step
+from reports.verdict import Tone, counted
+
+if TYPE_CHECKING:
+    from engine.context import Context
+    from storage.manifests import ManifestRow
+
+
+class Part(StrEnum):
+    """Which part goes on."""
+
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    NEEDS_REVIEW = "needs-review"
+    HELD = "held"
+    REJECTED = "rejected"
+    EVERYTHING = "everything"
+
+
+STEPS: dict[Part, tuple[Step, ...]] = {
+    Part.FAILED: (Step.REJECTED, Step.TIMED_OUT, Step.WITHDRAWN),
+    Part.UNKNOWN: (Step.UNKNOWN, Step.SENT, Step.ACCEPTED),
+    Part.NEEDS_REVIEW: (Step.NEEDS_REVIEW,),
+    Part.HELD: (Step.HELD,),
+    Part.REJECTED: (),
+}
+
+
+def rerun(
+    manifest: Annotated[str, Parameter(help="Its id, the beginning of it, or the file's name.")],
+    /,
+    *,
+    only: Annotated[
+        Part,
+        Parameter(
+            metavar="PART",
+            help="failed: refused, timed out or withdrawn. unknown: ask the carrier now. needs-review: read once more. "
+            "held: after an upgrade of the product. rejected: judge rejected lines again. everything: all of these.",
+        ),
+    ] = Part.EVERYTHING,
+    reason: Annotated[str, Parameter(metavar="TEXT", help="Why: it stays in the history of every SIM that moves.")],
+    yes: Annotated[bool, Parameter(help="Do not ask.", show_default=False)] = False,
+    no_activate: NoActivate = False,
+    wait: Wait = WAIT_SECONDS,
+    door: AtDoor,
+) -> int:
+    """Let a part of a manifest go on.
+
+    What is done stays done. What may have reached the carrier is read before anything is sent again; what the carrier
+    refused is asked once more. Rejected lines are judged again from the original file, after you mended what they were
+    rejected for, and get a receipt of their own.
+    """
+    from flows.deployed import start_provision
+    from storage import manifests
+
+    if len(reason.strip()) < 3:
+        raise CannotDo("Say why, in a few words: --reason 'carrier released the SIMs'.")
+    follower = Follower(door.screen)
+    with door.engine(follower.news) as context:
+        with context.database.read() as tx:
+            row = manifests.find(tx, manifest)
+            steps = manifests.operation_counts(tx, row.id)
+        sims, lines = _what_goes_on(only, steps, row)
+        if not sims and not lines:
+            door.screen.say(f"{row.id} has nothing of that: there is nothing to do.", Tone.QUIET)
+            return FINE
+        if not yes and not _agreed(door, f"{_in_words(sims, lines)} of {row.id} would go on."):
+            door.screen.say("Nothing was changed.", Tone.QUIET)
+            return FINE
+        with follower.drawn():
+            ids = _let_go_on(door, context, row.id, only, reason)
+        follower.database, follower.manifest_ids = context.database, ids
+        if wait > 0 and not no_activate and not follower.is_over():
+            bring_on(door, context, follower, wait, lambda: [start_provision(each) for each in ids][-1])
+        return end_with_receipts(door, context, ids)
+
+
+def _what_goes_on(only: Part, steps: dict[Step, int], row: "ManifestRow") -> tuple[int, int]:
+    """SIMs and rejected lines that the choice covers now."""
+    parts = STEPS if only is Part.EVERYTHING else {only: STEPS[only]}
+    sims = sum(steps.get(step, 0) for of_part in parts.values() for step in of_part)
+    return sims, row.counts.rejected if Part.REJECTED in parts else 0
+
+
+def _in_words(sims: int, lines: int) -> str:
+    words = [counted(sims, "SIM")] if sims else []
+    return " and ".join([*words, *([counted(lines, "rejected line")] if lines else [])])
+
+
+def _agreed(door: Door, sentence: str) -> bool:
+    """A person's yes. Without a terminal nobody can be asked."""
+    if not (door.screen.is_live and sys.stdin.isatty()):
+        raise CannotDo(f"{sentence} Say --yes to agree: there is no terminal to ask at.")
+    door.screen.say(sentence, Tone.ATTENTION)
+    return door.screen.out.input("Go on? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _let_go_on(door: Door, context: "Context", manifest_id: str, only: Part, reason: str) -> list[str]:
+    """Move what is to be moved in the ledger; the manifests that then have something to do."""
+    from engine.rerunning import Only, rerun
+    from engine.retrying_lines import retry_rejected
+
+    ids = [manifest_id]
+    if only is not Part.REJECTED:
+        tally = rerun(context, manifest_id, Only(only.value), reason=reason, actor=door.actor)
+        door.screen.say(f"{counted(tally.taken, 'SIM goes', 'SIMs go')} on.", Tone.MOVING)
+    if only in (Part.REJECTED, Part.EVERYTHING):
+        intake = retry_rejected(context, manifest_id, actor=door.actor)
+        if intake is not None:
+            door.screen.say(f"The rejected lines are judged again as {intake.manifest_id}.", Tone.MOVING)
+            ids.append(intake.manifest_id)
+    return ids

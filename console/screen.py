@@ -1,0 +1,179 @@
+"""What people see: short sentences with a sign, tables with numbers to the right. Calm, and plain where nobody looks.
+
+Foreign text (file names, carriers' words) is shown with its hidden characters written out and is never markup. Without
+a terminal there are no control codes and no wrapped sentences, so that scripts can search the lines.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from rich.theme import Theme
+
+from reports.cells import visible
+from reports.verdict import Tone
+
+SIGNS: dict[Tone, str] = {
+    Tone.GOOD: "✓",
+    Tone.MOVING: "…",
+    Tone.ATTENTION: "!",
+    Tone.REFUSED: "✗",
+    Tone.QUIET: "·",
+}
+COLOURS = Theme(
+    {
+        "good": "green",
+        "moving": "cyan",
+        "attention": "yellow",
+        "refused": "red",
+        "quiet": "dim",
+        "heading": "bold",
+    },
+    inherit=False,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table. Numbers stand to the right; a `tight` column is never shortened."""
+
+    title: str
+    number: bool = False
+    tight: bool = True
+
+
+class Screen:
+    """Where a command writes: results to `out`, complaints to `err`."""
+
+    def __init__(self, out: Console, err: Console) -> None:
+        self.out = out
+        self.err = err
+
+    @property
+    def is_live(self) -> bool:
+        """Whether somebody watches, so that lines may be drawn anew."""
+        return self.out.is_terminal
+
+    def say(self, sentence: str, tone: Tone | None = None, *, more: str = "") -> None:
+        """One sentence, with the sign of its tone; `more` follows quietly."""
+        _print(self.out, sentence, tone, more)
+
+    def complain(self, sentence: str) -> None:
+        """What went wrong and what to do, one line for each sentence given."""
+        for line in sentence.splitlines():
+            _print(self.err, line, Tone.REFUSED, "")
+
+    def gap(self) -> None:
+        """An empty line."""
+        self.out.print()
+
+    def table(self, columns: Sequence[Column], rows: Iterable[Sequence[object]], *, indent: int = 0) -> None:
+        """Rows under their titles. A number has its thousands parted; None is an empty cell."""
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="quiet", show_edge=False)
+        for column in columns:
+            table.add_column(
+                Text(column.title),
+                justify="right" if column.number else "left",
+                no_wrap=column.tight,
+                overflow="fold",
+            )
+        for row in rows:
+            table.add_row(*map(_cell, row))
+        self.out.print(table if not indent else _indented(table, indent))
+
+    def json(self, content: object) -> None:
+        """The same for programs: one JSON document."""
+        self.out.file.write(json.dumps(content, indent=2, default=_plain, ensure_ascii=False) + "\n")
+
+
+def _indented(table: Table, indent: int) -> Any:
+    from rich.padding import Padding
+
+    return Padding(table, (0, 0, 0, indent))
+
+
+def _print(console: Console, sentence: str, tone: Tone | None, more: str) -> None:
+    text = Text()
+    if tone is not None:
+        text.append(f"{SIGNS[tone]} ", style=tone.value)
+    text.append(visible(sentence))
+    if more:
+        text.append(f"  {visible(more)}", style="quiet")
+    console.print(text, soft_wrap=not console.is_terminal)
+
+
+def _cell(content: object) -> Text:
+    if isinstance(content, Text):
+        return content
+    if isinstance(content, bool):
+        return Text("yes" if content else "no")
+    if isinstance(content, int):
+        return Text(f"{content:,}")
+    return Text("" if content is None else visible(str(content)))
+
+
+def toned(text: str, tone: Tone) -> Text:
+    """Text in its tone's colour."""
+    return Text(visible(text), style=tone.value)
+
+
+def when(at: datetime | None) -> str:
+    """`2026-11-22 17:03` in UTC; nothing for no time."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M") if at else ""
+
+
+def lasting(seconds: float) -> str:
+    """A duration in the two largest units that matter.
+
+    >>> lasting(4.4), lasting(75), lasting(3720), lasting(200_000)
+    ('4 s', '1 min 15 s', '1 h 2 min', '2 d 7 h')
+    """
+    whole = max(0, round(seconds))
+    for size, unit, smaller_size, smaller in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            rest = whole % size // smaller_size
+            return f"{whole // size} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{whole} s"
+
+
+def _plain(value: object) -> object:
+    """What JSON does not know: dataclasses, words, times, paths."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset | tuple):
+        return sorted(value) if isinstance(value, set | frozenset) else list(value)
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def open_screen(out: TextIO | None = None, err: TextIO | None = None) -> Screen:
+    """The terminal of this process, or the given streams. NO_COLOR and a dumb terminal are respected."""
+    return Screen(_console(out or sys.stdout), _console(err or sys.stderr))
+
+
+def _console(stream: TextIO) -> Console:
+    dumb = os.environ.get("TERM") in ("dumb", "unknown")
+    return Console(
+        file=stream,
+        theme=COLOURS,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        no_color=True if dumb or os.environ.get("NO_COLOR") else None,
+    )

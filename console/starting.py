@@ -1,0 +1,172 @@
+"""`init`, `check`, `carriers` and `version`: before the first manifest."""
+
+import os
+import platform
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from console.commands import CANNOT, FINE
+from console.door import AtDoor, CannotDo, Door
+from console.planning import AsJson
+from console.screen import Column
+from reports.verdict import Tone
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+
+Finding = tuple[str, bool, str]
+"""What was looked at, whether it is well, and a sentence."""
+
+
+def init(
+    folder: Annotated[Path, Parameter(help="Where the files go.")] = Path(),
+    /,
+    *,
+    key: Annotated[bool, Parameter(help="Make a value for SIMLINE_KEY and nothing else.", show_default=False)] = False,
+    door: AtDoor,
+) -> int:
+    """Write a configuration to begin with, or make a key.
+
+    Three commented files; nothing that is there already is touched. The folders in which manifests are dropped are made
+    too. With --key it prints a fresh key for registration codes: put it into the environment, and keep it safe.
+    """
+    from config.build import make_folders
+    from config.settings import load_settings
+    from config.starter import new_key, write_starter
+
+    if key:
+        door.screen.out.print(new_key(), soft_wrap=True)
+        return FINE
+    written = write_starter(folder)
+    for path in written:
+        door.screen.say(str(path), Tone.GOOD)
+    for made in make_folders(load_settings(written[0])):
+        door.screen.say(f"{made / 'inbox'}", Tone.GOOD, more="drop manifests here")
+    door.screen.gap()
+    door.screen.say("Next: put your carrier account and plans in, set SIMLINE_KEY (`simline init --key`), then run")
+    door.screen.say(f"  cd {folder} && simline check" if folder != Path() else "  simline check")
+    return FINE
+
+
+def check(*, as_json: AsJson = False, door: AtDoor) -> int:
+    """See whether everything configured can be reached.
+
+    The configuration, the database, every carrier account and every source, with one sentence each. Nothing is changed
+    at a carrier. The exit status is 2 when anything fails.
+    """
+    found = []
+    for what, is_well, sentence in _findings(door):
+        found.append({"what": what, "ok": is_well, "sentence": sentence})
+        if not as_json:
+            door.screen.say(f"{what}: {sentence}", Tone.GOOD if is_well else Tone.REFUSED)
+    if as_json:
+        door.screen.json(found)
+    return FINE if all(one["ok"] for one in found) else CANNOT
+
+
+def _findings(door: Door) -> Iterator[Finding]:
+    from config.errors import ConfigurationError
+
+    try:
+        settings = door.settings()
+    except (CannotDo, ConfigurationError) as error:
+        yield "configuration", False, str(error)
+        return
+    yield "configuration", True, f"It can be read; {len(settings.products)} products, {len(settings.plans)} plans."
+    yield _found("database", lambda: _database(door))
+    yield _found("key", lambda: _key(settings))
+    for name in settings.carrier_accounts:
+        yield _found(f"carrier account {name}", partial(_carrier, settings, name))
+    yield from _sources(settings)
+
+
+def _found(what: str, look: Callable[[], str]) -> Finding:
+    """A look as a finding: the errors that we know are sentences, the others are raised."""
+    from console.trouble import sentence_of
+
+    try:
+        return what, True, look()
+    except Exception as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        return what, False, sentence
+
+
+def _database(door: Door) -> str:
+    from storage.database import describe
+
+    with door.ledger(to_write=True) as database:
+        return f"{describe(database.url)} can be written and has this version's shape."
+
+
+def _key(settings: "Settings") -> str:
+    from storage.vault import Vault
+
+    if settings.key is None:
+        return "SIMLINE_KEY is not set: only manifests without registration codes can be taken."
+    Vault(settings.key.get_secret_value())
+    return "SIMLINE_KEY can seal registration codes."
+
+
+def _carrier(settings: "Settings", name: str) -> str:
+    from config.build import carrier_at_work, refuse_example_plans
+
+    refuse_example_plans(settings)
+    work = carrier_at_work(name, settings.carrier_accounts[name], os.environ)
+    try:
+        return work.carrier.check()
+    finally:
+        work.carrier.close()
+
+
+def _sources(settings: "Settings") -> Iterator[Finding]:
+    from config.build import open_sources
+    from config.errors import ConfigurationError
+
+    try:
+        sources = open_sources(settings)
+    except ConfigurationError as error:
+        yield "sources", False, str(error)
+        return
+    for section in settings.sources:
+        name, source = section.name, sources[section.name]
+        yield _found(f"source {name}", source.check)
+
+
+def carriers(*, as_json: AsJson = False, door: AtDoor) -> int:
+    """Which carriers there are, and what each offers.
+
+    The names are what `carrier` in carriers.toml takes.
+    """
+    from carriers.registry import CAPABILITIES
+
+    if as_json:
+        door.screen.json(CAPABILITIES)
+        return FINE
+    columns = [Column("carrier"), Column("claims"), Column("needs a code"), Column("reads"), Column("lists")]
+    columns += [Column("SIMs a request", number=True)]
+    rows = [
+        (name, can.claims, can.needs_registration_code, can.can_read, can.page_size > 0, can.orders_per_request)
+        for name, can in sorted(CAPABILITIES.items())
+    ]
+    door.screen.table(columns, rows)
+    return FINE
+
+
+def version(*, door: AtDoor) -> int:
+    """The version of simline and of what it stands on."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as version_of
+
+    try:
+        ours = version_of("simline")
+    except PackageNotFoundError:
+        raise CannotDo("simline is not installed here. Run `make venv`, or install it with pip.") from None
+    below = ", ".join(f"{name} {version_of(name.lower())}" for name in ("Prefect", "SQLAlchemy", "pandas"))
+    door.screen.say(f"simline {ours} (Python {platform.python_version()}, {below})")
+    return FINE

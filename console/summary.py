@@ -1,0 +1,135 @@
+"""A receipt on the screen: the verdict, the numbers that add up, what needs a person, and where the files are."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.commands import FINE, NEEDS_YOU
+from console.screen import Column, Screen, toned
+from domain.lifecycle import BUCKETS, Bucket, Step
+from domain.lines import SENTENCES, Verdict
+from reports.pages import money, short
+from reports.receipt import PlanShare, ReasonCount, Receipt
+from reports.verdict import Tone, headline, needs_you
+from reports.words import BUCKET_WORDS, STEP_SENTENCES, VERDICT_WORDS
+
+if TYPE_CHECKING:
+    from storage.database import Database
+
+FILE_WORDS = {
+    ".receipt.html": "receipt",
+    ".outcomes.csv": "every line",
+    ".receipt.json": "for programs",
+}
+_ENDS = (Verdict.ACCEPTED, Verdict.REJECTED, Verdict.DUPLICATE, Verdict.KNOWN, Verdict.IGNORED)
+_BUCKET_TONES = {
+    Bucket.DONE: Tone.GOOD,
+    Bucket.IN_PROGRESS: Tone.MOVING,
+    Bucket.FAILED: Tone.REFUSED,
+    Bucket.NEEDS_REVIEW: Tone.ATTENTION,
+}
+
+
+def receipt_now(database: "Database", manifest: str) -> Receipt:
+    """The receipt of this id, beginning of an id, or file name, as of now. Raises `NoSuchManifest`."""
+    from engine.receipt_facts import receipt_of
+    from storage import manifests
+
+    with database.read() as tx:
+        return receipt_of(tx, manifests.find(tx, manifest))
+
+
+def show_receipt(screen: Screen, receipt: Receipt, where: Mapping[str, str]) -> None:
+    """The whole receipt, short enough for a screen."""
+    said = headline(receipt)
+    screen.say(f"{receipt.name}: {said.title}", said.tone, more=receipt.manifest_id)
+    screen.say(f"  {said.sentence}")
+    if receipt.reason:
+        screen.say(f"  {receipt.reason}")
+    if receipt.counts.lines:
+        screen.gap()
+        show_numbers(screen, receipt)
+    show_troubles(screen, receipt)
+    show_plans(screen, receipt.by_plan)
+    show_files(screen, where)
+
+
+def show_numbers(screen: Screen, receipt: Receipt) -> None:
+    """The five ends of the lines beside the four ends of the accepted SIMs; both sides add up."""
+    ends = [(VERDICT_WORDS[verdict], getattr(receipt.counts, verdict.value)) for verdict in _ENDS]
+    buckets = [(toned(BUCKET_WORDS[each], _BUCKET_TONES[each]), count) for each, count in receipt.buckets.items()]
+    buckets += [(toned("", Tone.QUIET), None)] * (len(ends) - len(buckets))  # type: ignore[list-item]
+    rows = [(*end, "", *bucket) for end, bucket in zip(ends, buckets, strict=True)]
+    titles = [Column(f"{receipt.counts.lines:,} lines"), Column("", number=True), Column("  ")]
+    screen.table([*titles, Column(f"{receipt.counts.accepted:,} SIMs"), Column("", number=True)], rows, indent=2)
+
+
+def show_troubles(screen: Screen, receipt: Receipt) -> None:
+    """What needs a person, each reason once with its first example; what only waits is not among it."""
+    steps = [step for step in Step if receipt.steps.get(step) and BUCKETS[step] in (Bucket.FAILED, Bucket.NEEDS_REVIEW)]
+    rows = [(receipt.steps[step], STEP_SENTENCES[step]) for step in steps]
+    rows += reason_rows(row for row in receipt.by_reason if row.verdict is Verdict.REJECTED)
+    if rows:
+        screen.gap()
+        screen.table([Column("", number=True), Column("needs you", tight=False)], rows, indent=2)
+
+
+def reason_rows(reasons: Iterable[ReasonCount]) -> list[tuple[int, str]]:
+    """Count and sentence of each reason, the commonest first."""
+    ordered = sorted(reasons, key=lambda row: (-row.count, row.example_line))
+    return [(row.count, f"{SENTENCES[row.reason]} {example(row.example_line, row.example_text)}") for row in ordered]
+
+
+def example(line: int, text: str) -> str:
+    """Where a reason's first line stands, and what stands there."""
+    return f"Line {line}: {short(text, 40)}" if text else f"Line {line}."
+
+
+def show_plans(screen: Screen, shares: Iterable[PlanShare]) -> None:
+    """How many SIMs go to which plan, and what all of them cost a month."""
+    shares = list(shares)
+    if not shares:
+        return
+    columns = [Column("product"), Column("home"), Column("plan", tight=False)]
+    columns += [Column("SIMs", number=True), Column("a month", number=True)]
+    rows = [(each.product_id, each.home_country, each.plan_name, each.sim_count, cost(each)) for each in shares]
+    screen.gap()
+    screen.table(columns, rows, indent=2)
+
+
+def cost(share: PlanShare) -> str:
+    """What one share costs a month."""
+    return money(share.monthly_cost_cents, share.currency)
+
+
+def show_files(screen: Screen, where: Mapping[str, str]) -> None:
+    """Where the receipt's files are; a path is never broken over two lines."""
+    if not where:
+        return
+    screen.gap()
+    width = max(len(word) for word in ("to correct", *FILE_WORDS.values()))
+    for suffix, place in sorted(where.items(), key=_in_order):
+        screen.say(f"  {FILE_WORDS.get(suffix, 'to correct'):{width}}  {nearby(place)}")
+
+
+def _in_order(item: tuple[str, str]) -> int:
+    order = list(FILE_WORDS)
+    return order.index(item[0]) if item[0] in order else -1
+
+
+def nearby(place: str) -> str:
+    """A path as it reads from the working directory, where that is shorter; an address stays one."""
+    if "://" in place:
+        return place
+    try:
+        relative = os.path.relpath(place, Path.cwd())
+    except (OSError, ValueError):
+        return place
+    return relative if len(relative) < len(place) else place
+
+
+def status_of(receipt: Receipt) -> int:
+    """The exit status that a receipt deserves."""
+    bad = headline(receipt).tone in (Tone.REFUSED, Tone.ATTENTION)
+    return NEEDS_YOU if bad or needs_you(receipt) else FINE

@@ -1,0 +1,187 @@
+"""`watch`, `pick-up` and `settle`: the sources and the carriers, once or until somebody stops it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter, validators
+
+from console.bringing_on import end_with_receipts
+from console.commands import FINE, NEEDS_YOU
+from console.door import AtDoor, CannotDo, Door
+from console.following import Follower
+from console.importing import NoActivate
+from console.screen import Screen
+from console.stopping import StopSign, stop_sign
+from reports.verdict import Tone, counted
+
+if TYPE_CHECKING:
+    from engine.context import Context
+    from engine.intake import Intake
+    from engine.tally import Tally
+
+ROUND_SECONDS = 600.0
+EVERY_SECONDS = 5
+
+SourceName = Annotated[
+    str | None, Parameter(name="--source", metavar="NAME", help="One source out of simline.toml, instead of all.")
+]
+
+
+def pick_up(*, source: SourceName = None, no_activate: NoActivate = False, door: AtDoor) -> int:
+    """Take in what lies in the sources now, once.
+
+    Each complete manifest is read into the ledger; then what is due is sent, and the carriers are asked what became of
+    it. SIMs that a carrier still works on are left to `settle`.
+    """
+    follower = Follower(door.screen)
+    with door.engine(follower.news) as context:
+        with follower.drawn():
+            taken = list(_sweep(door, context, source))
+        follower.database, follower.manifest_ids = context.database, [intake.manifest_id for intake in taken]
+        if not taken:
+            door.screen.say("Nothing new lies in the sources.", Tone.QUIET)
+        if not no_activate:
+            with _round(door, follower) as sign:
+                _work(door.screen, context, sign)
+        return end_with_receipts(door, context, [intake.manifest_id for intake in taken])
+
+
+def settle(*, door: AtDoor) -> int:
+    """Send what is due, and ask the carriers what became of it.
+
+    One round for every carrier account: what is planned is sent, what was sent is read, receipts are made again. Run
+    it from a schedule, or let Prefect do so.
+    """
+    follower = Follower(door.screen)
+    with door.engine(follower.news) as context:
+        with _round(door, follower) as sign:
+            problems = _work(door.screen, context, sign, say_all=True)
+        fresh = _fresh_receipts(context)
+        if fresh:
+            door.screen.say(f"{counted(fresh, 'receipt')} made again.", Tone.QUIET)
+    return NEEDS_YOU if problems else FINE
+
+
+def watch(
+    *,
+    source: SourceName = None,
+    no_activate: NoActivate = False,
+    every: Annotated[
+        float, Parameter(metavar="SECONDS", help="Seconds between two looks.", validator=validators.Number(gt=0))
+    ] = EVERY_SECONDS,
+    door: AtDoor,
+) -> int:
+    """Take in whatever is dropped, until you stop it.
+
+    Everything is done here: manifests are read as they are complete, their SIMs claimed, activated and settled, and
+    their receipts kept up to date. Ctrl-C ends it after the requests under way.
+    """
+    with door.engine() as context, stop_sign(door.screen) as sign:
+        names = ", ".join(_chosen(context, source))
+        door.screen.say(f"Watching {names}. Ctrl-C stops.", Tone.QUIET)
+        while not sign.is_up:
+            _look_once(door, context, source, sign, sends=not no_activate)
+            _wait(context, sign, every)
+    return FINE
+
+
+def _look_once(door: Door, context: "Context", source: str | None, sign: StopSign, *, sends: bool) -> None:
+    """One round; trouble that may pass is said and does not end the watch."""
+    from carriers.errors import CarrierError
+    from storage.database import DatabaseUnavailable
+    from storage.sources.contract import SourceUnavailable
+
+    try:
+        for intake in _sweep(door, context, source):
+            _say_intake(door.screen, intake)
+            if sign.is_up:
+                return
+        if sends:
+            _work(door.screen, context, sign)
+        _fresh_receipts(context)
+    except (SourceUnavailable, DatabaseUnavailable, CarrierError) as error:
+        door.screen.complain(str(error))
+
+
+def _wait(context: "Context", sign: StopSign, seconds: float) -> None:
+    ends = context.stopwatch.monotonic() + seconds
+    while not sign.is_up and context.stopwatch.monotonic() < ends:
+        context.stopwatch.sleep(min(0.2, seconds))
+
+
+def _chosen(context: "Context", source: str | None) -> list[str]:
+    from storage.sources.given import GivenFiles
+
+    names = [name for name in context.sources if name != GivenFiles.name]
+    if source is not None and source not in names:
+        raise CannotDo(f"There is no source {source}. Configured: {', '.join(names) or 'none'}.")
+    if not names:
+        raise CannotDo("No source is configured. Add [[sources]] to simline.toml, or name a file to `simline import`.")
+    return [source] if source else names
+
+
+def _sweep(door: Door, context: "Context", source: str | None) -> "Iterator[Intake]":
+    from engine.picking_up import pick_up as sweep
+
+    for name in _chosen(context, source):
+        yield from sweep(context, name, actor=door.actor)
+
+
+def _say_intake(screen: Screen, intake: "Intake") -> None:
+    from domain.manifests import ManifestState
+
+    counts = intake.counts
+    if intake.state is ManifestState.LOADED:
+        more = f", {counts.rejected:,} rejected" if counts.rejected else ""
+        tone = Tone.ATTENTION if counts.rejected else Tone.GOOD
+        screen.say(f"{intake.manifest_id}: {counted(counts.accepted, 'new SIM')}{more}.", tone)
+    else:
+        tone = Tone.ATTENTION if intake.state is ManifestState.NEEDS_APPROVAL else Tone.REFUSED
+        screen.say(f"{intake.manifest_id}: {intake.state.value.replace('_', ' ')}. {intake.sentence}", tone)
+
+
+@contextmanager
+def _round(door: Door, follower: Follower) -> Iterator[StopSign]:
+    with follower.drawn(), stop_sign(door.screen) as sign:
+        yield sign
+
+
+def _work(screen: Screen, context: "Context", sign: StopSign, *, say_all: bool = False) -> list[str]:
+    """Send and settle what is due at every carrier account; the problems that a person should know of."""
+    from engine.sending import send_due
+    from engine.settling import settle_due
+    from engine.tally import Tally
+
+    problems = []
+    for account in context.carriers:
+        whole, ends = Tally(), context.stopwatch.monotonic() + ROUND_SECONDS
+        for one_round in (send_due, settle_due, send_due):
+            while not sign.is_up and context.stopwatch.monotonic() < ends:
+                done = one_round(context, account)
+                whole.add(done)
+                if done.taken == 0:
+                    break
+        _say_tally(screen, account, whole, say_all=say_all)
+        problems += [whole.problem] if whole.problem else []
+    return problems
+
+
+def _say_tally(screen: Screen, account: str, tally: "Tally", *, say_all: bool) -> None:
+    """One line for an account; nothing for one at which nothing was due, unless everything is to be said."""
+    words = ", ".join(f"{count:,} {step.replace('_', ' ')}" for step, count in sorted(tally.steps.items()) if count)
+    if tally.taken:
+        requests = counted(tally.requests, "request")
+        screen.say(f"{account}: {requests}, {words or 'nothing moved yet'}.", Tone.MOVING)
+    elif say_all:
+        screen.say(f"{account}: nothing is due.", Tone.QUIET)
+    if tally.problem:
+        screen.say(f"{account}: {tally.problem}", Tone.ATTENTION)
+    if tally.wait_seconds > 0:
+        screen.say(f"{account} is not asked for {tally.wait_seconds:.0f} s.", Tone.ATTENTION)
+
+
+def _fresh_receipts(context: "Context") -> int:
+    from engine.receipts import refresh_receipts
+
+    return len(refresh_receipts(context))
