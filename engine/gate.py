@@ -36,11 +36,19 @@ class Slots:
         self._departures: deque[float] = deque()
         self._lock = threading.Lock()
 
-    def next_departure(self) -> float:
-        """The next slot of this process, as a moment of the stopwatch. Raises `CarrierPaused`."""
+    def next_departure(self, latest: float) -> float:
+        """The next slot of this process, as a moment of the stopwatch. Raises `CarrierPaused`.
+
+        Raises `NotSent` when it comes after `latest`; then it stays for whoever can still use it: slots that were
+        thrown away would push the limit ahead faster than time goes by.
+        """
         with self._lock:
             if not self._departures:
                 self._reserve()
+            now = self._stopwatch.monotonic()
+            leaves = max(now, self._departures[0])
+            if leaves > latest:
+                raise NotSent("The lease ends before the carrier's limit has room for this request.", leaves - now)
             return self._departures.popleft()
 
     def _reserve(self) -> None:
@@ -75,12 +83,10 @@ class LeaseGate:
     def wait_for_slot(self) -> None:
         """Return when one request may leave now; raise `NotSent` when that would be after the lease."""
         while True:
-            departure = self._slots.next_departure()
-            now = self._stopwatch.monotonic()
-            if max(departure, now) > self._last_departure:
-                raise NotSent("The lease ends before the carrier's limit has room for this request.")
-            if departure > now:
-                self._stopwatch.sleep(departure - now)
+            departure = self._slots.next_departure(self._last_departure)
+            early_by = departure - self._stopwatch.monotonic()
+            if early_by > 0:
+                self._stopwatch.sleep(early_by)
             if self._stopwatch.monotonic() - departure <= self._lateness:
                 return
 
@@ -94,18 +100,24 @@ def new_lease(context: Context) -> Lease:
     return Lease(fence=secrets.token_hex(8), worker=context.worker, seconds=context.timing.lease_seconds)
 
 
+def sendable_seconds(context: Context, account: str) -> float:
+    """How long after the start of a lease a request may still leave, so that its answer comes within the lease."""
+    timing = context.timing
+    return timing.lease_seconds - context.carriers[account].timeout_seconds - timing.lease_margin_seconds
+
+
 def gate_of_lease(context: Context, account: str, started: float) -> LeaseGate:
     """A gate that closes early enough for the last answer to come within the lease.
 
     `started` is the stopwatch *before* the lease was taken, so that our idea of its end is never later than the
     database's.
     """
-    work, timing = context.carriers[account], context.timing
+    work = context.carriers[account]
     slots = context.slots.get(account)
     if slots is None:
         made = Slots(context.commit, account, work.pace, context.stopwatch, work.threads)
         slots = context.slots.setdefault(account, made)
-    last = started + timing.lease_seconds - work.timeout_seconds - timing.lease_margin_seconds
+    last = started + sendable_seconds(context, account)
     return LeaseGate(slots, context.stopwatch, last, work.pace.lateness_seconds)
 
 

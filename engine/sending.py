@@ -15,7 +15,7 @@ from carriers.errors import CarrierDown, CarrierError, CredentialsRefused, NotSe
 from domain.lifecycle import Action, SimState, Stage
 from engine.answers import after_answer, after_error, gathered
 from engine.context import Context, Progress
-from engine.gate import count_failure, gate_of_lease, new_lease
+from engine.gate import count_failure, gate_of_lease, new_lease, sendable_seconds
 from engine.tally import Tally
 from storage import ledger, limits, sims
 from storage.database import Transaction
@@ -46,12 +46,13 @@ def send_due(context: Context, account: str) -> Tally:
 
     Any number of workers may run this at once. Raises `DatabaseUnavailable`, `VaultLocked`.
     """
-    tally = Tally(wait_seconds=_circuit_pause(context, account))
-    if tally.wait_seconds > 0:
+    tally, room = Tally(), _room(context, account)
+    if room.count == 0:
+        tally.wait_seconds = room.wait_seconds
         return tally
     started = context.stopwatch.monotonic()
     lease = new_lease(context)
-    orders = _write_intentions(context, account, lease)
+    orders = _write_intentions(context, account, lease, room.count)
     tally.taken = len(orders)
     if orders:
         gate = gate_of_lease(context, account, started)
@@ -60,19 +61,31 @@ def send_due(context: Context, account: str) -> Tally:
     return tally
 
 
-def _circuit_pause(context: Context, account: str) -> float:
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """How many requests one lease taken now can let go; `wait_seconds` until there is room, when there is none."""
+
+    count: int
+    wait_seconds: float = 0.0
+
+
+def _room(context: Context, account: str) -> _Room:
+    """Asked before anything is taken: what could not leave would only go back, with two rows of history for nothing."""
     with context.database.read() as tx:
-        return limits.circuit(tx, account).paused_for_seconds
+        paused = limits.circuit(tx, account).paused_for_seconds
+        booked = limits.booked_seconds(tx, account)
+    seconds = min(BATCH_SECONDS, sendable_seconds(context, account) - booked)
+    if paused > 0 or seconds < 0:
+        return _Room(0, max(paused, booked))
+    return _Room(max(1, int(context.carriers[account].pace.per_second * seconds)))
 
 
-def _write_intentions(context: Context, account: str, lease: Lease) -> list[tuple[Operation, Order]]:
+def _write_intentions(context: Context, account: str, lease: Lease, at_most: int) -> list[tuple[Operation, Order]]:
     """Lease and commit. Codes are opened inside the transaction: a locked vault leaves no intention behind."""
-    size = max(1, int(context.carriers[account].pace.per_second * BATCH_SECONDS))
     with context.commit("intent") as tx:
         deadline = context.timing.deadline_seconds
-        taken = ledger.take_to_send(tx, account, lease, limit=size, deadline_seconds=deadline)
-        orders = [(operation, _order(context, operation)) for operation in taken]
-    return orders
+        taken = ledger.take_to_send(tx, account, lease, limit=at_most, deadline_seconds=deadline)
+        return [(operation, _order(context, operation)) for operation in taken]
 
 
 def _order(context: Context, operation: Operation) -> Order:

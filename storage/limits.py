@@ -66,6 +66,12 @@ def circuit(tx: Transaction, account: str) -> Circuit:
     return Circuit(max(0.0, row.paused_until - row.now), row.failures_in_a_row, row.last_failure)
 
 
+def booked_seconds(tx: Transaction, account: str) -> float:
+    """How far ahead the limit is booked, or closed by the carrier's word: nothing can leave before. Books nothing."""
+    row = _run(tx, _BOOKED, account)
+    return max(0.0, row.empty_at - row.now) if row else 0.0
+
+
 _DATABASE_NOW = "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
 _EASED = "{greatest}(1.0, slowdown - ({now} - slowed_at) / " + str(RECOVERY_SECONDS) + ")"
 
@@ -93,6 +99,9 @@ _SUCCEEDED = (
 _CIRCUIT = (
     "SELECT paused_until, failures_in_a_row, last_failure, {now} AS now FROM limits WHERE carrier_account = :account"
 )
+
+
+_BOOKED = "SELECT empty_at, {now} AS now FROM limits WHERE carrier_account = :account"
 
 
 def _run(tx: Transaction, statement: str, account: str, **values: Any) -> Any:
