@@ -25,6 +25,8 @@ COMMIT_EVERY_SECONDS = 0.25
 COMMIT_AT_MOST = 200
 BATCH_SECONDS = 20.0
 """One lease takes what the carrier's limit lets through in this time, so a dead worker leaves few unknowns."""
+PATIENCE_SECONDS = 5.0
+"""A worker waits so long for the carrier's limit with a lease in hand; for longer it goes away and comes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,9 @@ def _room(context: Context, account: str) -> _Room:
     with context.database.read() as tx:
         paused = limits.circuit(tx, account).paused_for_seconds
         booked = limits.booked_seconds(tx, account)
-    seconds = min(BATCH_SECONDS, sendable_seconds(context, account) - booked)
-    if paused > 0 or seconds < 0:
+    if paused > 0 or booked > PATIENCE_SECONDS:
         return _Room(0, max(paused, booked))
+    seconds = min(BATCH_SECONDS, sendable_seconds(context, account) - booked)
     return _Room(max(1, int(context.carriers[account].pace.per_second * seconds)))
 
 

@@ -5,6 +5,7 @@ from sqlalchemy import text
 
 from carriers.errors import CarrierPaused, NotSent
 from domain.pacing import Pace, Window, pace_of
+from engine.context import Timing
 from engine.gate import LeaseGate, Slots, gate_of_lease
 from engine.sending import send_due
 from storage import limits
@@ -111,19 +112,20 @@ def test_the_last_departure_leaves_time_for_its_answer_within_the_lease(
         gate.wait_for_slot()
 
 
+@pytest.mark.parametrize("seconds", [6, 3600])
 def test_a_long_pause_costs_neither_slots_nor_history(
-    scripted_rig: Rig, scripted: ScriptedCarrier, moving_clock: MovingClock
+    scripted_rig: Rig, scripted: ScriptedCarrier, moving_clock: MovingClock, seconds: int
 ) -> None:
     scripted_rig.load(30)
     database = scripted_rig.context.database
-    paused_for(database, 3600)
+    paused_for(database, seconds)
     for _ in range(5):
         tally = send_due(scripted_rig.context, ACCOUNT)
         assert (tally.taken, scripted.submitted) == (0, [])
-        assert tally.wait_seconds == pytest.approx(3600, abs=1)
+        assert tally.wait_seconds == pytest.approx(seconds, abs=1)
     with database.read() as tx:
         assert tx.execute(history.select()).all() == []
-    assert booked_seconds(database, moving_clock) == pytest.approx(3600, abs=1)
+    assert booked_seconds(database, moving_clock) == pytest.approx(seconds, abs=1)
 
 
 def test_no_more_is_taken_than_can_leave_within_the_lease(scripted_rig: Rig, stopwatch: TurnedStopwatch) -> None:
@@ -131,6 +133,6 @@ def test_no_more_is_taken_than_can_leave_within_the_lease(scripted_rig: Rig, sto
     slow = pace_of([Window(1, 4)], headroom=1.0)
     work = scripted_rig.context.carriers[ACCOUNT]
     carriers = {ACCOUNT: type(work)(work.carrier, slow, timeout_seconds=5.0)}
-    rig = scripted_rig.but(carriers=carriers, stopwatch=stopwatch)
-    paused_for(rig.context.database, 72)  # of 80 s in which requests may leave, 8 remain
+    rig = scripted_rig.but(carriers=carriers, stopwatch=stopwatch, timing=Timing(lease_seconds=22.0))
+    paused_for(rig.context.database, 4)  # of the 12 s in which requests may leave, 8 remain
     assert send_due(rig.context, ACCOUNT).taken == 2
