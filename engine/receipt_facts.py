@@ -67,7 +67,7 @@ def _reason_counts(tx: Transaction, manifest_id: str) -> list[ReasonCount]:
 
 def sim_outcomes(tx: Transaction, manifest_id: str) -> Iterator[SimOutcome]:
     """The manifest's SIMs in line order, streamed."""
-    return (SimOutcome._make(sim) for sim in outcomes.sim_outcomes(tx, manifest_id))
+    return map(SimOutcome._make, outcomes.sim_outcomes(tx, manifest_id))
 
 
 def problems(tx: Transaction, manifest_id: str) -> list[LineOutcome | SimOutcome]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from domain.lifecycle import Step
-from domain.products import held_count, why_held
+from domain.products import Tier, held_count, why_held
 from storage import catalogue, ledger
 from storage.database import Transaction
 from storage.ledger import Move
@@ -14,7 +14,7 @@ def hold_what_exceeds(tx: Transaction, manifest_id: str, product_ids: Iterable[s
     touched = set(product_ids)
     held = 0
     for product in catalogue.products(tx):
-        if product.id in touched:
+        if product.id in touched and product.tier is Tier.FREE:
             planned = ledger.at_step(tx, manifest_id, Step.PLANNED, product_id=product.id)
             before = catalogue.account_device_count(tx, product.account_id) - len(planned)
             excess = held_count(product.tier, before, len(planned))

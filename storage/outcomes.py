@@ -133,4 +133,5 @@ def plan_totals(tx: Transaction, manifest_id: str) -> list[PlanTotal]:
 
 def _streamed(tx: Transaction, rows: Select[Any]) -> Iterator[Any]:
     """On PostgreSQL a cursor on the server; SQLite hands rows out one by one anyway."""
-    yield from tx.execute(rows.execution_options(yield_per=_ROWS_AT_ONCE))
+    for part in tx.execute(rows.execution_options(yield_per=_ROWS_AT_ONCE)).partitions():
+        yield from part
