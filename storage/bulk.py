@@ -75,7 +75,7 @@ def _cells(values: list[Any]) -> list[str]:
     try:
         whole = "".join(values)
     except TypeError:
-        return [_cell(value) for value in values]
+        return list(map(str, values)) if set(map(type, values)) == {int} else [_cell(value) for value in values]
     if any(sign in whole for sign in _ESCAPED):
         return [value.translate(_ESCAPES) for value in values]
     return values
