@@ -48,7 +48,10 @@ def told_to_wait(tx: Transaction, account: str, seconds: float) -> None:
 
 
 def record_failure(tx: Transaction, account: str, sentence: str, *, threshold: int, pause_seconds: float) -> None:
-    """One more failure in a row; from the `threshold`-th on nobody asks the carrier for a while, each time longer."""
+    """One more failure in a row; from the `threshold`-th on nobody asks the carrier for a while, each time longer.
+
+    Failures during a pause are of requests that had left before it: the same outage, counted once.
+    """
     _ensure(tx, account)
     _run(tx, _FAILED, account, sentence=sentence, threshold=threshold, pause=pause_seconds, longest=16 * pause_seconds)
 
@@ -73,7 +76,7 @@ def booked_seconds(tx: Transaction, account: str) -> float:
 
 
 _DATABASE_NOW = "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
-_EASED = "{greatest}(1.0, slowdown - ({now} - slowed_at) / " + str(RECOVERY_SECONDS) + ")"
+_EASED = "{greatest}(1.0, slowdown - {greatest}(0.0, {now} - slowed_at) / " + str(RECOVERY_SECONDS) + ")"
 
 _RESERVE = (
     "UPDATE limits SET slowdown = " + _EASED + ", slowed_at = {now}, "
@@ -90,7 +93,7 @@ _FAILED = (
     "UPDATE limits SET failures_in_a_row = failures_in_a_row + 1, last_failure = :sentence, "
     "paused_until = CASE WHEN failures_in_a_row + 1 < :threshold THEN paused_until "
     "ELSE {now} + {least}(:longest, :pause * (1 << {least}(10, failures_in_a_row + 1 - :threshold))) END "
-    "WHERE carrier_account = :account RETURNING {now} AS now"
+    "WHERE carrier_account = :account AND paused_until <= {now} RETURNING {now} AS now"
 )
 _SUCCEEDED = (
     "UPDATE limits SET failures_in_a_row = 0, paused_until = 0, last_failure = NULL "
