@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import any_, func, select
 
 from domain.lifecycle import Action, Stage, Step
 from domain.lines import LineOutcome
@@ -134,7 +134,10 @@ def _owners(tx: Transaction, iccids: list[str]) -> dict[str, str]:
     in_range = select(c.iccid).where(c.iccid >= min(iccids), c.iccid <= max(iccids)).limit(1)
     if tx.execute(in_range).first() is None:
         return {}
-    return dict(tx.execute(select(c.iccid, c.product_id).where(among(tx, c.iccid, iccids))).tuples().all())
+    asked = among(tx, c.iccid, iccids)
+    if tx.is_postgresql:  # digits need no quoting: one text is sent in half the time of an array
+        asked = c.iccid == any_(func.string_to_array(",".join(iccids), ","))
+    return dict(tx.execute(select(c.iccid, c.product_id).where(asked)).tuples().all())
 
 
 def _classify(block: LoadBlock, owners: dict[str, str]) -> tuple[list[int], LoadResult]:

@@ -45,7 +45,7 @@ class UtcTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ARG002 - their signature
         """To UTC; a time without a zone is our own mistake."""
         if value is None:
             return None
@@ -53,7 +53,7 @@ class UtcTime(TypeDecorator[datetime]):
             raise ValueError("a time without a zone reached the database")
         return value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Always with its zone."""
         if value is None:
             return None

@@ -31,11 +31,6 @@ def upgrade() -> None:
     _seal_history()
 
 
-def downgrade() -> None:
-    """There is nothing before the first shape."""
-    raise NotImplementedError("The first migration cannot be undone: remove the database instead.")
-
-
 def _accounts() -> None:
     op.create_table(
         "accounts",
