@@ -55,7 +55,9 @@ def test_the_example_is_exactly_what_the_program_writes(receipt: Receipt) -> Non
 
 def test_the_tables_name_every_key_in_its_order(receipt: Receipt) -> None:
     written = json.loads(receipt_json(receipt))
-    own, by_plan, by_reason = PAGE.section("### The JSON").replace("In `by_reason`", "In `by_plan`").split("In `by_plan`")
+    own, by_plan, by_reason = (
+        PAGE.section("### The JSON").replace("In `by_reason`", "In `by_plan`").split("In `by_plan`")
+    )
     assert named(own) == list(written)
     assert named(by_plan) == list(written["by_plan"][0])
     assert named(by_reason) == list(written["by_reason"][0])
