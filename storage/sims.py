@@ -136,7 +136,7 @@ def fleet_count(tx: Transaction, product: str) -> int:
 
 
 def account_sim_count(tx: Transaction, carrier_account: str) -> int:
-    """How many SIMs we believe a carrier account holds. Reads every SIM (0.1-0.2 s per million)."""
+    """How many SIMs we believe a carrier account holds. Reads every SIM (0.2 s per million)."""
     of_account = select(func.count()).select_from(sims).where(sims.c.carrier_account == carrier_account)
     return int(tx.execute(of_account).scalar_one())
 
