@@ -1,5 +1,6 @@
 """The commands as cyclopts knows them: each is imported when it is called, and no sooner."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -38,6 +39,7 @@ def make_app(screen: Screen) -> App:
 
 def launch(words: Sequence[str], screen: Screen | None = None) -> int:
     """Carry out one command line; its exit status. Raises what the command raises, and `CycloptsError`."""
+    logging.getLogger("simline").addHandler(logging.NullHandler())  # what matters reaches people as a sentence
     screen = screen or open_screen()
     app = make_app(screen)
 
@@ -49,7 +51,8 @@ def launch(words: Sequence[str], screen: Screen | None = None) -> int:
             bool, Parameter(group=COMMON, help="Show the details of an error.", show_default=False)
         ] = False,
     ) -> int:
-        del debug  # console.trouble looks for it, in whatever state the command line is
+        if debug:  # the traceback of an error is shown by console.trouble
+            logging.basicConfig(level=logging.DEBUG)
         return _call(app, tokens, Door(config, screen))
 
     status: int = app.meta(_with_stdin(words))

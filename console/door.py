@@ -44,12 +44,12 @@ class Door:
 
         Raises `DatabaseUnavailable`.
         """
-        from config.build import open_database
         from config.prepare import prepare
+        from storage.database import Database
         from storage.migrate import is_current
 
         settings = self.settings()
-        database = open_database(settings)
+        database = Database(settings.database_url())
         try:
             if to_write or not is_current(database):
                 prepare(database, settings)

@@ -185,7 +185,7 @@ class _Lines:
         if total and done >= total and stage not in self._over:
             self._over.add(stage)
             self._screen.say(f"{stage}: {done:,} {unit}", Tone.GOOD)
-        elif done > before and now - at >= LINE_EVERY_SECONDS:
+        elif before < done < total and now - at >= LINE_EVERY_SECONDS:
             self._last[stage] = (done, now)
             self._screen.say(
                 f"{stage}: {done:,} of {total:,} {unit}, {(done - before) / (now - at):,.0f}/s", Tone.MOVING

@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from console.commands import FINE, NEEDS_YOU
 from console.door import AtDoor, CannotDo
 from console.planning import AsJson
-from console.screen import Column, Screen
+from console.screen import Column, Fit, Screen
 from domain.products import Tier, room
 from reports.verdict import Tone, counted
 
@@ -55,7 +55,7 @@ def list_products(*, as_json: AsJson = False, door: AtDoor) -> int:
     elif not rows:
         door.screen.say("No product yet. Declare one in simline.toml, or `simline products add`.", Tone.QUIET)
     else:
-        columns = [Column("product"), Column("name", tight=False), Column("account"), Column("tier")]
+        columns = [Column("product"), Column("name", fit=Fit.FOLD), Column("account"), Column("tier")]
         columns += [Column("SIMs", number=True), Column("room", number=True)]
         shown = [(*list(row.values())[:5], "any" if row["room"] is None else row["room"]) for row in rows]
         door.screen.table(columns, shown)

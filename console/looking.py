@@ -7,15 +7,12 @@ from cyclopts import Parameter, validators
 from console.commands import FINE
 from console.door import AtDoor, CannotDo, Door
 from console.planning import AsJson
-from console.screen import Column, Screen, toned, when
+from console.screen import Column, Fit, Screen, toned, when
 from console.summary import receipt_now, show_receipt, status_of
-from domain.lifecycle import SimState
-from reports.pages import short
+from domain.lifecycle import Bucket, SimState
 from reports.verdict import Tone, headline, needs_you
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from reports.receipt import Receipt
     from storage.database import Database
     from storage.sims import SimRow
@@ -93,7 +90,7 @@ def _all(door: Door, database: "Database", after: str | None, limit: int, *, as_
     if not receipts:
         door.screen.say("No manifest yet. `simline import FILE --product NAME` brings the first.", Tone.QUIET)
         return
-    columns = [Column("manifest"), Column("file", tight=False), Column("received (UTC)"), Column("SIMs", number=True)]
+    columns = [Column("manifest"), Column("file", fit=Fit.CUT), Column("received (UTC)")]
     columns += [Column("active", number=True), Column("needs you", number=True), Column("")]
     door.screen.table(columns, map(_manifest_row, receipts))
     if following := _next(receipts, limit):
@@ -104,19 +101,11 @@ def _next(receipts: "list[Receipt]", limit: int) -> str | None:
     return receipts[-1].manifest_id if len(receipts) == limit else None
 
 
-def _manifest_row(receipt: "Receipt") -> "tuple[object, ...]":
-    from domain.lifecycle import Bucket
-
-    said = headline(receipt)
-    need: Text | int = toned(f"{needs_you(receipt):,}", Tone.ATTENTION) if needs_you(receipt) else 0
-    counts = (receipt.counts.accepted, receipt.buckets[Bucket.DONE], need)
-    return (
-        receipt.manifest_id,
-        short(receipt.name, 24),
-        when(receipt.received_at),
-        *counts,
-        toned(_word(receipt), said.tone),
-    )
+def _manifest_row(receipt: "Receipt") -> tuple[object, ...]:
+    tone = Tone.MOVING if receipt.buckets[Bucket.IN_PROGRESS] else headline(receipt).tone
+    need = toned(f"{needs_you(receipt):,}", Tone.ATTENTION) if needs_you(receipt) else ""
+    active = f"{receipt.buckets[Bucket.DONE]:,}/{receipt.counts.accepted:,}"
+    return receipt.manifest_id, receipt.name, when(receipt.received_at), active, need, toned(_word(receipt), tone)
 
 
 def _word(receipt: "Receipt") -> str:
@@ -166,9 +155,12 @@ def sims(
 
 
 def _show_sims(screen: Screen, rows: "list[SimRow]", following: str | None) -> None:
-    columns = [Column("ICCID"), Column("state"), Column("home"), Column("product"), Column("plan", tight=False)]
-    columns += [Column("seen (UTC)"), Column("device", tight=False)]
-    screen.table(columns, [_sim_row(row) for row in rows])
+    columns = [Column("ICCID"), Column("state"), Column("home"), Column("product"), Column("plan", fit=Fit.CUT)]
+    columns += [Column("seen (UTC)")]
+    with_devices = any(row.device_name or row.device_id for row in rows)
+    if with_devices:
+        columns.append(Column("device", fit=Fit.CUT))
+    screen.table(columns, [_sim_row(row)[: len(columns)] for row in rows])
     if following:
         screen.say(f"More: simline sims --after {following}", Tone.QUIET)
 

@@ -10,7 +10,7 @@ from console.commands import FINE, NEEDS_YOU
 from console.door import AtDoor, CannotDo, Door
 from console.given import delivery_of, file_of
 from console.importing import CarrierAccount, HomeCountry, Product, What, defaults_of
-from console.screen import Column, Screen, lasting
+from console.screen import Column, Fit, Screen, lasting
 from console.summary import example, nearby
 from domain.lines import SENTENCES, Verdict
 from reports.pages import money
@@ -108,13 +108,13 @@ def _show_lines(screen: Screen, previewed: "Preview") -> None:
             words = f"{SENTENCES[reason.reason]} {example(reason.first_line, reason.first_text)}"
             rows.append((VERDICT_WORDS[verdict], reason.line_count, words))
     screen.gap()
-    screen.table([Column("lines"), Column("", number=True), Column("", tight=False)], rows, indent=2)
+    screen.table([Column("lines"), Column("", number=True), Column("", fit=Fit.FOLD)], rows, indent=2)
 
 
 def _show_plans(screen: Screen, previewed: "Preview") -> None:
     if not previewed.plans:
         return
-    columns = [Column("home"), Column("product"), Column("carrier"), Column("plan", tight=False)]
+    columns = [Column("home"), Column("product"), Column("carrier"), Column("plan", fit=Fit.FOLD)]
     columns += [Column("SIMs", number=True), Column("a month", number=True)]
     totals: dict[str, int] = {}
     rows: list[tuple[object, ...]] = []

@@ -12,9 +12,10 @@ from dataclasses import asdict, dataclass, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
@@ -29,6 +30,8 @@ SIGNS: dict[Tone, str] = {
     Tone.REFUSED: "✗",
     Tone.QUIET: "·",
 }
+UNBROKEN = 1_000
+"""So wide is a table where nobody looks: scripts get every cell whole, one row a line."""
 COLOURS = Theme(
     {
         "good": "green",
@@ -42,13 +45,21 @@ COLOURS = Theme(
 )
 
 
+class Fit(Enum):
+    """What a column does where the screen is too narrow."""
+
+    KEEP = "keep"
+    FOLD = "fold"
+    CUT = "ellipsis"
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table. Numbers stand to the right; a `tight` column is never shortened."""
+    """A column of a table. Numbers stand to the right."""
 
     title: str
     number: bool = False
-    tight: bool = True
+    fit: Fit = Fit.KEEP
 
 
 class Screen:
@@ -61,7 +72,7 @@ class Screen:
     @property
     def is_live(self) -> bool:
         """Whether somebody watches, so that lines may be drawn anew."""
-        return self.out.is_terminal
+        return self.out.is_terminal and not self.out.is_dumb_terminal
 
     def say(self, sentence: str, tone: Tone | None = None, *, more: str = "") -> None:
         """One sentence, with the sign of its tone; `more` follows quietly."""
@@ -83,22 +94,24 @@ class Screen:
             table.add_column(
                 Text(column.title),
                 justify="right" if column.number else "left",
-                no_wrap=column.tight,
-                overflow="fold",
+                no_wrap=column.fit is not Fit.FOLD,
+                overflow="ellipsis" if column.fit is Fit.CUT else "fold",
             )
         for row in rows:
             table.add_row(*map(_cell, row))
-        self.out.print(table if not indent else _indented(table, indent))
+        self._draw(Padding(table, (0, 0, 0, indent)))
+
+    def _draw(self, content: Padding) -> None:
+        if self.is_live:
+            self.out.print(content)
+            return
+        with self.out.capture() as drawn:  # whole rows, and nothing behind their last letter
+            self.out.print(content, width=UNBROKEN)
+        self.out.file.write("\n".join(line.rstrip() for line in drawn.get().split("\n")))
 
     def json(self, content: object) -> None:
         """The same for programs: one JSON document."""
         self.out.file.write(json.dumps(content, indent=2, default=_plain, ensure_ascii=False) + "\n")
-
-
-def _indented(table: Table, indent: int) -> Any:
-    from rich.padding import Padding
-
-    return Padding(table, (0, 0, 0, indent))
 
 
 def _print(console: Console, sentence: str, tone: Tone | None, more: str) -> None:

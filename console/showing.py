@@ -15,7 +15,7 @@ from cyclopts import Parameter
 from console.commands import FINE
 from console.door import AtDoor, CannotDo
 from console.planning import AsJson
-from console.screen import Column, Screen, toned, when
+from console.screen import Column, Fit, Screen, toned, when
 from console.summary import nearby, receipt_now, show_receipt, status_of
 from domain.lifecycle import BUCKETS, Bucket, Step
 from reports.verdict import Tone
@@ -78,7 +78,7 @@ def _show_sim(screen: Screen, sim: "SimRow") -> None:
         ("activated", f"{sim.activations_count} times" if sim.activations_count > 1 else ""),
         ("note", sim.note),
     ]
-    screen.table([Column(""), Column("", tight=False)], [fact for fact in facts if fact[1]], indent=2)
+    screen.table([Column(""), Column("", fit=Fit.FOLD)], [fact for fact in facts if fact[1]], indent=2)
 
 
 def _show_operation(screen: Screen, operation: "OperationStory") -> None:
@@ -88,7 +88,7 @@ def _show_operation(screen: Screen, operation: "OperationStory") -> None:
     screen.say(f"{operation.action.value}{times}", Tone.QUIET, more=f"{origin} ({operation.manifest_id})")
     rows: list[tuple[object, ...]] = [(_moment(operation.created_at), _step(Step.PLANNED), "taken in", "")]
     rows += [_row(one) for one in operation.transitions]
-    columns = [Column("UTC"), Column("step"), Column("why", tight=False), Column("who", tight=False)]
+    columns = [Column("UTC"), Column("step"), Column("why", fit=Fit.FOLD), Column("who", fit=Fit.FOLD)]
     screen.table(columns, rows, indent=2)
 
 

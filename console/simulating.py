@@ -1,6 +1,10 @@
 """`simulate`: a simulated carrier in the foreground, with its limit and its faults."""
 
 import json
+import os
+import signal
+import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,6 +43,9 @@ def supersim(
     token_seconds: Annotated[float, Parameter(metavar="SECONDS", help="How long a token is good.")] = 3600.0,
     seed: Annotated[int, Parameter(metavar="NUMBER", help="The same seed fails alike.")] = 0,
     faults: Annotated[str, Parameter(metavar="JSON", help='JSON: {"rates": {"lost_reply": 0.1}, "first": 1}.')] = "{}",
+    until_eof: Annotated[
+        bool, Parameter(help="End when the standard input closes, as when its starter dies.", show_default=False)
+    ] = False,
     door: AtDoor,
 ) -> int:
     """A simulated Super SIM, until Ctrl-C. Its first line of output is its address.
@@ -63,12 +70,19 @@ def supersim(
         state_file=state,
         log_file=log,
     )
+    if until_eof:
+        threading.Thread(target=_stop_at_eof, daemon=True).start()
     try:
         serve(port, options)
     except OverflowError:
         raise CannotDo(f"--port {port}: a port is a number from 0 to 65535.") from None
     del door
     return FINE
+
+
+def _stop_at_eof() -> None:
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def window_of(text: str) -> "Window":

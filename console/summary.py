@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.commands import FINE, NEEDS_YOU
-from console.screen import Column, Screen, toned
+from console.screen import Column, Fit, Screen, toned
 from domain.lifecycle import BUCKETS, Bucket, Step
 from domain.lines import SENTENCES, Verdict
 from reports.pages import money, short
@@ -72,7 +72,7 @@ def show_troubles(screen: Screen, receipt: Receipt) -> None:
     rows += reason_rows(row for row in receipt.by_reason if row.verdict is Verdict.REJECTED)
     if rows:
         screen.gap()
-        screen.table([Column("", number=True), Column("needs you", tight=False)], rows, indent=2)
+        screen.table([Column("", number=True), Column("needs you", fit=Fit.FOLD)], rows, indent=2)
 
 
 def reason_rows(reasons: Iterable[ReasonCount]) -> list[tuple[int, str]]:
@@ -91,7 +91,7 @@ def show_plans(screen: Screen, shares: Iterable[PlanShare]) -> None:
     shares = list(shares)
     if not shares:
         return
-    columns = [Column("product"), Column("home"), Column("plan", tight=False)]
+    columns = [Column("product"), Column("home"), Column("plan", fit=Fit.FOLD)]
     columns += [Column("SIMs", number=True), Column("a month", number=True)]
     rows = [(each.product_id, each.home_country, each.plan_name, each.sim_count, cost(each)) for each in shares]
     screen.gap()

@@ -1,0 +1,93 @@
+"""What happens in the demo: the flows of production, followed in the ledger, until every SIM has ended."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.following import Follower
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from engine.context import Context
+
+PATIENCE_SECONDS = 120.0
+PAUSE_SECONDS = 0.5
+LOOK_EVERY_SECONDS = 0.25
+SECRETS = {"DEMO_ACCOUNT_SID": "AC" + 32 * "0", "DEMO_AUTH_TOKEN": "simulated-token"}
+
+
+@contextmanager
+def prefect_in(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Prefect with all of its records in the demo's folder, set before anything of it is imported."""
+    os.environ |= {"PREFECT_HOME": str(folder / "prefect"), "DO_NOT_TRACK": "1", **SECRETS}
+    os.environ.pop("PREFECT_API_URL", None)
+    say("Prefect is starting in this process; the first time it makes its own database.")
+    from flows.embedded import embedded
+
+    ours = logging.getLogger("simline")
+    ours.propagate = False  # each run's log has it; the screen is for the numbers
+    try:
+        with embedded(folder / "prefect", log_level="ERROR"):
+            yield
+    finally:
+        ours.propagate = True
+
+
+def play(settings: "Settings", follower: Follower, is_stopped: Callable[[], bool]) -> tuple[list[str], int]:
+    """`pick-up`, then `settle` until nothing moves; the manifests that were taken in, and how many flows ran."""
+    from flows.pick_up import pick_up
+    from flows.settle import settle
+    from tasks.context import engine_of
+
+    with engine_of(settings) as context:
+        before = set(_manifest_ids(context))
+        follower.database = context.database
+
+        def ours() -> list[str]:
+            return [each for each in _manifest_ids(context) if each not in before]
+
+        with _drawn(follower, ours):
+            taken = pick_up()
+            runs = 1 + len(taken)
+            ends = time.monotonic() + PATIENCE_SECONDS
+            while not is_stopped() and not follower.is_over() and time.monotonic() < ends:
+                settle()
+                runs += 1
+                time.sleep(PAUSE_SECONDS)
+        return ours(), runs
+
+
+def _manifest_ids(context: "Context") -> list[str]:
+    from storage import manifests
+
+    with context.database.read() as tx:
+        return [row.id for row in manifests.listing(tx, limit=1_000)]
+
+
+@contextmanager
+def _drawn(follower: Follower, ids: Callable[[], list[str]]) -> Iterator[None]:
+    """The bars move in a thread of their own: the flows run in this one, and tell nobody before they end."""
+    over = threading.Event()
+    thread = threading.Thread(target=_draw, args=(follower, ids, over), name="drawing", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        follower.manifest_ids = ids()
+        follower.pause()
+
+
+def _draw(follower: Follower, ids: Callable[[], list[str]], over: threading.Event) -> None:
+    from storage.database import DatabaseUnavailable
+
+    while not over.wait(LOOK_EVERY_SECONDS):
+        with suppress(DatabaseUnavailable):  # the flows meet it too, and theirs is the word that counts
+            follower.manifest_ids = ids()
+            follower.look()
