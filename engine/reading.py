@@ -4,25 +4,39 @@ Presence in a listing is evidence; absence is not (a SIM can move between two pa
 read by itself before anybody concludes anything.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
 from carriers.contract import Carrier, CarrierSim, Gate, SimQuery
-from carriers.errors import CarrierError
+from carriers.errors import CarrierDown, CarrierError, NotSent, ReadFailed
 from domain.lifecycle import SimState
 
 FEW = 3
 """So few SIMs are read one by one without a thought about pages."""
+ENOUGH_FAILURES = 3
+"""So many reads that fail one after the other end a round."""
 
 
 @dataclass(slots=True)
 class Readings:
-    """What was seen, how many requests it took, and the error that ended it early, if one did."""
+    """What was seen, which SIMs gave no usable answer, how many requests it took, and the newest error, if any."""
 
     seen: dict[str, CarrierSim] = field(default_factory=dict)
+    unreadable: set[str] = field(default_factory=set)
     requests: int = 0
+    failures: int = 0
     error: CarrierError | None = None
+
+    def note(self, error: CarrierError) -> None:
+        """One request brought nothing."""
+        self.failures += 1
+        self.error = error
+
+    @property
+    def failed(self) -> bool:
+        """Whether the carrier failed us, not our own patience: no slot, a pause or a limit says nothing about it."""
+        return isinstance(self.error, CarrierDown) or (self.error is not None and not isinstance(self.error, NotSent))
 
 
 def read_many(carrier: Carrier, iccids: Iterable[str], account_sims: int, gate: Gate) -> Readings:
@@ -30,16 +44,33 @@ def read_many(carrier: Carrier, iccids: Iterable[str], account_sims: int, gate: 
 
     `account_sims` is how many SIMs we believe the account holds: it tells how many pages a full listing takes.
     """
-    wanted = set(iccids)
+    wanted = list(dict.fromkeys(iccids))
     readings = Readings()
     try:
-        _list_what_pays(carrier, wanted, account_sims, gate, readings)
-        for iccid in sorted(wanted - readings.seen.keys()):
-            readings.requests += 1
-            readings.seen[iccid] = carrier.read(iccid, gate)
+        try:
+            _list_what_pays(carrier, set(wanted), account_sims, gate, readings)
+        except ReadFailed as error:  # a listing that is out of order leaves the single reads
+            readings.note(error)
+        _read_singly(carrier, [iccid for iccid in wanted if iccid not in readings.seen], gate, readings)
     except CarrierError as error:
-        readings.error = error
+        readings.note(error)
     return readings
+
+
+def _read_singly(carrier: Carrier, iccids: Sequence[str], gate: Gate, readings: Readings) -> None:
+    """One SIM that the carrier cannot show does not hide those after it; several in a row are the carrier's fault."""
+    failed_in_a_row = 0
+    for iccid in iccids:
+        readings.requests += 1
+        try:
+            readings.seen[iccid] = carrier.read(iccid, gate)
+            failed_in_a_row = 0
+        except ReadFailed as error:
+            readings.unreadable.add(iccid)
+            readings.note(error)
+            failed_in_a_row += 1
+            if failed_in_a_row == ENOUGH_FAILURES:
+                return
 
 
 def _list_what_pays(carrier: Carrier, wanted: set[str], account_sims: int, gate: Gate, readings: Readings) -> None:
