@@ -56,12 +56,27 @@ class Patience:
     attempts: int
 
 
+CLAIMED = Judgement(Step.PLANNED, "claimed", stage=Stage.CHANGE)
+"""The claim is true; the change of state comes next, with an intention of its own."""
+NO_READ = Judgement(Step.NEEDS_REVIEW, "no_read", "This carrier cannot be asked about a SIM; a person must look.")
+NOT_SEEN = Judgement(None, "not_seen")
+"""Nothing was read of the SIM this time: nothing is concluded."""
+
+
+def judge_unread(asked: Asked) -> Judgement:
+    """What becomes of an operation whose SIM nobody could read until its deadline and the quiet period were over."""
+    detail = "The carrier gave no usable answer about this SIM for 24 h."
+    if asked.step is Step.UNKNOWN:
+        return Judgement(Step.NEEDS_REVIEW, "unread_too_long", detail)
+    return Judgement(Step.TIMED_OUT, "unread_in_time", detail)
+
+
 def judge(asked: Asked, seen: Seen, patience: Patience) -> Judgement:
     """What becomes of an operation that was sent, accepted or unknown, now that the carrier was read."""
     if seen.state in WANTED[asked.action]:
         return Judgement(Step.DONE, "seen_done")
     if asked.stage is Stage.CLAIM and seen.state in _PRESENT - {SimState.ACTIVATING, SimState.UNKNOWN}:
-        return _next_stage(asked)
+        return CLAIMED
     if seen.state is SimState.ACTIVATING:
         return _in_progress(asked, seen)
     if seen.state is SimState.UNKNOWN:
@@ -69,11 +84,6 @@ def judge(asked: Asked, seen: Seen, patience: Patience) -> Judgement:
     if seen.since_request_seconds < patience.quiet_seconds:
         return _wait(asked, seen, "within_quiet_period")
     return _untouched(asked, seen, patience)
-
-
-def _next_stage(asked: Asked) -> Judgement:
-    """The claim is true; the change of state comes next, with an intention of its own."""
-    return Judgement(Step.PLANNED, "claimed", stage=Stage.CHANGE)
 
 
 def _in_progress(asked: Asked, seen: Seen) -> Judgement:

@@ -153,11 +153,14 @@ def _request(context: Context, account: str, group: tuple[tuple[Operation, Order
 def _write_answers(context: Context, account: str, lease: Lease, batch: list[Sent], tally: Tally) -> None:
     moves = gathered([one for sent in batch for one in _moves(context, account, sent)])
     with context.commit("answer") as tx:
+        kept: set[int] = set()
         for one in moves:
             moved = ledger.move(tx, one, actor=lease.worker, fence=lease.fence)
             tally.steps[one.target.value] += len(moved)
-        sims.observe(tx, [seen for sent in batch for seen in _seen(sent)])
-        sims.blank_codes(tx, [iccid for sent in batch for iccid in _claimed(sent)])
+            kept.update(moved)
+        heard = [pair for sent in batch for pair in _heard(sent) if pair[0].id in kept]
+        sims.observe(tx, [seen for operation, answer in heard for seen in _seen(operation, answer)])
+        sims.blank_codes(tx, [operation.iccid for operation, answer in heard if _claims(operation, answer)])
         _tell_circuit(context, tx, account, batch)
     tally.requests += sum(1 for sent in batch if not isinstance(sent.error, NotSent))
     tally.answered += sum(1 for sent in batch if sent.error is None)
@@ -182,13 +185,19 @@ def _moves(context: Context, account: str, sent: Sent) -> list[Move]:
     ]
 
 
-def _seen(sent: Sent) -> Iterator[sims.SeenSim]:
-    """What answers prove of the SIMs: the carrier's id of each, and the state where it is certain."""
-    operations = {operation.iccid: operation for operation in sent.operations}
-    for answer in sent.answers:
-        state = _state_after(operations[answer.iccid], answer.kind)
-        if state is not None:
-            yield sims.SeenSim(answer.iccid, state, answer.reason, carrier_reference=answer.carrier_reference)
+def _heard(sent: Sent) -> Iterator[tuple[Operation, Answer]]:
+    """Each operation of the request with its answer, where it has one."""
+    answers = {answer.iccid: answer for answer in sent.answers}
+    for operation in sent.operations:
+        if operation.iccid in answers:
+            yield operation, answers[operation.iccid]
+
+
+def _seen(operation: Operation, answer: Answer) -> Iterator[sims.SeenSim]:
+    """What the answer proves of the SIM: the carrier's id of it, and the state where it is certain."""
+    state = _state_after(operation, answer.kind)
+    if state is not None:
+        yield sims.SeenSim(operation.iccid, state, answer.reason, carrier_reference=answer.carrier_reference)
 
 
 _DONE_STATE = {
@@ -206,18 +215,16 @@ def _state_after(operation: Operation, kind: AnswerKind) -> SimState | None:
     return None
 
 
-def _claimed(sent: Sent) -> Iterator[str]:
-    """SIMs whose registration code has done its work."""
-    stages = {operation.iccid: operation.stage for operation in sent.operations}
-    for answer in sent.answers:
-        if stages[answer.iccid] is Stage.CLAIM and answer.kind is AnswerKind.DONE:
-            yield answer.iccid
+def _claims(operation: Operation, answer: Answer) -> bool:
+    """Whether the SIM's registration code has done its work."""
+    return operation.stage is Stage.CLAIM and answer.kind is AnswerKind.DONE
 
 
 def _tell_circuit(context: Context, tx: Transaction, account: str, batch: list[Sent]) -> None:
-    """Answers end the count of failures; failures in a row pause the carrier, for every worker."""
+    """Answers end the count of failures; failures without one answer among them pause the carrier, for every worker."""
     if any(sent.error is None for sent in batch):
         limits.record_success(tx, account)
+        return
     for sent in batch:
         if sent.failed:
             count_failure(context, tx, account, str(sent.error))

@@ -5,10 +5,11 @@ Waiting holds no worker: a SIM that is not ready goes back as a row with a later
 
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 
 from carriers.contract import CarrierSim
-from carriers.errors import CarrierDown, CarrierError, CredentialsRefused, NotSent, ReadFailed
-from domain.judging import Asked, Judgement, Patience, Seen, judge
+from carriers.errors import NotSent
+from domain.judging import NO_READ, NOT_SEEN, Asked, Judgement, Patience, Seen, judge, judge_unread
 from domain.lifecycle import Step
 from domain.polling import next_look_seconds
 from engine.answers import gathered
@@ -42,10 +43,11 @@ def settle_due(context: Context, account: str) -> Tally:
             return tally
         taken = ledger.take_to_settle(tx, account, lease, limit=AT_ONCE)
         account_sims = sims.account_sim_count(tx, account) if taken else 0
+        taken_at = tx.now()
     tally.taken = len(taken)
     if taken:
         readings = _read(context, account, taken, account_sims, started)
-        _write(_Round(context, account, lease, taken, readings), tally)
+        _write(_Round(context, account, lease, taken, taken_at, readings), tally)
     return tally
 
 
@@ -69,73 +71,87 @@ def _read(context: Context, account: str, taken: list[Operation], account_sims: 
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """One lease that was read: what was taken, and what the carrier said."""
+    """One lease that was read: what was taken, and what the carrier said.
+
+    `taken_at` is before the first read: a SIM that was seen untouched is known to be so then, not when it is judged.
+    """
 
     context: Context
     account: str
     lease: Lease
     taken: list[Operation]
+    taken_at: datetime
     readings: Readings
 
 
 def _write(one: _Round, tally: Tally) -> None:
-    """Judge every row that was read and commit all of it; the others are given back as they were."""
+    """Judge every row and commit all of it, and what was seen of the SIMs whose rows the lease still holds."""
     context, readings, fence = one.context, one.readings, one.lease.fence
     with context.commit("settle") as tx:
-        moves, later = _judge_all(context, one.account, one.taken, readings, tx.now())
+        moves, later = _judge_all(one)
+        kept: set[int] = set()
         for change in gathered(moves):
             moved = ledger.move(tx, change, actor=one.lease.worker, fence=fence)
             tally.steps[change.target.value] += len(moved)
-        for seconds, ids in later.items():
-            ledger.look_again(tx, ids, fence=fence, in_seconds=seconds)
-        not_read = [operation.id for operation in one.taken if operation.iccid not in readings.seen]
-        ledger.look_again(tx, not_read, fence=fence, in_seconds=_pause_after(readings.error), looked=False)
-        sims.observe(tx, [_seen(sim) for sim in readings.seen.values()])
-        sims.blank_codes(tx, _claimed(one.taken, moves))
-        _tell_circuit(context, tx, one.account, readings.error)
+            kept.update(moved)
+        for (seconds, looked), ids in later.items():
+            kept.update(ledger.look_again(tx, ids, fence=fence, in_seconds=seconds, looked=looked))
+        seen = {operation.iccid for operation in one.taken if operation.id in kept} & readings.seen.keys()
+        sims.observe(tx, [_seen(readings.seen[iccid]) for iccid in seen])
+        sims.blank_codes(tx, sorted(seen.intersection(_claimed(one.taken, moves))))
+        _tell_circuit(context, tx, one.account, readings)
     tally.requests += readings.requests
-    tally.answered += readings.requests - (1 if readings.error else 0)
+    tally.answered += readings.requests - readings.failures
     tally.manifests |= {operation.manifest_id for operation in one.taken}
     tally.problem = str(readings.error) if readings.error else ""
     context.watch(Progress("settle", done=len(readings.seen), total=len(one.taken), carrier_account=one.account))
 
 
-def _judge_all(
-    context: Context, account: str, taken: list[Operation], readings: Readings, now: datetime
-) -> tuple[list[Move], dict[float, list[int]]]:
-    """The moves, and for the rows that stay: in how many seconds to look at which again."""
-    can_read = context.carriers[account].carrier.capabilities.can_read
+def _judge_all(one: _Round) -> tuple[list[Move], dict[tuple[float, bool], list[int]]]:
+    """The moves, and for the rows that stay: in how many seconds to look again, and whether this was a look."""
     moves: list[Move] = []
-    later: dict[float, list[int]] = {}
-    for operation in taken:
-        sim = readings.seen.get(operation.iccid)
-        if not can_read:
-            moves.append(_move(operation, _NO_READ, context))
-        elif sim is not None:
-            judgement = _judge(context, account, operation, sim, now)
-            if judgement.target is None:
-                later.setdefault(_next_look(context, operation, now), []).append(operation.id)
-            else:
-                moves.append(_move(operation, judgement, context))
+    later: dict[tuple[float, bool], list[int]] = {}
+    for operation in one.taken:
+        judgement = _judge(one, operation)
+        if judgement.target is None:
+            later.setdefault(_look_again(one, operation), []).append(operation.id)
+        else:
+            moves.append(_move(operation, judgement, one.context))
     return moves, later
 
 
-_NO_READ = Judgement(Step.NEEDS_REVIEW, "no_read", "This carrier cannot be asked about a SIM; a person must look.")
-
-
-def _pause_after(error: CarrierError | None) -> float:
-    return max(1.0, error.retry_after_seconds) if isinstance(error, NotSent) else RETRY_SECONDS
-
-
-def _judge(context: Context, account: str, operation: Operation, sim: CarrierSim, now: datetime) -> Judgement:
+def _judge(one: _Round, operation: Operation) -> Judgement:
+    work = one.context.carriers[one.account]
     asked = Asked(operation.action, operation.stage, operation.step, operation.attempt)
+    sim = one.readings.seen.get(operation.iccid)
+    if not work.carrier.capabilities.can_read:
+        return NO_READ
+    if sim is None:
+        waited = _past_deadline_seconds(operation, one.taken_at)
+        return judge_unread(asked) if one.readings.failed and waited >= work.quiet_seconds else NOT_SEEN
     seen = Seen(
         state=sim.state,
         word=sim.word,
-        since_request_seconds=_since_request(context, operation, now),
-        past_deadline=operation.deadline_at is not None and now >= operation.deadline_at,
+        since_request_seconds=_since_request(one.context, operation, one.taken_at),
+        past_deadline=_past_deadline_seconds(operation, one.taken_at) >= 0,
     )
-    return judge(asked, seen, Patience(context.carriers[account].quiet_seconds, context.timing.attempts))
+    return judge(asked, seen, Patience(work.quiet_seconds, one.context.timing.attempts))
+
+
+def _past_deadline_seconds(operation: Operation, now: datetime) -> float:
+    """Negative while there is time."""
+    return (now - operation.deadline_at).total_seconds() if operation.deadline_at else -inf
+
+
+def _look_again(one: _Round, operation: Operation) -> tuple[float, bool]:
+    """In how many seconds, and whether this look counts. A SIM that cannot be read does not hold up the others."""
+    readings = one.readings
+    if operation.iccid in readings.seen:
+        return _next_look(one.context, operation, one.taken_at), True
+    if operation.iccid in readings.unreadable:
+        return max(RETRY_SECONDS, _next_look(one.context, operation, one.taken_at)), True
+    error = readings.error
+    return (max(1.0, error.retry_after_seconds) if isinstance(error, NotSent) else RETRY_SECONDS), False
 
 
 def _since_request(context: Context, operation: Operation, now: datetime) -> float:
@@ -172,8 +188,8 @@ def _claimed(taken: list[Operation], moves: list[Move]) -> list[str]:
     return [operation.iccid for operation in taken if operation.id in claimed]
 
 
-def _tell_circuit(context: Context, tx: Transaction, account: str, error: CarrierError | None) -> None:
-    if error is None:
+def _tell_circuit(context: Context, tx: Transaction, account: str, readings: Readings) -> None:
+    if readings.seen:
         limits.record_success(tx, account)
-    elif isinstance(error, ReadFailed | CarrierDown | CredentialsRefused) or not isinstance(error, NotSent):
-        count_failure(context, tx, account, str(error))
+    elif readings.failed:
+        count_failure(context, tx, account, str(readings.error))

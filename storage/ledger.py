@@ -207,17 +207,21 @@ def look_now(tx: Transaction, manifest_id: str) -> int:
     return int(tx.execute(update(operations).where(waiting).values({c.due_at: tx.now()})).rowcount)
 
 
-def look_again(tx: Transaction, ids: Sequence[int], *, fence: str, in_seconds: float, looked: bool = True) -> None:
-    """Give leased rows back at the step where they are, to be looked at again; `looked` counts this look."""
+def look_again(tx: Transaction, ids: Sequence[int], *, fence: str, in_seconds: float, looked: bool = True) -> list[int]:
+    """Give leased rows back at the step where they are, to be looked at again; returns those that the fence still held.
+
+    `looked` counts this look.
+    """
     if not ids:
-        return
+        return []
     c = operations.c
     later = {
         c.fence: None,
         c.due_at: tx.now() + timedelta(seconds=in_seconds),
         c.looks: c.looks + (1 if looked else 0),
     }
-    tx.execute(update(operations).where(among(tx, c.id, ids), c.fence == fence).values(later))
+    mine = update(operations).where(among(tx, c.id, ids), c.fence == fence).values(later)
+    return list(tx.execute(mine.returning(c.id)).scalars())
 
 
 _WORDS: dict[str, dict[str, Any]] = {
@@ -236,11 +240,21 @@ def _read(tx: Transaction, ids: Sequence[int], *, with_times: bool) -> list[Oper
         columns += [o.intent_at, o.accepted_at, o.deadline_at]
     source = operations.join(sims, s.iccid == o.iccid).outerjoin(plans, plans.c.id == s.plan_id)
     rows = tx.execute(select(*columns).select_from(source).where(among(tx, o.id, ids)).order_by(o.id)).all()
-    actions, stages, steps, states = (_WORDS[kind] for kind in ("Action", "Stage", "Step", "SimState"))
+    action, stage, step, state = (_WORDS[kind] for kind in ("Action", "Stage", "Step", "SimState"))
     absent = () if with_times else (None, None, None)
     return [
         Operation._make(
-            (*row[:2], actions[row[2]], row[3], stages[row[4]], steps[row[5]], *row[6:9], states[row[9]], *row[10:], *absent)
+            (
+                *row[:2],
+                action[row[2]],
+                row[3],
+                stage[row[4]],
+                step[row[5]],
+                *row[6:9],
+                state[row[9]],
+                *row[10:],
+                *absent,
+            )
         )
         for row in rows
     ]
