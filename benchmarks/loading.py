@@ -3,12 +3,11 @@
     python -m benchmarks.loading [--rows 1000000] [--database sqlite|postgresql|both] [--shuffled]
 
 One row in ten is known already, spread over the whole file. PostgreSQL is a throwaway server with its own defaults
-(every commit reaches the disk). Memory is this process's peak over what it held before the first row.
+(every commit reaches the disk). Memory is this process's peak during the import over what it held before (Linux only).
 """
 
 import argparse
 import random
-import resource
 import sqlite3
 import tempfile
 import time
@@ -54,9 +53,9 @@ def measure(name: str, database: Database, numbers: list[str], known: list[str],
     """One line of results: first import, and the same file once more."""
     migrate.upgrade(database)
     load(database, "m-known", known)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = forget_peak_mib()
     first = seconds(lambda: load(database, "m-first", numbers))
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
+    peak = peak_mib() - before
     again = seconds(lambda: load(database, "m-again", numbers))
     kept = seconds(lambda: load(database, "m-kept", numbers, keep_outcomes=True))
     database.close()
@@ -120,6 +119,17 @@ def copying(database: Database) -> Iterator[Callable[[str], None]]:
         assert connection is not None
         with connection.cursor() as cursor, cursor.copy("COPY keyed FROM STDIN") as copy:
             yield copy.write
+
+
+def forget_peak_mib() -> int:
+    """Let the peak start anew from what is held now."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return peak_mib()
+
+
+def peak_mib() -> int:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmHWM:")[1].split()[0]) // 1024
 
 
 def seconds(work: Callable[[], None]) -> float:
