@@ -5,8 +5,9 @@ batches as they come; whatever has no committed answer when this process dies is
 ended, and becomes unknown. No request leaves so late that its answer could come after the lease.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -58,8 +59,9 @@ def send_due(context: Context, account: str) -> Tally:
     tally.taken = len(orders)
     if orders:
         gate = gate_of_lease(context, account, started)
-        for sent in _send(context, account, orders, gate):
-            _write_answers(context, account, lease, sent, tally)
+        with closing(_send(context, account, orders, gate)) as batches:
+            for sent in batches:
+                _write_answers(context, account, lease, sent, tally)
     return tally
 
 
@@ -105,17 +107,26 @@ def _order(context: Context, operation: Operation) -> Order:
 
 def _send(
     context: Context, account: str, orders: Sequence[tuple[Operation, Order]], gate: Gate
-) -> Iterator[list[Sent]]:
-    """Make the requests in threads; yield what has come back, in batches small enough to commit often."""
+) -> Generator[list[Sent]]:
+    """Make the requests in threads; yield what has come back, in batches small enough to commit often.
+
+    When anything breaks (the database, Ctrl-C), no further request leaves: nobody would write its answer down.
+    """
     work = context.carriers[account]
-    with ThreadPoolExecutor(work.threads, thread_name_prefix=f"send-{account}") as pool:
+    pool = ThreadPoolExecutor(work.threads, thread_name_prefix=f"send-{account}")
+    try:
         pending = {
             pool.submit(_request, context, account, group, gate)
             for group in _groups(orders, work.carrier.capabilities.orders_per_request)
         }
         while pending:
             done, pending = _some(context, pending)
-            yield [future.result() for future in done]
+            broken = [future for future in done if future.exception()]
+            yield [future.result() for future in done.difference(broken)]
+            for future in broken:
+                future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _some(context: Context, pending: set[Future[Sent]]) -> tuple[set[Future[Sent]], set[Future[Sent]]]:

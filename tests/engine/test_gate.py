@@ -1,5 +1,7 @@
 """Departures: evenly spaced, inside the lease, and none of them wasted."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 
@@ -132,7 +134,8 @@ def test_no_more_is_taken_than_can_leave_within_the_lease(scripted_rig: Rig, sto
     scripted_rig.load(30)
     slow = pace_of([Window(1, 4)], headroom=1.0)
     work = scripted_rig.context.carriers[ACCOUNT]
-    carriers = {ACCOUNT: type(work)(work.carrier, slow, timeout_seconds=5.0)}
-    rig = scripted_rig.but(carriers=carriers, stopwatch=stopwatch, timing=Timing(lease_seconds=22.0))
+    rig = scripted_rig.but(
+        carriers={ACCOUNT: replace(work, pace=slow)}, stopwatch=stopwatch, timing=Timing(lease_seconds=22.0)
+    )
     paused_for(rig.context.database, 4)  # of the 12 s in which requests may leave, 8 remain
     assert send_due(rig.context, ACCOUNT).taken == 2
