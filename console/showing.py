@@ -1,10 +1,8 @@
 """`show` and `receipt`: one SIM's whole history, and what became of every line of a manifest."""
 
 import shutil
-import tempfile
 import webbrowser
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from domain.manifests import ItemIdentity
     from engine.context import Context
     from storage.sims import OperationStory, SimRow, Transition
-    from storage.sources.contract import Source
+    from storage.sources.contract import Item, Source
 
 _TONES = {
     Bucket.DONE: Tone.GOOD,
@@ -132,10 +130,19 @@ def receipt(
 
 
 class _Folder:
-    """Stands in for a manifest's source: results go into a folder, under the manifest's name."""
+    """Stands in for a manifest's source: the original comes from there, results go into a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, source: "Source | None", folder: Path) -> None:
+        self._source = source
         self._folder = folder
+
+    def take(self, item: "Item", scratch: Path) -> Path:
+        """See `Source.take`."""
+        from storage.sources.contract import ItemChanged
+
+        if self._source is None:
+            raise ItemChanged(f"The source {item.identity.source} is not configured here.")
+        return self._source.take(item, scratch)
 
     def finish(
         self, item: "ItemIdentity", taken: Path | None, place: str, results: Mapping[str, Path]
@@ -152,18 +159,12 @@ def written_to(context: "Context", manifest_id: str, folder: Path) -> dict[str, 
     """All files of a receipt in this folder, the one with the rejected lines too where the original is still there."""
     from engine.receipts import write_receipt
     from storage import manifests
-    from storage.sources.contract import Item, ItemChanged
 
     folder.mkdir(parents=True, exist_ok=True)
     with context.database.read() as tx:
         row = manifests.find(tx, manifest_id)
-    there = replace(context, sources={row.source: cast("Source", _Folder(folder))})
-    source, original = context.sources.get(row.source), None
-    with tempfile.TemporaryDirectory(dir=context.scratch) as scratch, suppress(ItemChanged):
-        if source is not None:
-            original = source.take(Item(row.identity, row.size_bytes or 0, row.received_at), Path(scratch))
-        return write_receipt(there, manifest_id, taken=original)
-    return write_receipt(there, manifest_id)
+    here = cast("Source", _Folder(context.sources.get(row.source), folder))
+    return write_receipt(replace(context, sources={row.source: here}), manifest_id, afresh=True)
 
 
 def _open(screen: Screen, where: Mapping[str, str]) -> None:

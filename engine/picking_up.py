@@ -111,7 +111,7 @@ def take_in_claimed(context: Context, claimed: Claimed, actor: str) -> Intake | 
     context.at("after-take")
     sidecar = (claimed.item.sidecar_name or "", content) if content is not None else None
     intake = take_in(context, _delivery(claimed, path, sidecar, actor))
-    write_receipt(context, claimed.manifest_id, taken=path)
+    write_receipt(context, claimed.manifest_id)
     shutil.rmtree(scratch, ignore_errors=True)
     return intake
 

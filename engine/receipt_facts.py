@@ -82,7 +82,7 @@ def _line(row: LineOutcome | SimOutcome) -> int:
     return row.line
 
 
-def earlier_fix_file(row: ManifestRow) -> str | None:
-    """The name of the fix file that an earlier receipt put beside the manifest."""
-    name = json.loads(row.receipt).get("files", {}).get("fix") if row.receipt else None
-    return str(name) if name else None
+def earlier_files(row: ManifestRow) -> dict[str, str]:
+    """The names of the files that an earlier receipt put beside the manifest, by kind; empty before the first."""
+    files: dict[str, str] = json.loads(row.receipt).get("files", {}) if row.receipt else {}
+    return files

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from domain.lines import LineOutcome, Verdict
 from domain.manifests import ManifestState
 from engine.context import Context, Progress
-from engine.receipt_facts import earlier_fix_file, problems, receipt_of, sim_outcomes
+from engine.receipt_facts import earlier_files, problems, receipt_of, sim_outcomes
 from reports.outcomes_csv import SimOutcome, write_outcomes_csv
 from reports.receipt import FileKind, Receipt
 from reports.receipt_json import receipt_json
@@ -21,6 +21,7 @@ from storage import manifests, outcomes
 from storage.database import Transaction
 from storage.manifests import ManifestRow
 from storage.readers import suffix_of, write_fix_file
+from storage.sources.contract import Item, ItemChanged
 
 UNUSED = frozenset({ManifestState.REFUSED, ManifestState.QUARANTINED})
 """States in which nothing of the file was used: it goes to `rejected`."""
@@ -36,11 +37,11 @@ def refresh_receipts(context: Context) -> dict[str, dict[str, str]]:
     return {manifest_id: write_receipt(context, manifest_id) for manifest_id in due}
 
 
-def write_receipt(context: Context, manifest_id: str, *, taken: Path | None = None) -> dict[str, str]:
+def write_receipt(context: Context, manifest_id: str, *, afresh: bool = False) -> dict[str, str]:
     """Make the receipt's files and put them beside the manifest; suffix -> where each is now.
 
-    `taken` is the original, as the source gave it, the first time; later it stays where it is. A manifest that waits
-    for a person's approval stays where it is, and its receipt is in the database alone. Safe to repeat. Raises
+    The first time (or `afresh`) the original is taken once more, for the fix-only-the-bad-rows file. A manifest that
+    waits for a person's approval stays where it is, and its receipt is in the database alone. Safe to repeat. Raises
     `SourceUnavailable`, `DatabaseUnavailable`.
     """
     context.at("before-receipt")
@@ -48,9 +49,11 @@ def write_receipt(context: Context, manifest_id: str, *, taken: Path | None = No
         with context.database.read() as tx:
             row = manifests.find(tx, manifest_id)
             receipt = receipt_of(tx, row)
-            results = _tables(context, tx, row, Path(folder), taken)
+            results = _outcomes(tx, row, Path(folder))
+            bad = outcomes.lines_with(tx, row.id, Verdict.REJECTED) if afresh or not earlier_files(row) else []
             page_rows = problems(tx, row.id)
-        receipt, where = _publish(context, row, receipt, taken, results, page_rows=page_rows, folder=Path(folder))
+        results |= _fix_file(context, row, bad, Path(folder)) if bad else {}
+        receipt, where = _publish(context, row, receipt, results, page_rows=page_rows, folder=Path(folder))
     with context.commit("receipt") as tx:
         manifests.keep_receipt(tx, manifest_id, receipt_json(receipt), receipt.as_of, receipt.steps)
     context.at("after-receipt")
@@ -58,24 +61,33 @@ def write_receipt(context: Context, manifest_id: str, *, taken: Path | None = No
     return where
 
 
-def _tables(context: Context, tx: Transaction, row: ManifestRow, folder: Path, taken: Path | None) -> dict[str, Path]:
-    """The CSV of every line, and from the original the rows that want correcting."""
-    results = {OUTCOMES: folder / "outcomes.csv"}
-    write_outcomes_csv(results[OUTCOMES], outcomes.outcomes(tx, row.id), sim_outcomes(tx, row.id))
-    bad = outcomes.lines_with(tx, row.id, Verdict.REJECTED) if taken is not None else []
-    if bad and taken is not None:
-        name = PurePosixPath(row.item_key).name
-        suffix = FIX + (suffix_of(name) or ".txt")
-        results[suffix] = folder / f"fix{suffix}"
-        write_fix_file(taken, name, bad, results[suffix], context.file_limits)
-    return results
+def _outcomes(tx: Transaction, row: ManifestRow, folder: Path) -> dict[str, Path]:
+    """The CSV of every line."""
+    target = folder / "outcomes.csv"
+    write_outcomes_csv(target, outcomes.outcomes(tx, row.id), sim_outcomes(tx, row.id))
+    return {OUTCOMES: target}
+
+
+def _fix_file(context: Context, row: ManifestRow, bad: Sequence[int], folder: Path) -> dict[str, Path]:
+    """The rows that want correcting, cut from the original; none where the original is gone."""
+    source = context.sources.get(row.source)
+    if source is None or row.state is ManifestState.NEEDS_APPROVAL:
+        return {}
+    try:
+        original = source.take(Item(row.identity, row.size_bytes or 0, row.received_at), folder)
+    except ItemChanged:
+        return {}
+    name = PurePosixPath(row.item_key).name
+    suffix = FIX + (suffix_of(name) or ".txt")
+    target = folder / f"rows{suffix}"
+    write_fix_file(original, name, bad, target, context.file_limits)
+    return {suffix: target}
 
 
 def _publish(
     context: Context,
     row: ManifestRow,
     receipt: Receipt,
-    taken: Path | None,
     results: dict[str, Path],
     *,
     page_rows: Sequence[LineOutcome | SimOutcome],
@@ -86,8 +98,8 @@ def _publish(
     if source is None or row.state is ManifestState.NEEDS_APPROVAL:
         return receipt, {}
     place = "rejected" if row.state in UNUSED else "processed"
-    where = source.finish(row.identity, taken, place, results)
-    receipt = replace(receipt, files=_links(where, earlier_fix_file(row)))
+    where = source.finish(row.identity, None, place, results)
+    receipt = replace(receipt, files=_links(where, earlier_files(row).get(FileKind.FIX)))
     pages = {JSON: folder / "receipt.json", PAGE: folder / "receipt.html"}
     pages[JSON].write_text(receipt_json(receipt), encoding="utf-8")
     pages[PAGE].write_text(receipt_html(receipt, page_rows), encoding="utf-8")

@@ -80,7 +80,10 @@ def _check_totals(
 
 
 def sha256_before_trailer(path: Path) -> str:
-    """The hash of the (unpacked) bytes before the last `# total` of the file, in hex."""
+    """The hash of the (unpacked) bytes before the last `# total` of the file, in hex.
+
+    Raises `ManifestRefused` where no such bytes are: in UTF-16 and in workbooks.
+    """
     digest = hashlib.sha256()
     with path.open("rb") as raw:
         packed = raw.read(2) == GZIP_MAGIC
@@ -89,8 +92,14 @@ def sha256_before_trailer(path: Path) -> str:
         while chunk := file.read(TAIL_BYTES):
             digest.update(kept[:-TAIL_BYTES])
             kept = kept[-TAIL_BYTES:] + chunk
-    *_, last = TRAILER.finditer(kept)
-    digest.update(kept[: last.start()])
+    found = [match.start() for match in TRAILER.finditer(kept)]
+    if not found:
+        raise ManifestRefused(
+            "Its control total names a hash, which is checked in 8-bit text files alone. "
+            "Write the count alone, or put the hash into a sidecar NAME.sha256.",
+            reason="control_total",
+        )
+    digest.update(kept[: found[-1]])
     return digest.hexdigest()
 
 
