@@ -33,7 +33,7 @@ def embedded(home: Path, *, log_level: str = "WARNING") -> Iterator[str]:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     with temporary_settings(_settings(home.resolve(), log_level)):
-        logging.getLogger("prefect").setLevel(log_level)
+        logging.getLogger("prefect").setLevel(log_level)  # Prefect set its loggers up when it was imported
         server, thread = _started()
         port = server.servers[0].sockets[0].getsockname()[1]
         address = f"http://127.0.0.1:{port}/api"

@@ -23,15 +23,16 @@ def pick_up(parameters: PickUpParameters = EVERYWHERE) -> list[str]:
     """
     swept = sweep(engine(), parameters.source)
     show_intakes(swept.intakes)
-    for manifest_id in swept.loaded:
-        provision_or_start(manifest_id)
-    end_by(engine(), [], swept.problems)
+    failures = [failure for manifest_id in swept.loaded if (failure := start_or_provision(manifest_id))]
+    end_by(engine(), [], swept.problems + failures)
     return swept.loaded
 
 
-def provision_or_start(manifest_id: str) -> None:
-    """Start the deployment `provision`, once per manifest; where there is none, provision here and now."""
+def start_or_provision(manifest_id: str) -> str | None:
+    """Start the deployment `provision`, once per manifest; where there is none, provision now. Why that failed."""
     try:
         start_provision(manifest_id, once=True)
     except NotDeployed:
-        provision(ProvisionParameters(manifest_id=manifest_id))
+        state = provision(ProvisionParameters(manifest_id=manifest_id), return_state=True)
+        return str(state.result(raise_on_failure=False)) if state.is_failed() else None
+    return None

@@ -1,6 +1,7 @@
 """What a run shows on Prefect's pages: bounded tables, a bar, a receipt with links to its files. Never the record."""
 
 from collections.abc import Iterable, Mapping
+from html import escape
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,8 @@ def _markdown_table(counts: Mapping[str, int]) -> str:
 
 def _plain(text: str) -> str:
     """Foreign text that stays text: a file's name must not become a link or a heading on somebody's page."""
-    return "".join(f"\\{letter}" if letter in "\\`*_[]<>#|!()" else letter for letter in " ".join(text.split()))
+    words = escape(" ".join(text.split()), quote=False)
+    return "".join(f"\\{letter}" if letter in "\\`*_[]#|!()" else letter for letter in words)
 
 
 def address(place: str) -> str:

@@ -38,12 +38,12 @@ def prefect_records(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def until() -> Until:
-    """Wait for what comes a moment later, at most 60 s."""
+    """Wait for what comes a moment later, at most 90 s."""
 
     def wait(is_so: Callable[[], object]) -> None:
-        ends = time.monotonic() + 60
+        ends = time.monotonic() + 90
         while not is_so():
-            assert time.monotonic() < ends, "it did not come within 60 s"
+            assert time.monotonic() < ends, "it did not come within 90 s"
             time.sleep(0.1)
 
     return wait

@@ -103,12 +103,14 @@ def test_a_manifest_beyond_the_brake_waits_for_a_persons_word(workshop: Workshop
     assert len(workshop.changes()) == 1002
 
 
-def test_refused_credentials_fail_the_run_with_a_sentence_and_lose_nothing(workshop: Workshop, until: Until) -> None:
+def test_refused_credentials_fail_the_run_with_a_sentence_and_hold_up_nobody_else(workshop: Workshop) -> None:
     workshop.drop("batch.csv", count=2)
+    workshop.drop("other.csv", account="second", count=3)
     workshop.fail("supersim", Faults({Fault.TOKEN_EXPIRES: 1.0}))
     with pytest.raises(RunFailed, match=r"supersim: 2 SIMs wait, and the carrier answered nothing"):
         pick_up()
-    assert workshop.steps() == {Step.PLANNED: 2}
+    assert workshop.steps()[Step.PLANNED] == 2
+    assert len(workshop.changes("second")) == 6
 
 
 def test_a_source_that_cannot_be_read_does_not_hold_up_the_run_and_fails_it(workshop: Workshop) -> None:

@@ -1,0 +1,129 @@
+"""The whole of it as people run it: a Prefect server, our deployments, a worker, an inbox."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from domain.lifecycle import Step
+from domain.manifests import ManifestState
+from engine.rerunning import Only
+from flows.deployed import follow, start_provision, start_rerun
+from tasks.parameters import RerunParameters
+from tests.flows.conftest import Until
+from tests.flows.prefect_server import deploy, server, worker
+from tests.flows.workshop import Workshop, iccids, open_workshop
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+OPEN = {Step.PLANNED, Step.INTENT, Step.SENT, Step.ACCEPTED, Step.UNKNOWN}
+REFUSED = iccids("second", 1)[0]
+
+
+@dataclass(frozen=True)
+class Plant:
+    """A workshop behind real deployments."""
+
+    workshop: Workshop
+    client: SyncPrefectClient
+    said: str  # what `prefect deploy` printed
+
+    def run(self, deployment: str, **parameters: Any) -> str:
+        """Start a deployment as a person does on Prefect's page, and wait for its end: the name of its last state."""
+        found = self.client.read_deployment_by_name(deployment)
+        run = self.client.create_flow_run_from_deployment(found.id, parameters={"parameters": parameters})
+        return list(follow(str(run.id)))[-1].name
+
+    def run_count(self, deployment: str) -> int:
+        """How many runs of this deployment there are."""
+        found = self.client.read_deployment_by_name(deployment)
+        of_it = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[found.id]))
+        return len(self.client.read_flow_runs(flow_run_filter=of_it))
+
+    def artifact_keys(self) -> set[str]:
+        """What runs have shown on Prefect's pages."""
+        return {artifact.key for artifact in self.client.read_artifacts() if artifact.key}
+
+
+@pytest.fixture(scope="module")
+def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
+    """Server, deployments and worker; none of their processes is left afterwards."""
+    home, folder = tmp_path_factory.mktemp("server"), tmp_path_factory.mktemp("workshop")
+    with open_workshop(folder) as workshop, server(home) as environment:
+        said = deploy(environment, home)
+        with (
+            worker(environment, home),
+            temporary_settings({PREFECT_API_URL: environment["PREFECT_API_URL"]}),
+            get_client(sync_client=True) as client,
+        ):
+            yield Plant(workshop, client, said)
+
+
+def test_every_deployment_is_on_the_server_as_the_file_says(plant: Plant) -> None:
+    deployments = plant.client.read_deployments()
+    assert plant.said.count("successfully created") == 5
+    assert {one.name for one in deployments} == {"pick-up", "provision", "activate", "settle", "rerun"}
+    assert all(one.enforce_parameter_schema and one.description and not one.pull_steps for one in deployments)
+    assert {one.name for one in deployments if one.schedules} == {"pick-up", "settle"}
+    assert {one.work_pool_name for one in deployments} == {"simline"}
+
+
+@pytest.mark.parametrize(
+    ("deployment", "parameters"),
+    [
+        ("provision/provision", {"manifest_id": "batch.csv"}),
+        ("provision/provision", {"manifest_id": "m-0123456789ab", "aproved_by": "ann"}),
+        ("provision/provision", {}),
+        ("rerun/rerun", {"manifest_id": "m-0123456789ab", "only": "all", "reason": "because", "actor": "ann"}),
+        ("rerun/rerun", {"manifest_id": "m-0123456789ab", "only": "failed", "reason": "", "actor": "ann"}),
+        ("activate/activate", {"work_seconds": 0}),
+    ],
+)
+def test_wrong_parameters_are_refused_before_anything_starts(
+    plant: Plant, deployment: str, parameters: dict[str, Any]
+) -> None:
+    before = plant.run_count(deployment)
+    with pytest.raises(PrefectHTTPStatusError) as refused:
+        plant.run(deployment, **parameters)
+    assert refused.value.response.status_code == 409
+    assert plant.run_count(deployment) == before
+
+
+def test_dropped_manifests_end_as_active_sims_with_receipts_and_what_people_see(plant: Plant, until: Until) -> None:
+    workshop = plant.workshop
+    workshop.drop("batch.csv", count=30)
+    workshop.drop("refused.csv", account="second", count=2)
+    workshop.carriers["second"].carrier.fleet.add_card(REFUSED, "another code")
+    assert plant.run("pick-up/pick-up") == "Completed"
+    assert plant.run_count("provision/provision") == 2
+    until(lambda: not workshop.steps().keys() & OPEN)
+    assert workshop.states() == {"active": 31, "absent": 1}
+    until(lambda: workshop.manifest("refused.csv").state is ManifestState.FINISHED)
+    assert workshop.receipts() == ["batch.csv.receipt.json", "refused.csv.receipt.json"]
+    manifest_id = workshop.manifest("batch.csv").id
+    shown = {"intakes", f"progress-{manifest_id}", f"receipt-{manifest_id}", f"receipt-page-{manifest_id}"}
+    until(lambda: shown <= plant.artifact_keys())
+
+
+def test_a_rerun_through_the_deployment_sends_what_the_carrier_refused(plant: Plant, until: Until) -> None:
+    workshop = plant.workshop
+    manifest_id, before = workshop.manifest("refused.csv").id, len(workshop.changes())
+    workshop.carriers["second"].carrier.fleet.add_card(REFUSED, f"code-{REFUSED}")
+    asked = RerunParameters(manifest_id=manifest_id, only=Only.FAILED, reason="the carrier has it now", actor="ann")
+    states = list(follow(start_rerun(asked)))
+    assert [states[0].name, states[-1].name] == ["Scheduled", "Completed"]
+    until(lambda: workshop.steps() == {Step.DONE: 32})
+    assert {entry.iccid for entry in workshop.changes()[before:]} == {REFUSED}
+
+
+def test_a_manifest_started_once_has_one_run_and_started_again_another(plant: Plant) -> None:
+    manifest_id = plant.workshop.manifest("batch.csv").id
+    first = start_provision(manifest_id, once=True)
+    assert start_provision(manifest_id, once=True) == first
+    assert next(follow(first)).name == "Scheduled"
+    assert start_provision(manifest_id) != first
