@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Group, Parameter
 
-from console.commands import COMMANDS, PURPOSE
+from console.commands import COMMANDS, FINE, PURPOSE
 from console.door import Door
 from console.help_pages import HelpPages
 from console.screen import Screen, open_screen
@@ -39,9 +39,9 @@ def make_app(screen: Screen) -> App:
 
 def launch(words: Sequence[str], screen: Screen | None = None) -> int:
     """Carry out one command line; its exit status. Raises what the command raises, and `CycloptsError`."""
-    logging.getLogger("simline").addHandler(logging.NullHandler())  # what matters reaches people as a sentence
     screen = screen or open_screen()
     app = make_app(screen)
+    app.meta.suppress_keyboard_interrupt = False  # console.trouble has a sentence for it
 
     @app.meta.default
     def carry_out(
@@ -51,19 +51,26 @@ def launch(words: Sequence[str], screen: Screen | None = None) -> int:
             bool, Parameter(group=COMMON, help="Show the details of an error.", show_default=False)
         ] = False,
     ) -> int:
-        if debug:  # the traceback of an error is shown by console.trouble
-            logging.basicConfig(level=logging.DEBUG)
+        _set_logs_up(debug=debug)
         return _call(app, tokens, Door(config, screen))
 
-    status: int = app.meta(_with_stdin(words))
-    return status
+    status: int | None = app.meta(_with_stdin(words))
+    return status or FINE
+
+
+def _set_logs_up(*, debug: bool) -> None:
+    """Our own log only: what matters reaches people as a sentence, and other libraries' details may hold secrets."""
+    ours = logging.getLogger("simline")
+    ours.addHandler(logging.StreamHandler() if debug else logging.NullHandler())
+    if debug:
+        ours.setLevel(logging.DEBUG)
 
 
 def _call(app: App, tokens: Sequence[str], door: Door) -> int:
     command, bound, left = app.parse_args(tokens)
     extra: dict[str, Any] = {"door": door} if "door" in left else {}
     status: int | None = command(*bound.args, **bound.kwargs, **extra)
-    return status or 0
+    return status or FINE
 
 
 def _with_stdin(words: Sequence[str]) -> list[str]:

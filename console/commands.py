@@ -46,7 +46,7 @@ COMMANDS: tuple[Command, ...] = (
 PURPOSE = "A manifest of ICCIDs becomes active SIMs. Each is activated at most once, and\nno line is lost."
 
 COMMON = (
-    ("--config FILE", "Use this simline.toml (else SIMLINE_CONFIG, else ./simline.toml)."),
+    ("--config FILE", "Use this file, not SIMLINE_CONFIG or ./simline.toml."),
     ("--debug", "Show the details of an error."),
     ("--help", "Show this, or the help of a command."),
 )

@@ -95,7 +95,7 @@ def _show(screen: Screen, name: str, previewed: "Preview") -> None:
             f"{held} would be held: the product's tier has no room. `simline products` shows it.", Tone.ATTENTION
         )
     if counts.accepted:
-        screen.say(f"Sending takes about {lasting(previewed.seconds)} at the carrier's limit.", Tone.MOVING)
+        screen.say(f"Sending takes about {lasting(max(1.0, previewed.seconds))} at the carrier's limit.", Tone.MOVING)
     if previewed.asks:
         screen.say(f"{previewed.asks} `simline import` will want --yes-really.", Tone.ATTENTION)
 

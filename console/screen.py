@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from io import StringIO
 from pathlib import Path
 from typing import TextIO
 
@@ -105,13 +106,15 @@ class Screen:
         if self.is_live:
             self.out.print(content)
             return
-        with self.out.capture() as drawn:  # whole rows, and nothing behind their last letter
-            self.out.print(content, width=UNBROKEN)
-        self.out.file.write("\n".join(line.rstrip() for line in drawn.get().split("\n")))
+        drawn = StringIO()
+        Console(file=drawn, width=UNBROKEN, theme=COLOURS).print(content)
+        for line in drawn.getvalue().splitlines():
+            self.out.print(Text(line.rstrip()), soft_wrap=True)
 
     def json(self, content: object) -> None:
         """The same for programs: one JSON document."""
         self.out.file.write(json.dumps(content, indent=2, default=_plain, ensure_ascii=False) + "\n")
+        self.out.file.flush()
 
 
 def _print(console: Console, sentence: str, tone: Tone | None, more: str) -> None:
@@ -180,9 +183,17 @@ def open_screen(out: TextIO | None = None, err: TextIO | None = None) -> Screen:
     return Screen(_console(out or sys.stdout), _console(err or sys.stderr))
 
 
+class _Console(Console):
+    """Goes on working, in silence, when whoever read its output has seen enough: an import must not end by that."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
 def _console(stream: TextIO) -> Console:
     dumb = os.environ.get("TERM") in ("dumb", "unknown")
-    return Console(
+    return _Console(
         file=stream,
         theme=COLOURS,
         markup=False,

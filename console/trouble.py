@@ -56,8 +56,13 @@ def usage_sentence(error: CycloptsError, words: Sequence[str]) -> str:
 
 def sentence_of(error: Exception) -> str | None:
     """The sentence of an error that we know; None for one that nobody foresaw."""
+    from sqlalchemy.exc import DBAPIError
+
     if isinstance(error, _known()):
         return str(error)
+    if isinstance(error, DBAPIError):
+        said = str(error.orig).strip().splitlines()[0].rstrip(".")
+        return f"The database refused: {said}. Check `[database] url` in simline.toml, and what is behind it."
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}. Check the name, its rights and the room on its disk."
     return None

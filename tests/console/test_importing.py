@@ -1,0 +1,189 @@
+"""`import` and `approve`: one manifest from the file to active SIMs, and what is said on the way."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.commands import CANNOT, FINE, NEEDS_YOU, STOPPED
+
+WHERE = ("--product", "tracker", "--home-country", "DE")
+
+
+def test_a_file_becomes_active_sims_and_a_receipt_beside_it(place: Any, rows: Any) -> None:
+    file = place.file("order.csv", *rows(5))
+    said = place.simline("import", file, *WHERE)
+    assert said.status == FINE
+    assert "All 5 SIMs are active" in said.out
+    assert "claim: 5 SIMs" in said.out
+    assert "5.50 USD" in said.out
+    assert (place.folder / "order.csv.receipt.html").exists()
+    assert "order.csv.receipt.html" in said.out
+    assert [entry.effect for entry in place.changes()] == [True] * 10
+
+
+def test_without_a_terminal_nothing_but_plain_lines_is_written(place: Any, rows: Any) -> None:
+    said = place.simline("import", place.file("order.csv", *rows(2)), *WHERE)
+    assert "\x1b" not in said.out + said.err
+    assert "\r" not in said.out
+    assert all(line == line.rstrip() for line in said.out.splitlines())
+
+
+def test_the_same_file_again_asks_the_carrier_for_nothing(place: Any, rows: Any) -> None:
+    file = place.file("order.csv", *rows(3))
+    place.simline("import", file, *WHERE)
+    before = len(place.server.carrier.log.entries())
+    said = place.simline("import", file, *WHERE)
+    assert said.status == FINE
+    assert "was imported before" in said.out
+    assert len(place.server.carrier.log.entries()) == before
+
+
+def test_the_same_file_for_another_product_is_refused(place: Any, rows: Any) -> None:
+    file = place.file("order.csv", *rows(3))
+    place.simline("import", file, *WHERE, "--no-activate")
+    said = place.simline("import", file, "--product", "small")
+    assert said.status == CANNOT
+    assert "imported into tracker, not into small" in said.err
+
+
+def test_rejected_lines_make_the_status_1_and_name_their_first_example(place: Any, rows: Any) -> None:
+    file = place.file("order.csv", *rows(2), "89883070000000000001,X", "356938035643809,X")
+    said = place.simline("import", file, *WHERE)
+    assert said.status == NEEDS_YOU
+    assert "Line 4: 89883070000000000001" in said.out
+    assert "order.csv.fix.csv" in said.out or (place.folder / "order.csv.fix.csv").exists()
+
+
+def test_a_sim_that_the_carrier_refuses_makes_the_status_1(place: Any, rows: Any, iccid: Any) -> None:
+    place.server.carrier.fleet.add_card(iccid(1), "CODE1", others=True)
+    said = place.simline("import", place.file("order.csv", *rows(3)), *WHERE)
+    assert said.status == NEEDS_YOU
+    assert "2 of 3 SIMs active" in said.out
+    assert "The carrier refused the SIM" in said.out
+
+
+def test_a_file_with_key_material_is_quarantined_with_status_1(place: Any, iccid: Any) -> None:
+    file = place.file("keys.csv", f"{iccid(1)},00112233445566778899AABBCCDDEEFF", header="iccid,ki")
+    said = place.simline("import", file, *WHERE)
+    assert said.status == NEEDS_YOU
+    assert "Quarantined" in said.out
+    assert "00112233" not in said.out + said.err
+
+
+def test_no_activate_sends_nothing_and_settle_sends_it(place: Any, rows: Any) -> None:
+    said = place.simline("import", place.file("order.csv", *rows(3)), *WHERE, "--no-activate")
+    assert said.status == FINE
+    assert "3 SIMs are planned, and nothing was sent" in said.out
+    assert place.changes() == []
+    assert place.simline("settle").status == FINE
+    assert len(place.changes()) == 6
+
+
+def test_iccids_can_be_typed_and_become_a_small_file_in_results(place: Any, iccid: Any) -> None:
+    said = place.simline("import", iccid(1), iccid(2), *WHERE)
+    assert said.status == NEEDS_YOU, "this carrier wants registration codes"
+    assert "only with its registration code" in said.out
+    (kept,) = (place.folder / "results").glob(f"typed-{12 * '?'}.txt")
+    assert kept.read_text().split() == [iccid(1), iccid(2)]
+
+
+def test_a_dash_reads_the_standard_input(
+    place: Any, rows: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    piped = place.file("piped", *rows(2))
+    monkeypatch.setattr("console.given.STDIN", str(piped))
+    monkeypatch.setattr("console.app.STDIN", str(piped))
+    said = place.simline("import", "-", *WHERE)
+    assert said.status == FINE
+    assert "All 2 SIMs are active" in said.out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ((), "Name a file"),
+        (("nothing.csv",), "nothing.csv cannot be read"),
+        (("manifests",), "manifests cannot be read: Is a directory"),
+        (("a.csv", "b.csv"), "Name one file at a time"),
+        (("s3://bucket/key.csv",), "No [[sources]] in simline.toml covers s3://bucket/key.csv"),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_a_sentence(place: Any, words: tuple[str, ...], sentence: str) -> None:
+    said = place.simline("import", *words, *WHERE)
+    assert said.status == CANNOT
+    assert sentence in said.err
+
+
+def test_without_a_key_codes_are_not_taken_and_the_file_can_be_imported_later(
+    place: Any, rows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, key = place.file("order.csv", *rows(2)), os.environ["SIMLINE_KEY"]
+    monkeypatch.delenv("SIMLINE_KEY")
+    said = place.simline("import", file, *WHERE)
+    assert said.status == CANNOT
+    assert "simline init --key" in said.err
+    assert "CODE0" not in said.out + said.err
+    monkeypatch.setenv("SIMLINE_KEY", key)
+    assert place.simline("import", file, *WHERE).status == FINE
+
+
+def test_far_more_than_usual_stops_and_approve_lets_it_go_on(place: Any, rows: Any) -> None:
+    said = place.simline("import", place.file("big.csv", *rows(31)), *WHERE)
+    assert said.status == NEEDS_YOU
+    assert "31 new SIMs are more than the 30" in said.out
+    assert place.changes() == []
+    approved = place.simline("approve", "big.csv")
+    assert approved.status == FINE
+    assert "All 31 SIMs are active" in approved.out
+
+
+def test_yes_really_is_the_approval(place: Any, rows: Any) -> None:
+    said = place.simline("import", place.file("big.csv", *rows(31)), *WHERE, "--yes-really")
+    assert said.status == FINE
+    assert "All 31 SIMs are active" in said.out
+
+
+def test_approving_what_does_not_wait_changes_nothing(place: Any, rows: Any) -> None:
+    place.simline("import", place.file("order.csv", *rows(1)), *WHERE)
+    said = place.simline("approve", "order.csv")
+    assert said.status == FINE
+    assert "does not wait for approval" in said.out
+
+
+def test_when_the_wait_is_over_it_says_how_it_goes_on(place: Any, rows: Any) -> None:
+    place.server.carrier.fleet.activation_seconds = 60.0
+    said = place.simline("import", place.file("order.csv", *rows(2)), *WHERE, "--wait", "1")
+    assert said.status == FINE
+    assert "2 SIMs are still in progress" in said.out
+    assert "simline settle" in said.out
+
+
+def test_ctrl_c_ends_after_the_requests_under_way_and_the_import_goes_on_later(place: Any, rows: Any) -> None:
+    place.server.carrier.fleet.activation_seconds = 3.0
+    file = place.file("order.csv", *rows(4))
+
+    def interrupt() -> None:
+        while len(place.changes()) < 8:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    said = place.simline("import", file, *WHERE)
+    assert said.status == STOPPED
+    assert "Stopping when the requests under way" in said.out
+    assert "Nothing is lost" in said.err
+    again = place.simline("import", file, *WHERE)
+    assert again.status == FINE
+    assert "All 4 SIMs are active" in again.out
+    assert len(place.changes()) == 8
+
+
+def test_the_handlers_of_signals_are_given_back(place: Any, rows: Any) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    place.simline("import", place.file("order.csv", *rows(1)), *WHERE)
+    assert signal.getsignal(signal.SIGINT) is before
