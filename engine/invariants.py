@@ -6,6 +6,7 @@ carrier, whose log nobody has, the ledger's own rules are checked alone.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from carriers.simulated.faults import RequestKind
 from carriers.simulated.log import Entry, changing_requests, effect_counts, most_in_any_window
@@ -40,6 +41,7 @@ def violations(context: Context, logs: Sequence[CarrierLog] = ()) -> list[Violat
     with context.database.read() as tx:
         found = [one for rule in _LEDGER_RULES for one in rule(tx)]
         found += _overdue(context, tx)
+        found += _asked_again_too_early(context, tx)
         for log in logs:
             found += _effects(tx, log)
             found += _intentions(tx, log)
@@ -50,6 +52,11 @@ def violations(context: Context, logs: Sequence[CarrierLog] = ()) -> list[Violat
 def _lines_add_up(tx: Transaction) -> Iterator[Violation]:
     for manifest in audit.manifests_that_do_not_add_up(tx):
         yield Violation(2, f"Manifest {manifest.id}: {manifest.sentence}")
+
+
+def _no_manifest_ends_before_its_sims(tx: Transaction) -> Iterator[Violation]:
+    for manifest_id, count in audit.finished_too_early(tx):
+        yield Violation(2, f"Manifest {manifest_id} is finished, and {count} of its SIMs are still in progress.")
 
 
 def _histories_are_whole(tx: Transaction) -> Iterator[Violation]:
@@ -75,6 +82,7 @@ def _totals_agree(tx: Transaction) -> Iterator[Violation]:
 
 _LEDGER_RULES: tuple[Callable[[Transaction], Iterator[Violation]], ...] = (
     _lines_add_up,
+    _no_manifest_ends_before_its_sims,
     _histories_are_whole,
     _nothing_from_unused_files,
     _plans_as_planned,
@@ -84,9 +92,16 @@ _LEDGER_RULES: tuple[Callable[[Transaction], Iterator[Violation]], ...] = (
 
 def _overdue(context: Context, tx: Transaction) -> Iterator[Violation]:
     quiet = max((work.quiet_seconds for work in context.carriers.values()), default=0.0)
-    patience = context.timing.deadline_seconds + quiet + context.timing.poll_longest_seconds
-    for iccid, step in audit.open_longer_than(tx, patience):
+    for iccid, step in audit.open_past_deadline(tx, quiet + context.timing.poll_longest_seconds):
         yield Violation(3, f"SIM {iccid} is still {step} past its deadline and its quiet period.")
+
+
+def _asked_again_too_early(context: Context, tx: Transaction) -> Iterator[Violation]:
+    """1: a request that may still take effect is not made again."""
+    for account, work in context.carriers.items():
+        for iccid, seconds in audit.planned_again_within(tx, account, work.quiet_seconds):
+            found = f"planned again {seconds:.1f} s after a request whose outcome was open"
+            yield Violation(1, f"SIM {iccid} was {found}; the quiet period is {work.quiet_seconds:g} s.")
 
 
 def _effects(tx: Transaction, log: CarrierLog) -> Iterator[Violation]:
@@ -100,11 +115,15 @@ def _effects(tx: Transaction, log: CarrierLog) -> Iterator[Violation]:
 
 
 def _intentions(tx: Transaction, log: CarrierLog) -> Iterator[Violation]:
-    """3: before the n-th changing request for a SIM there are n committed intentions."""
+    """3: before the n-th changing request for a SIM there are n committed intentions.
+
+    What was turned away for an old token is made once more with a new one: one intention, and one request let in.
+    """
     intents: Mapping[str, list[float]] = audit.intent_times(tx, log.account)
     requests: dict[str, list[float]] = {}
     for entry in changing_requests(log.entries):
-        requests.setdefault(entry.iccid, []).append(entry.at)
+        if entry.status != HTTPStatus.UNAUTHORIZED:
+            requests.setdefault(entry.iccid, []).append(entry.at)
     for iccid, arrivals in requests.items():
         written = intents.get(iccid, [])
         for nth, arrived in enumerate(sorted(arrivals)):

@@ -6,13 +6,14 @@ from datetime import timedelta
 
 from sqlalchemy import and_, func, or_, select, text
 
-from domain.lifecycle import Step
+from domain.lifecycle import OPEN_STEPS, Step
 from domain.lines import LineCounts
 from domain.manifests import ManifestState
 from storage.database import Transaction
 from storage.schema import TO_SETTLE, history, manifests, operations, plans, rejections, sims
 
 TAKEN = (ManifestState.LOADED.value, ManifestState.FINISHED.value)
+LIVE = (Step.PLANNED.value, *(step.value for step in OPEN_STEPS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +92,33 @@ def totals(tx: Transaction) -> tuple[int, int, int]:
     return int(in_all), int(by_product), int(tx.execute(accepted).scalar_one())
 
 
-def open_longer_than(tx: Transaction, seconds: float) -> list[tuple[str, str]]:
-    """Operations (ICCID, step) that were intended longer ago than this and have not ended."""
+def open_past_deadline(tx: Transaction, seconds: float) -> list[tuple[str, str]]:
+    """Operations (ICCID, step) that have not ended so long after their deadline."""
     o = operations.c
-    late = o.intent_at < tx.now() - timedelta(seconds=seconds)
-    rows = select(o.iccid, o.step).where(text(TO_SETTLE), late, o.deadline_at < tx.now() - timedelta(seconds=seconds))
-    return [(row.iccid, row.step) for row in tx.execute(rows)]
+    late = o.deadline_at < tx.now() - timedelta(seconds=seconds)
+    return [(row.iccid, row.step) for row in tx.execute(select(o.iccid, o.step).where(text(TO_SETTLE), late))]
+
+
+def finished_too_early(tx: Transaction) -> list[tuple[str, int]]:
+    """Finished manifests of which operations still move by themselves, and how many."""
+    o = operations.c
+    rows = select(o.manifest_id, func.count()).join(manifests, manifests.c.id == o.manifest_id)
+    rows = rows.where(manifests.c.state == ManifestState.FINISHED.value, o.step.in_(LIVE)).group_by(o.manifest_id)
+    return [(row[0], row[1]) for row in tx.execute(rows)]
+
+
+def planned_again_within(tx: Transaction, account: str, quiet_seconds: float) -> list[tuple[str, float]]:
+    """SIMs (ICCID, seconds) that were planned again so soon after a request that could still take effect."""
+    h, o, earlier = history.c, operations.c, history.alias()
+    asked = select(func.max(earlier.c.at)).where(
+        earlier.c.operation_id == h.operation_id,
+        earlier.c.id < h.id,
+        earlier.c.to_step.in_((Step.INTENT.value, Step.SENT.value, Step.ACCEPTED.value)),
+    )
+    rows = select(o.iccid, h.at, asked.scalar_subquery().label("asked_at")).join(operations, o.id == h.operation_id)
+    rows = rows.where(o.carrier_account == account, h.to_step == Step.PLANNED.value, h.reason == "untouched")
+    waited = [(row.iccid, (row.at - row.asked_at).total_seconds()) for row in tx.execute(rows)]
+    return [(iccid, seconds) for iccid, seconds in waited if seconds < quiet_seconds]
 
 
 def generations(tx: Transaction, account: str) -> dict[tuple[str, str], int]:

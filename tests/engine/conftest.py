@@ -7,6 +7,7 @@ import pytest
 
 from carriers.simulated.carrier import Options
 from carriers.simulated.server import SimulatedCarrierServer, run_server
+from engine.context import Timing
 from storage.database import Database
 from tests.engine.rig import Rig, open_rig, open_supersim, stock
 from tests.engine.scripted import ScriptedCarrier
@@ -33,7 +34,7 @@ def stocked(database: Database) -> Database:
 def rig(stocked: Database, server: SimulatedCarrierServer, tmp_path: Path) -> Iterator[Rig]:
     """An engine that speaks HTTP to the simulated carrier."""
     carrier = open_supersim(server.url)
-    yield open_rig(stocked, carrier, tmp_path)
+    yield open_rig(stocked, carrier, tmp_path, timing=Timing(poll_first_seconds=0.1))
     carrier.close()
 
 
