@@ -16,6 +16,9 @@ from storage.readers.block import USUAL_LIMITS, FileLimits
 from storage.sources.contract import Source
 from storage.vault import Vault
 
+_AWAKE_OR_NOT: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Linux stops CLOCK_MONOTONIC, and with it `time.monotonic`, while a laptop or a virtual machine is suspended."""
+
 
 class Stopwatch(Protocol):
     """Elapsed time and sleep; wall-clock time comes from the database."""
@@ -31,8 +34,8 @@ class RealStopwatch:
     """The machine's."""
 
     def monotonic(self) -> float:
-        """Seconds that never step."""
-        return time.monotonic()
+        """Seconds that never step and go on while the machine sleeps: its leases do not wait for it."""
+        return time.clock_gettime(_AWAKE_OR_NOT)
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -103,6 +106,15 @@ class Context:
     watch: Callable[[Progress], None] = nobody_watches
     at: Callable[[str], None] = nothing_happens
     slots: dict[str, Any] = field(default_factory=dict)  # engine.gate.Slots of each carrier account, made when needed
+
+    def __post_init__(self) -> None:
+        for name, work in self.carriers.items():
+            if self.timing.lease_seconds <= work.timeout_seconds + self.timing.lease_margin_seconds:
+                raise ValueError(
+                    f"A lease of {self.timing.lease_seconds:g} s ends before a request to {name} must be answered "
+                    f"({work.timeout_seconds:g} s) with the margin ({self.timing.lease_margin_seconds:g} s): nothing "
+                    "could ever be sent. Lengthen `lease_seconds` or shorten the account's `timeout_seconds`."
+                )
 
     @contextmanager
     def commit(self, what: str) -> Iterator[Transaction]:

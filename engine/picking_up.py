@@ -18,6 +18,7 @@ from engine.intake import Delivery, Intake, take_in
 from engine.placing import Defaults
 from engine.receipts import write_receipt
 from storage import manifests
+from storage.manifests import LeaseLost
 from storage.sources.contract import Item, ItemChanged, Source, route_for
 
 SWEEP_BATCH = 500
@@ -98,7 +99,17 @@ def claim(context: Context, source: Source, item: Item, actor: str, defaults: De
 
 
 def take_in_claimed(context: Context, claimed: Claimed, actor: str) -> Intake | None:
-    """Fetch and read one claimed delivery and put its first receipt; None when it was changed or removed meanwhile."""
+    """Fetch and read one claimed delivery and put its first receipt.
+
+    None when it was changed or removed meanwhile, or is somebody else's by now because this worker slept too long.
+    """
+    try:
+        return _take_in(context, claimed, actor)
+    except LeaseLost:
+        return None
+
+
+def _take_in(context: Context, claimed: Claimed, actor: str) -> Intake | None:
     scratch = context.scratch / claimed.manifest_id
     scratch.mkdir(parents=True, exist_ok=True)
     context.at("before-take")
