@@ -148,11 +148,7 @@ def when(at: datetime | None) -> str:
 
 
 def lasting(seconds: float) -> str:
-    """A duration in the two largest units that matter.
-
-    >>> lasting(4.4), lasting(75), lasting(3720), lasting(200_000)
-    ('4 s', '1 min 15 s', '1 h 2 min', '2 d 7 h')
-    """
+    """A duration in the two largest units that matter: `1 min 15 s`, `2 d 7 h`."""
     whole = max(0, round(seconds))
     for size, unit, smaller_size, smaller in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
         if whole >= size:

@@ -104,7 +104,10 @@ def faults_of(text: str) -> "Faults":
     from carriers.simulated.faults import faults_from
 
     try:
-        return faults_from(json.loads(text))
+        wanted = json.loads(text)
+        if not isinstance(wanted, dict):
+            raise TypeError("this is no JSON object")
+        return faults_from(wanted)
     except (ValueError, TypeError, AttributeError) as error:
         example = '{"rates": {"reset": 0.1}}'
         raise CannotDo(f"--faults: {str(error).rstrip('.')}. Write {example}, for example.") from None

@@ -63,6 +63,9 @@ def sentence_of(error: Exception) -> str | None:
     if isinstance(error, DBAPIError):
         said = str(error.orig).strip().splitlines()[0].rstrip(".")
         return f"The database refused: {said}. Check `[database] url` in simline.toml, and what is behind it."
+    if type(error).__module__.partition(".")[0] in ("httpx", "prefect"):
+        said = " ".join(str(error).split())[:200].rstrip(".")
+        return f"Prefect did not do it: {said}. Check the server at PREFECT_API_URL; nothing is lost, run again."
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}. Check the name, its rights and the room on its disk."
     return None
@@ -73,6 +76,8 @@ def _known() -> tuple[type[Exception], ...]:
     from carriers.errors import CarrierError
     from config.errors import ConfigurationError
     from domain.manifests import ManifestRefused
+    from flows.deployed import NotDeployed
+    from flows.embedded import ServerNotStarted
     from storage.catalogue import NameTaken, NoSuchProduct
     from storage.database import DatabaseUnavailable
     from storage.manifests import LeaseLost, NoSuchManifest
@@ -81,7 +86,8 @@ def _known() -> tuple[type[Exception], ...]:
 
     return (
         *(CannotDo, CarrierError, ConfigurationError, DatabaseUnavailable, ItemChanged, LeaseLost, ManifestRefused),
-        *(NameTaken, NoSuchManifest, NoSuchProduct, SourceUnavailable, VaultLocked),
+        *(NameTaken, NoSuchManifest, NoSuchProduct, NotDeployed, ServerNotStarted, SourceUnavailable, VaultLocked),
+        *((outcomes.RunFailed,) if (outcomes := sys.modules.get("tasks.outcomes")) else ()),  # importing it takes 2 s
     )
 
 

@@ -1,0 +1,98 @@
+"""`status` and `sims`."""
+
+from typing import Any
+
+import pytest
+
+from console.commands import CANNOT, FINE, NEEDS_YOU
+
+WHERE = ("--product", "tracker", "--home-country", "DE")
+
+
+@pytest.fixture
+def stocked(place: Any, rows: Any) -> Any:
+    """A place with two manifests: five active SIMs, and one that is planned."""
+    place.simline("import", place.file("first.csv", *rows(5)), *WHERE)
+    place.simline("import", place.file("second.csv", *rows(1, first=50)), *WHERE, "--no-activate")
+    return place
+
+
+def test_status_lists_manifests_the_newest_first(stocked: Any) -> None:
+    lines = stocked.simline("status").out.splitlines()
+    assert [line.split()[1] for line in lines[1:3]] == ["second.csv", "first.csv"]
+    assert lines[1].split()[-2:] == ["in", "progress"]
+    assert "5/5" in lines[2]
+
+
+def test_status_as_json_has_the_receipts_and_the_next_page(stocked: Any) -> None:
+    page = stocked.simline("status", "--json", "--limit", "1").json
+    assert [one["name"] for one in page["manifests"]] == ["second.csv"]
+    assert page["manifests"][0]["steps"] == {"planned": 1}
+    rest = stocked.simline("status", "--json", "--after", page["next"]).json
+    assert [one["name"] for one in rest["manifests"]] == ["first.csv"]
+    assert rest["next"] is None
+
+
+def test_status_of_one_manifest_shows_its_lines_and_sims(stocked: Any) -> None:
+    said = stocked.simline("status", "first.csv")
+    assert said.status == FINE
+    assert "All 5 SIMs are active" in said.out
+    assert stocked.simline("status", "first.csv", "--json").json["buckets"]["done"] == 5
+
+
+def test_status_of_a_manifest_that_needs_a_person_is_1(place: Any, rows: Any) -> None:
+    place.simline("import", place.file("order.csv", *rows(1), "89883070000000000001,X"), *WHERE)
+    assert place.simline("status", "order.csv").status == NEEDS_YOU
+    assert place.simline("status").status == FINE
+
+
+def test_a_paused_carrier_is_said_first(place: Any, rows: Any) -> None:
+    place.simline("import", place.file("order.csv", *rows(12)), *WHERE, "--no-activate")
+    place.server.close()
+    place.simline("settle")
+    assert place.simline("status").out.startswith("! supersim is not asked for")
+    assert place.simline("status", "--json").json["paused"]["supersim"]["failures_in_a_row"] >= 5
+
+
+def test_an_empty_ledger_says_what_to_do(place: Any) -> None:
+    assert "simline import" in place.simline("status").out
+    assert "No SIM fits" in place.simline("sims").out
+
+
+def test_sims_come_in_pages_that_join_without_a_gap(stocked: Any, iccid: Any) -> None:
+    first = stocked.simline("sims", "--json", "--limit", "4").json
+    second = stocked.simline("sims", "--json", "--limit", "4", "--after", first["next"]).json
+    found = [sim["iccid"] for sim in first["sims"] + second["sims"]]
+    assert found == [iccid(number) for number in (0, 1, 2, 3, 4, 50)]
+    assert second["next"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        (("--state", "active"), 5),
+        (("--state", "absent"), 1),
+        (("--product", "tracker"), 6),
+        (("--product", "small"), 0),
+        (("--country", "de"), 6),
+        (("--iccid", "898830700000000005"), 1),
+        (("--state", "active", "--iccid", "898830700000000005"), 0),
+    ],
+)
+def test_sims_can_be_narrowed(stocked: Any, options: tuple[str, ...], count: int) -> None:
+    assert len(stocked.simline("sims", "--json", *options).json["sims"]) == count
+
+
+def test_a_page_says_how_to_get_the_next(stocked: Any, iccid: Any) -> None:
+    assert f"simline sims --after {iccid(1)}" in stocked.simline("sims", "--limit", "2").out
+
+
+def test_no_listing_shows_a_registration_code(stocked: Any) -> None:
+    said = stocked.simline("sims", "--json").out + stocked.simline("sims").out + stocked.simline("status", "--json").out
+    assert "CODE" not in said
+
+
+def test_the_beginning_of_an_iccid_is_digits(place: Any) -> None:
+    said = place.simline("sims", "--iccid", "89%")
+    assert said.status == CANNOT
+    assert "give digits only" in said.err

@@ -1,0 +1,109 @@
+"""What people see: signs, tables, durations; whole and plain where nobody looks."""
+
+from datetime import UTC, datetime
+from enum import Enum
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from console.screen import COLOURS, Column, Fit, Screen, lasting, open_screen, when
+from reports.verdict import Tone
+
+
+class Word(Enum):
+    """A word."""
+
+    ONE = "one"
+
+
+def paper() -> tuple[Screen, StringIO]:
+    """A screen without a terminal, and what was written on it."""
+    written = StringIO()
+    return open_screen(written, written), written
+
+
+def terminal(width: int) -> tuple[Screen, StringIO]:
+    """A terminal of this width."""
+    written = StringIO()
+    console = Console(file=written, force_terminal=True, width=width, theme=COLOURS, color_system=None)
+    return Screen(console, console), written
+
+
+ROWS = [("a" * 30, 1_234_567, "the words of a long sentence " * 4), ("b", 1, None)]
+COLUMNS = [Column("name", fit=Fit.CUT), Column("count", number=True), Column("why", fit=Fit.FOLD)]
+
+
+def test_numbers_stand_to_the_right_with_their_thousands_parted() -> None:
+    screen, written = paper()
+    screen.table([Column("n", number=True)], [[1_234_567], [1]])
+    assert written.getvalue().splitlines() == ["        n", "1,234,567", "        1"]
+
+
+def test_without_a_terminal_a_row_is_one_whole_line() -> None:
+    screen, written = paper()
+    screen.table(COLUMNS, ROWS)
+    lines = written.getvalue().splitlines()
+    assert len(lines) == 3
+    assert ROWS[0][0] in lines[1]
+    assert str(ROWS[0][2]).strip() in lines[1]
+    assert all(line == line.rstrip() for line in lines)
+
+
+def test_on_a_terminal_nothing_is_wider_than_it() -> None:
+    screen, written = terminal(60)
+    screen.table(COLUMNS, ROWS)
+    assert max(len(line.rstrip()) for line in written.getvalue().splitlines()) <= 60
+    assert "1,234,567" in written.getvalue()
+
+
+def test_a_sentence_without_a_terminal_is_one_line() -> None:
+    screen, written = paper()
+    screen.say("word " * 60, Tone.GOOD)
+    assert written.getvalue().count("\n") == 1
+
+
+def test_every_tone_has_a_sign_of_its_own() -> None:
+    screen, written = paper()
+    for tone in Tone:
+        screen.say("x", tone)
+    signs = {line[0] for line in written.getvalue().splitlines()}
+    assert len(signs) == len(Tone)
+
+
+def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    screen, written = paper()
+    screen.out._force_terminal = True
+    screen.say("x", Tone.REFUSED)
+    assert "\x1b[31m" not in written.getvalue()
+
+
+def test_markup_in_foreign_text_stays_text() -> None:
+    screen, written = paper()
+    screen.say("[red]no[/red] :smile:")
+    screen.table([Column("[b]t")], [["[bold]x"]])
+    assert written.getvalue().splitlines() == ["[red]no[/red] :smile:", "[b]t", "[bold]x"]
+
+
+def test_json_knows_times_words_and_paths() -> None:
+    screen, written = paper()
+    screen.json({"at": datetime(2026, 1, 2, tzinfo=UTC), "word": Word.ONE, "path": Path("a"), "set": {2, 1}})
+    assert '"at": "2026-01-02T00:00:00Z"' in written.getvalue()
+    assert '"word": "one"' in written.getvalue()
+    with pytest.raises(TypeError, match="object has no JSON form"):
+        screen.json({"x": object()})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "0 s"), (4.4, "4 s"), (60, "1 min"), (75, "1 min 15 s"), (3720, "1 h 2 min"), (200_000, "2 d 7 h")],
+)
+def test_a_duration_is_said_in_its_two_largest_units(seconds: float, words: str) -> None:
+    assert lasting(seconds) == words
+
+
+def test_a_time_is_said_in_utc_and_no_time_is_nothing() -> None:
+    assert when(datetime(2026, 1, 2, 3, 4, tzinfo=UTC)) == "2026-01-02 03:04"
+    assert when(None) == ""

@@ -1,0 +1,114 @@
+"""`init`, `check`, `carriers` and `version`."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+
+from console.commands import CANNOT, FINE
+
+
+def test_init_writes_a_configuration_that_can_be_read_and_never_overwrites(simline: Any, tmp_path: Path) -> None:
+    first = simline("init", tmp_path / "acme")
+    assert first.status == FINE
+    assert (tmp_path / "acme" / "manifests" / "inbox").is_dir()
+    before = (tmp_path / "acme" / "simline.toml").read_bytes()
+    second = simline("init", tmp_path / "acme")
+    assert second.status == CANNOT
+    assert "is already there and was left alone" in second.err
+    assert (tmp_path / "acme" / "simline.toml").read_bytes() == before
+
+
+def test_a_key_is_one_line_that_opens_the_vault_and_a_new_one_each_time(simline: Any) -> None:
+    keys = [simline("init", "--key").out for _ in range(2)]
+    assert keys[0] != keys[1]
+    for key in keys:
+        Fernet(key.strip().encode())
+        assert key.count("\n") == 1
+
+
+def test_check_has_a_good_sentence_for_everything_that_is_there(place: Any) -> None:
+    said = place.simline("check")
+    assert said.status == FINE
+    for what in ("configuration", "database", "key", "carrier account supersim", "source inbox"):
+        assert f"✓ {what}: " in said.out
+
+
+def test_check_as_json_names_what_fails(place: Any) -> None:
+    place.server.close()
+    said = place.simline("check", "--json")
+    assert said.status == CANNOT
+    found = {one["what"]: one["ok"] for one in said.json}
+    assert found["carrier account supersim"] is False
+    assert [what for what, ok in found.items() if not ok] == ["carrier account supersim"]
+
+
+def wrong_token(_place: Any, env: pytest.MonkeyPatch) -> str:
+    env.setenv("TEST_CARRIER_TOKEN", "wrong")
+    return "carrier account supersim"
+
+
+def no_secret(_place: Any, env: pytest.MonkeyPatch) -> str:
+    env.delenv("TEST_CARRIER_SID")
+    return "carrier account supersim"
+
+
+def bad_key(_place: Any, env: pytest.MonkeyPatch) -> str:
+    env.setenv("SIMLINE_KEY", "short")
+    return "key"
+
+
+def no_database(place: Any, _env: pytest.MonkeyPatch) -> str:
+    (place.folder / "simline.db").write_bytes(b"no database" * 99)
+    return "database"
+
+
+def no_inbox(place: Any, _env: pytest.MonkeyPatch) -> str:
+    (place.folder / "manifests").rename(place.folder / "gone")
+    return "source inbox"
+
+
+def no_toml(place: Any, _env: pytest.MonkeyPatch) -> str:
+    (place.folder / "simline.toml").write_text("oops")
+    return "configuration"
+
+
+@pytest.mark.parametrize("breaks", [wrong_token, no_secret, bad_key, no_database, no_inbox, no_toml])
+def test_check_says_what_fails_and_goes_on(place: Any, monkeypatch: pytest.MonkeyPatch, breaks: Any) -> None:
+    what = breaks(place, monkeypatch)
+    said = place.simline("check")
+    assert said.status == CANNOT
+    assert f"✗ {what}: " in said.out
+    assert "Traceback" not in said.out + said.err
+    if what != "configuration":
+        assert said.out.count("✓") >= 3
+
+
+def test_check_repeats_no_secret(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_CARRIER_TOKEN", "marker-of-a-secret")
+    said = place.simline("check", "--debug")
+    assert "marker-of-a-secret" not in said.out + said.err
+
+
+def test_a_missing_key_is_no_failure_but_said(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SIMLINE_KEY")
+    said = place.simline("check")
+    assert said.status == FINE
+    assert "only manifests without registration codes" in said.out
+
+
+def test_every_carrier_is_listed_with_what_it_offers(simline: Any) -> None:
+    assert "supersim" in simline("carriers").out
+    assert simline("carriers", "--json").json["supersim"]["needs_registration_code"] is True
+
+
+def test_an_example_configuration_sends_no_sim_to_a_real_carrier(
+    simline: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simline("init", tmp_path)
+    monkeypatch.setenv("SUPERSIM_CLIENT_ID", "x")
+    monkeypatch.setenv("SUPERSIM_CLIENT_SECRET", "x")
+    said = simline("--config", tmp_path / "simline.toml", "settle")
+    assert said.status == CANNOT
+    assert "is the example's Fleet" in said.err
