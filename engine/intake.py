@@ -4,7 +4,7 @@ Two readings of the same bytes. The first proves structure and control totals; t
 transaction, so a manifest is in the ledger as a whole or not at all, and nothing can be sent before.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -134,11 +134,12 @@ def load_lines(context: Context, tx: Transaction, delivery: Delivery, rules: Rea
     for block in read_blocks(delivery.path, delivery.name, rules):
         counting, repeated = surveyed.split(block)
         outcomes = [*block.outcomes, *repeated]
-        for placement, rows in placer.place(block, counting, outcomes):
-            result = loading.load_block(tx, delivery.manifest_id, _as_load(context, placement, rows), tx.now())
-            new[placement] = new.get(placement, 0) + result.new_count
-            verdicts[Verdict.ACCEPTED] += result.new_count
-            outcomes.extend(_not_new(result))
+        placed = list(placer.place(block, counting, outcomes))
+        result = _load_placed(context, tx, delivery.manifest_id, placed)
+        for placement, count in _new_counts(placed, result).items():
+            new[placement] = new.get(placement, 0) + count
+            verdicts[Verdict.ACCEPTED] += count
+        outcomes.extend(_not_new(result))
         loading.record_outcomes(tx, delivery.manifest_id, outcomes)
         for outcome in outcomes:
             verdicts[outcome.verdict] += outcome.line_count
@@ -149,6 +150,22 @@ def load_lines(context: Context, tx: Transaction, delivery: Delivery, rules: Rea
     if not counts.adds_up():
         raise LinesLost(f"{delivery.manifest_id}: of {counts.lines} lines not every one met its end: {counts}")
     return Intake(delivery.manifest_id, ManifestState.LOADED, counts, new_by_placement=tuple(new.items()))
+
+
+def _load_placed(
+    context: Context, tx: Transaction, manifest_id: str, placed: Sequence[tuple[Placement, Rows]]
+) -> loading.LoadResult:
+    """Rows of one block, in one go, so that the ledger has them in the order of their lines."""
+    blocks = [_as_load(context, placement, rows) for placement, rows in placed if rows.iccids]
+    if not blocks:
+        return loading.LoadResult(0)
+    together = blocks[0] if len(blocks) == 1 else loading.LoadBlock.together(blocks)
+    return loading.load_block(tx, manifest_id, together, tx.now())
+
+
+def _new_counts(placed: Sequence[tuple[Placement, Rows]], result: loading.LoadResult) -> dict[Placement, int]:
+    there = {known[1] for known in (*result.known, *result.other_product)}
+    return {placement: sum(iccid not in there for iccid in rows.iccids) for placement, rows in placed}
 
 
 def router(context: Context, tx: Transaction) -> Router:

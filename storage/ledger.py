@@ -16,6 +16,7 @@ from domain.lifecycle import Action, SimState, Stage, Step, check_move
 from storage.among import among
 from storage.database import Transaction
 from storage.schema import TO_SEND, TO_SETTLE, history, operations, plans, sims
+from storage.spans import of_manifest
 
 ENDED = frozenset({Step.DONE, Step.REJECTED, Step.TIMED_OUT, Step.NEEDS_REVIEW, Step.WITHDRAWN})
 """Steps at which nothing looks again by itself."""
@@ -194,7 +195,7 @@ def _due(tx: Transaction, which: str, account: str, limit: int, *more: ColumnEle
 def at_step(tx: Transaction, manifest_id: str, step: Step, *, product_id: str | None = None) -> tuple[int, ...]:
     """The manifest's operations at this step, in the order of its lines."""
     c = operations.c
-    rows = select(c.id).where(c.manifest_id == manifest_id, c.step == step.value)
+    rows = select(c.id).where(of_manifest(manifest_id), c.step == step.value)
     if product_id is not None:
         rows = rows.join(sims, sims.c.iccid == c.iccid).where(sims.c.product_id == product_id)
     return tuple(row.id for row in tx.execute(rows.order_by(c.id)))
@@ -203,7 +204,7 @@ def at_step(tx: Transaction, manifest_id: str, step: Step, *, product_id: str | 
 def look_now(tx: Transaction, manifest_id: str) -> int:
     """Make the manifest's open operations due now; leased ones are left to whoever holds them."""
     c = operations.c
-    waiting = and_(c.manifest_id == manifest_id, text(TO_SETTLE), c.fence.is_(None), c.due_at > tx.now())
+    waiting = and_(of_manifest(manifest_id), text(TO_SETTLE), c.fence.is_(None), c.due_at > tx.now())
     return int(tx.execute(update(operations).where(waiting).values({c.due_at: tx.now()})).rowcount)
 
 

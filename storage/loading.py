@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 from sqlalchemy import any_, func, select
 
 from domain.lifecycle import Action, Stage, Step
@@ -18,6 +19,7 @@ from storage.among import among
 from storage.bulk import insert_rows, storable
 from storage.database import Transaction
 from storage.schema import operations, rejections, sims
+from storage.spans import open_span
 
 _TURN = 0x51_4D_11_4E
 """The key of PostgreSQL's advisory lock; any number that nobody else uses."""
@@ -73,6 +75,12 @@ class LoadBlock:
     stages: str | list[str] = Stage.CLAIM
     steps: str | list[str] = Step.PLANNED
 
+    @classmethod
+    def together(cls, blocks: Sequence["LoadBlock"]) -> "LoadBlock":
+        """Several blocks as one, in which every column has a value for each row."""
+        columns = {name: [(getattr(one, name), len(one.iccids)) for one in blocks] for name in cls.__slots__}
+        return cls(**{name: _joined(parts) for name, parts in columns.items()})
+
     def only(self, kept: Sequence[int]) -> "LoadBlock":
         """The rows at these positions."""
 
@@ -80,6 +88,17 @@ class LoadBlock:
             return values if values is None or isinstance(values, str) else [values[i] for i in kept]
 
         return replace(self, **{name: pick(getattr(self, name)) for name in self.__slots__})
+
+
+def _joined(parts: Sequence[tuple[Any, int]]) -> Any:
+    """One column of several blocks as one; None where none of them has values."""
+    if all(values is None for values, _ in parts):
+        return None
+    return [
+        value
+        for values, count in parts
+        for value in ([values] * count if values is None or isinstance(values, str) else values)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +111,13 @@ class LoadResult:
 
 
 def load_block(tx: Transaction, manifest_id: str, block: LoadBlock, now: datetime) -> LoadResult:
-    """Insert the SIMs that are new, each with generation 1 of its activation due at once; say which were known."""
+    """Insert the SIMs that are new, each with generation 1 of its activation due at once; say which were known.
+
+    Blocks come in the order of the lines; the rows of one block are put into it here.
+    """
     _take_turn(tx)
+    open_span(tx, manifest_id)
+    block = _in_line_order(block)
     owners = _owners(tx, block.iccids)
     if not owners:
         _insert(tx, manifest_id, block, now)
@@ -118,6 +142,13 @@ def record_outcomes(tx: Transaction, manifest_id: str, outcomes: Sequence[LineOu
         "detail": [storable(outcome.detail) for outcome in outcomes],
     }
     insert_rows(tx, values, {rejections: tuple(values)})
+
+
+def _in_line_order(block: LoadBlock) -> LoadBlock:
+    lines = np.asarray(block.lines, np.int64)
+    if np.all(lines[1:] > lines[:-1]):
+        return block
+    return block.only(np.argsort(lines, kind="stable").tolist())
 
 
 def _take_turn(tx: Transaction) -> None:

@@ -19,6 +19,7 @@ from domain.manifests import ItemIdentity, ManifestState
 from storage.among import among
 from storage.database import Transaction
 from storage.schema import manifests, operations
+from storage.spans import close_span, of_its_manifest
 
 TAKEN = (ManifestState.LOADED.value, ManifestState.FINISHED.value)
 ENDED = (*TAKEN, ManifestState.REFUSED.value, ManifestState.QUARANTINED.value)
@@ -136,6 +137,8 @@ def mark(
         new["loaded_at"] = tx.now()
     written = tx.execute(update(manifests).where(c.id == manifest_id, c.fence == fence).values(new))
     _check_lease(written.rowcount, manifest_id)
+    if state is ManifestState.LOADED:
+        close_span(tx, manifest_id)
 
 
 def renew(tx: Transaction, manifest_id: str, fence: str, lease_seconds: float) -> None:
@@ -215,7 +218,7 @@ def operation_counts(tx: Transaction, manifest_id: str) -> dict[Step, int]:
 def finish_ended(tx: Transaction, only: Collection[str] | None = None) -> list[str]:
     """Loaded manifests of which no operation will move by itself become FINISHED; which those were."""
     c, o = manifests.c, operations.c
-    goes_on = select(o.id).where(o.manifest_id == c.id, o.step.in_(LIVE)).correlate(manifests).exists()
+    goes_on = select(o.id).where(of_its_manifest(), o.step.in_(LIVE)).correlate(manifests).exists()
     ended = and_(c.state == ManifestState.LOADED.value, ~goes_on)
     if only is not None:
         ended = and_(ended, among(tx, c.id, list(only)))
@@ -240,7 +243,7 @@ def keep_receipt(tx: Transaction, manifest_id: str, receipt: str, as_of: datetim
 def due_for_receipt(tx: Transaction) -> list[str]:
     """Manifests whose receipt is missing or no longer true, oldest first.
 
-    Cheap: loaded ones are compared by their counts, from an index alone (0.3 s per million operations).
+    Loaded ones are compared by their counts, which reads their operations once.
     """
     c = manifests.c
     none_yet = and_(c.receipt_at.is_(None), c.state != ManifestState.RECEIVED.value)
@@ -256,9 +259,10 @@ def due_for_receipt(tx: Transaction) -> list[str]:
 
 def _counts_of(tx: Transaction, manifest_ids: Sequence[str]) -> dict[str, dict[Step, int]]:
     o = operations.c
-    rows = select(o.manifest_id, o.step, func.count()).where(among(tx, o.manifest_id, manifest_ids))
+    rows = select(o.manifest_id, o.step, func.count()).join(manifests, of_its_manifest())
+    rows = rows.where(among(tx, manifests.c.id, manifest_ids)).group_by(o.manifest_id, o.step)
     counts: dict[str, dict[Step, int]] = {}
-    for manifest_id, step, count in tx.execute(rows.group_by(o.manifest_id, o.step)) if manifest_ids else ():
+    for manifest_id, step, count in tx.execute(rows) if manifest_ids else ():
         counts.setdefault(manifest_id, {})[Step(step)] = count
     return counts
 

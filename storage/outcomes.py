@@ -11,6 +11,7 @@ from domain.lifecycle import Step
 from domain.lines import LineOutcome, Reason, Verdict
 from storage.database import Transaction
 from storage.schema import operations, plans, rejections, sims
+from storage.spans import of_manifest
 
 _ROWS_AT_ONCE = 5_000
 
@@ -83,7 +84,7 @@ def sim_outcomes(
     device = func.coalesce(s.device_name, s.device_id, "")
     placed = (s.product_id, s.home_country, plan, s.carrier_account)
     columns = (func.coalesce(o.line, 0), o.iccid, o.step, *placed, *words, s.last_activated_at, device)
-    rows = select(*columns).where(o.manifest_id == manifest_id).order_by(o.line).limit(limit)
+    rows = select(*columns).where(of_manifest(manifest_id)).order_by(o.id).limit(limit)
     rows = rows.select_from(operations.join(sims, s.iccid == o.iccid).outerjoin(plans, plans.c.id == s.plan_id))
     if steps:
         rows = rows.where(o.step.in_([step.value for step in steps]))
@@ -114,7 +115,7 @@ def plan_totals(tx: Transaction, manifest_id: str) -> list[PlanTotal]:
     o, s, p = operations.c, sims.c, plans.c
     placed = (s.product_id, s.home_country, s.carrier_account, s.plan_id)
     counted = select(*placed, func.count().label("sim_count")).join(operations, o.iccid == s.iccid)
-    each = counted.where(o.manifest_id == manifest_id).group_by(*placed).subquery()
+    each = counted.where(of_manifest(manifest_id)).group_by(*placed).subquery()
     rows = select(each, p.name, p.monthly_price_cents, p.currency).join(plans, p.id == each.c.plan_id)
     return [
         PlanTotal(

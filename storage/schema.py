@@ -139,6 +139,8 @@ manifests = Table(
     Column("finished_at", UtcTime),
     Column("receipt_at", UtcTime),
     Column("receipt", Text),  # the receipt's JSON, newest
+    Column("first_operation_id", BigInteger),  # its operations are among these ids, in the order of its lines
+    Column("last_operation_id", BigInteger),
     Column("receipt_steps", Text),  # operations by step as the newest receipt has them: has anything changed since?
     UniqueConstraint("source", "item_key", "version"),
     Index("ix_manifests_sha256", "sha256"),
@@ -219,7 +221,6 @@ operations = Table(
     Column("deadline_at", UtcTime),
     Column("finished_at", UtcTime),
     UniqueConstraint("iccid", "action", "generation"),
-    Index("ix_operations_manifest_id_line_step", "manifest_id", "line", "step"),  # receipts: counts, and rows in order
     Index("ix_operations_held", "iccid", sqlite_where=text(HELD), postgresql_where=text(HELD)),
     Index(
         "ix_operations_to_send",

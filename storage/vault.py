@@ -8,7 +8,7 @@ class VaultLocked(Exception):
 
 
 class Vault:
-    """Seals and opens registration codes with one Fernet key; without a key it refuses instead of storing plain text."""
+    """Seals and opens registration codes with one Fernet key; without a key it refuses instead."""
 
     def __init__(self, key: str | None) -> None:
         try:

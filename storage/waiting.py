@@ -6,6 +6,7 @@ from sqlalchemy import func, or_, select, text
 
 from storage.database import Transaction
 from storage.schema import TO_SEND, TO_SETTLE, operations
+from storage.spans import of_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,5 +40,5 @@ def waiting(tx: Transaction, account: str) -> Waiting:
 def accounts_of(tx: Transaction, manifest_id: str) -> list[str]:
     """The carrier accounts of a manifest's operations, by name."""
     c = operations.c
-    accounts = select(c.carrier_account).where(c.manifest_id == manifest_id).distinct()
+    accounts = select(c.carrier_account).where(of_manifest(manifest_id)).distinct()
     return sorted(tx.execute(accounts).scalars())

@@ -14,13 +14,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import func, select
 
 from domain.lifecycle import Step
-from storage import audit, ledger
+from domain.manifests import ItemIdentity
+from storage import audit, ledger, manifests
 from storage.database import Database
 from storage.ledger import Lease, Move
 from storage.loading import LoadBlock, load_block
 from storage.schema import history, operations
 from tests.conftest import MovingClock
 
+DELIVERY = ItemIdentity("inbox", "a.txt", "1")
 SIMS, LEASE, QUIET = 4, 90.0, 300.0
 ANSWERS = (Step.PLANNED, Step.ACCEPTED, Step.DONE, Step.UNKNOWN, Step.REJECTED)
 LOOKS = {Step.ACCEPTED: (Step.DONE, Step.PLANNED, Step.ACCEPTED), Step.UNKNOWN: (Step.DONE, Step.PLANNED, Step.UNKNOWN)}
@@ -59,7 +61,9 @@ class LedgerMachine(RuleBasedStateMachine):
         numbers = [f"8901410{number:012d}0" for number in range(SIMS)]
         block = LoadBlock(numbers, list(range(SIMS)), "tracker", "kore", "kore/eu", "DE")
         with self.database.begin() as tx:
-            load_block(tx, "m-1", block, tx.now())
+            identity = ItemIdentity("inbox", "a.txt", "1")
+            manifests.claim(tx, identity, fence="reader", lease_seconds=60, actor="test")
+            load_block(tx, identity.manifest_id, block, tx.now())
         self.model = {number: Row() for number in range(1, SIMS + 1)}
         self.held: list[Held] = []
 
@@ -135,7 +139,12 @@ class LedgerMachine(RuleBasedStateMachine):
     def a_person_lets_the_refused_go_on(self) -> None:
         refused = {id_ for id_, row in self.model.items() if row.step is Step.REJECTED}
         with self.database.begin() as tx:
-            change = Move(Step.REJECTED, Step.PLANNED, "rerun", ledger.at_step(tx, "m-1", Step.REJECTED))
+            change = Move(
+                Step.REJECTED,
+                Step.PLANNED,
+                "rerun",
+                ledger.at_step(tx, DELIVERY.manifest_id, Step.REJECTED),
+            )
             assert set(ledger.move(tx, change, actor="ann", fence=None)) == refused
         for id_ in refused:
             self.model[id_] = Row(due=self.now, intents=self.model[id_].intents)

@@ -116,6 +116,8 @@ def _manifests() -> None:
         sa.Column("finished_at", TIME),
         sa.Column("receipt_at", TIME),
         sa.Column("receipt", sa.Text()),
+        sa.Column("first_operation_id", sa.BigInteger()),
+        sa.Column("last_operation_id", sa.BigInteger()),
         sa.Column("receipt_steps", sa.Text()),
         sa.PrimaryKeyConstraint("id", name="pk_manifests"),
         sa.UniqueConstraint("source", "item_key", "version", name="uq_manifests_source_item_key_version"),
@@ -200,7 +202,6 @@ def _operations() -> None:
         sa.UniqueConstraint("iccid", "action", "generation", name="uq_operations_iccid_action_generation"),
     )
     _partial_index("ix_operations_held", "operations", ["iccid"], "step = 'held'")
-    op.create_index("ix_operations_manifest_id_line_step", "operations", ["manifest_id", "line", "step"])
     _partial_index("ix_operations_to_send", "operations", ["carrier_account", "due_at"], "step = 'planned'")
     _partial_index(
         "ix_operations_to_settle",
