@@ -14,17 +14,19 @@ from engine.intake import Intake
 from engine.picking_up import claim, take_in_claimed
 from engine.placing import Defaults
 from storage import manifests, outcomes
+from storage.manifests import ManifestRow
 from storage.readers import write_fix_file
-from storage.sources.contract import Item
+from storage.sources.contract import Item, ItemChanged, Source
 from storage.sources.given import GivenFiles
 
 
 def retry_rejected(context: Context, manifest_id: str, *, actor: str) -> Intake | None:
-    """Take the manifest's rejected lines in again; None when it has none, or when nothing changed since the last time.
+    """Take the manifest's rejected lines in again, as often as somebody asks; None when it has none.
 
-    Raises `ManifestRefused` when the original is no longer where it was delivered.
+    None too when somebody else has just asked for the same: two at once make one delivery. Raises `ManifestRefused`
+    when the original is no longer where it was delivered.
     """
-    with context.database.begin() as tx:
+    with context.database.read() as tx:
         row = manifests.find(tx, manifest_id)
         lines = outcomes.lines_with(tx, row.id, Verdict.REJECTED)
     source = context.sources.get(row.source)
@@ -34,12 +36,29 @@ def retry_rejected(context: Context, manifest_id: str, *, actor: str) -> Intake 
         raise ManifestRefused(f"The source {row.source} is not configured here.", reason="source_missing")
     with tempfile.TemporaryDirectory(dir=context.scratch) as folder:
         name = Path(row.item_key).name
-        original = source.take(Item(row.identity, row.size_bytes or 0, row.received_at), Path(folder))
-        kept = context.scratch / "retries" / row.id / name
-        kept.parent.mkdir(parents=True, exist_ok=True)
+        original = _original(source, row, Path(folder))
+        kept = _place_for(context.scratch / "retries" / row.id, name)
         write_fix_file(original, name, lines, kept, context.file_limits)
     given = context.sources[GivenFiles.name]
     assert isinstance(given, GivenFiles)  # noqa: S101 - config/build.py puts it there
     defaults = Defaults(row.product_id, row.home_country, row.carrier_account)
     claimed = claim(context, given, given.item(kept), actor, defaults)
     return take_in_claimed(context, claimed, actor) if claimed else None
+
+
+def _original(source: Source, row: ManifestRow, folder: Path) -> Path:
+    try:
+        return source.take(Item(row.identity, row.size_bytes or 0, row.received_at), folder)
+    except ItemChanged as gone:
+        raise ManifestRefused(
+            f"The original of {row.id} cannot be had any more ({gone}). Correct its lines and drop them as a new file.",
+            reason="original_gone",
+        ) from None
+
+
+def _place_for(folder: Path, name: str) -> Path:
+    """A place of its own for each retry: the same lines under the same name would be the same delivery."""
+    folder.mkdir(parents=True, exist_ok=True)
+    place = folder / str(len(list(folder.iterdir())) + 1)
+    place.mkdir(exist_ok=True)
+    return place / name
