@@ -19,7 +19,7 @@ from engine.placing import Defaults
 from engine.receipts import write_receipt
 from storage import manifests
 from storage.manifests import LeaseLost
-from storage.sources.contract import Item, ItemChanged, Source, route_for
+from storage.sources.contract import Item, ItemChanged, Source, SourceUnavailable, route_for
 
 SWEEP_BATCH = 500
 """Listed items are compared with the database in batches of this size."""
@@ -44,16 +44,23 @@ def pick_up(context: Context, source_name: str | None = None, *, actor: str = "p
     """
     for name, source in context.sources.items():
         if source_name in (None, name):
-            for claimed in chain(claim_new(context, source, actor), claim_abandoned(context, source, actor)):
+            for claimed in claim_all(context, source, actor):
                 intake = take_in_claimed(context, claimed, actor)
                 if intake is not None:
                     yield intake
 
 
+def claim_all(context: Context, source: Source, actor: str) -> Iterator[Claimed]:
+    """Claim what is new in the source and what was left behind, one after the other.
+
+    Raises `SourceUnavailable` after everything that the source did list before its fault.
+    """
+    return chain(claim_new(context, source, actor), claim_abandoned(context, source, actor))
+
+
 def claim_new(context: Context, source: Source, actor: str) -> Iterator[Claimed]:
     """Claim what the source lists and the database does not know as ended, one after the other."""
-    items = iter(source.items())
-    while batch := list(islice(items, SWEEP_BATCH)):
+    for batch in _batches(source):
         with context.database.read() as tx:
             ended = manifests.known_items(tx, source.name, [item.identity for item in batch])
         for item in batch:
@@ -61,6 +68,24 @@ def claim_new(context: Context, source: Source, actor: str) -> Iterator[Claimed]
                 claimed = claim(context, source, item, actor)
                 if claimed is not None:
                     yield claimed
+
+
+def _batches(source: Source) -> Iterator[list[Item]]:
+    """The source's items; a fault in mid-listing is told after those that came before it."""
+    items = iter(source.items())
+    fault: SourceUnavailable | None = None
+    while fault is None:
+        batch: list[Item] = []
+        try:
+            for item in islice(items, SWEEP_BATCH):
+                batch.append(item)  # one by one: a fault keeps what came before it
+        except SourceUnavailable as error:
+            fault = error
+        if not batch:
+            break
+        yield batch
+    if fault is not None:
+        raise fault
 
 
 def claim_abandoned(context: Context, source: Source, actor: str) -> Iterator[Claimed]:

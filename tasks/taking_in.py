@@ -1,12 +1,12 @@
 """Manifests from their sources into the ledger: one task run for each delivery, no further ahead than it is read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from domain.manifests import ManifestState
 from engine.context import Context
 from engine.intake import Intake
-from engine.picking_up import Claimed, claim_new, take_in_claimed
+from engine.picking_up import Claimed, claim_all, take_in_claimed
 from storage.sources.contract import SourceUnavailable
 from tasks.context import engine
 from tasks.decorator import task
@@ -48,11 +48,16 @@ def sweep(context: Context, source_name: str | None) -> Sweep:
     """Take in everything that is complete; a source that cannot be read does not hold up the others."""
     swept = Sweep()
     for name in _chosen(context, source_name, swept.problems):
-        try:
-            _take_in_all(swept, claim_new(context, context.sources[name], ACTOR), _readers(context))
-        except SourceUnavailable as error:
-            swept.problems.append(str(error))
+        _take_in_all(swept, _claimed(context, name, swept.problems), _readers(context))
     return swept
+
+
+def _claimed(context: Context, name: str, problems: list[str]) -> Iterator[Claimed]:
+    """What the source has; its fault is told at the end, when everything that it did list has been drawn."""
+    try:
+        yield from claim_all(context, context.sources[name], ACTOR)
+    except SourceUnavailable as error:
+        problems.append(str(error))
 
 
 def _take_in_all(swept: Sweep, claimed: Iterable[Claimed], readers: int) -> None:

@@ -1,5 +1,7 @@
 """From a file in the inbox to active SIMs, through the flows as Prefect runs them."""
 
+import shutil
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -17,6 +19,7 @@ from flows.rerun import rerun
 from flows.settle import settle
 from storage import catalogue
 from storage.catalogue import Product
+from storage.sources.contract import Item, SourceUnavailable
 from tasks.outcomes import RunFailed
 from tasks.parameters import (
     ActivateParameters,
@@ -113,7 +116,28 @@ def test_refused_credentials_fail_the_run_with_a_sentence_and_hold_up_nobody_els
     assert len(workshop.changes("second")) == 6
 
 
-def test_a_source_that_cannot_be_read_does_not_hold_up_the_run_and_fails_it(workshop: Workshop) -> None:
+def test_a_source_that_is_gone_fails_the_run_with_its_sentence(workshop: Workshop) -> None:
+    shutil.rmtree(workshop.folder / "manifests")
+    with pytest.raises(RunFailed, match="inbox"):
+        pick_up()
+
+
+def test_what_a_source_lists_before_its_fault_is_taken_in_and_provisioned(workshop: Workshop) -> None:
+    source = workshop.context.sources["inbox"]
+    usual = source.items
+
+    def breaks_off() -> Iterator[Item]:
+        yield from usual()
+        raise SourceUnavailable("Source inbox broke off.")
+
+    workshop.drop("batch.csv", count=2)
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(RunFailed, match="Source inbox broke off"):
+        patched.setattr(source, "items", breaks_off)
+        pick_up()
+    assert len(workshop.changes()) == 4
+
+
+def test_a_source_that_nobody_configured_is_named(workshop: Workshop) -> None:
     with pytest.raises(RunFailed, match="There is no source attic"):
         pick_up(PickUpParameters(source="attic"))
 
