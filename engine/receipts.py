@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from domain.lifecycle import Step
 from domain.lines import LineOutcome, Verdict
 from domain.manifests import ManifestState
 from engine.context import Context, Progress
@@ -25,6 +26,8 @@ from storage.sources.contract import Item, ItemChanged
 
 UNUSED = frozenset({ManifestState.REFUSED, ManifestState.QUARANTINED})
 """States in which nothing of the file was used: it goes to `rejected`."""
+MANY = 50_000
+"""Up to so many SIMs that all merely wait have a row each in the first CSV."""
 JSON, PAGE, OUTCOMES, FIX = ".receipt.json", ".receipt.html", ".outcomes.csv", ".fix"
 
 
@@ -49,7 +52,7 @@ def write_receipt(context: Context, manifest_id: str, *, afresh: bool = False) -
         with context.database.read() as tx:
             row = manifests.find(tx, manifest_id)
             receipt = receipt_of(tx, row)
-            results = _outcomes(tx, row, Path(folder))
+            results = _outcomes(tx, receipt, Path(folder))
             bad = outcomes.lines_with(tx, row.id, Verdict.REJECTED) if afresh or not earlier_files(row) else []
             page_rows = problems(tx, row.id)
         results |= _fix_file(context, row, bad, Path(folder)) if bad else {}
@@ -61,10 +64,12 @@ def write_receipt(context: Context, manifest_id: str, *, afresh: bool = False) -
     return where
 
 
-def _outcomes(tx: Transaction, row: ManifestRow, folder: Path) -> dict[str, Path]:
-    """The CSV of every line."""
+def _outcomes(tx: Transaction, receipt: Receipt, folder: Path) -> dict[str, Path]:
+    """The CSV of every line; of a very large manifest the SIMs' rows follow when the first of them has moved."""
     target = folder / "outcomes.csv"
-    write_outcomes_csv(target, outcomes.outcomes(tx, row.id), sim_outcomes(tx, row.id))
+    all_wait = receipt.counts.accepted > MANY and set(receipt.steps) == {Step.PLANNED}
+    sims = () if all_wait else sim_outcomes(tx, receipt.manifest_id)
+    write_outcomes_csv(target, outcomes.outcomes(tx, receipt.manifest_id), sims)
     return {OUTCOMES: target}
 
 
