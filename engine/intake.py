@@ -79,6 +79,7 @@ def take_in(context: Context, delivery: Delivery) -> Intake:
     rules = reading_rules(context)
     try:
         surveyed = look_through(delivery, rules)
+        _renew(context, delivery)
         return _load(context, delivery, rules, surveyed)
     except ManifestRefused as refusal:
         state = ManifestState.QUARANTINED if refusal.quarantine else ManifestState.REFUSED
@@ -91,6 +92,12 @@ def look_through(delivery: Delivery, rules: ReadingRules) -> Survey:
     """The first reading. Raises `ManifestRefused`."""
     totals = parse_sidecar(*delivery.sidecar) if delivery.sidecar else None
     return survey(delivery.path, delivery.name, rules, totals)
+
+
+def _renew(context: Context, delivery: Delivery) -> None:
+    """A whole lease for the loading. A reader that overslept learns here that another one has read the file since."""
+    with context.commit("renewal") as tx:
+        manifests.renew(tx, delivery.manifest_id, delivery.fence, context.timing.file_lease_seconds)
 
 
 def _mark(context: Context, delivery: Delivery, intake: Intake) -> Intake:
