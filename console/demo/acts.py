@@ -14,6 +14,7 @@ from console.following import Follower
 if TYPE_CHECKING:
     from config.settings import Settings
     from engine.context import Context
+    from storage.manifests import ManifestRow
 
 PATIENCE_SECONDS = 120.0
 PAUSE_SECONDS = 0.5
@@ -26,7 +27,8 @@ def prefect_in(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Prefect with all of its records in the demo's folder, set before anything of it is imported."""
     os.environ |= {"PREFECT_HOME": str(folder / "prefect"), "DO_NOT_TRACK": "1", **SECRETS}
     os.environ.pop("PREFECT_API_URL", None)
-    say("Prefect is starting in this process; the first time it makes its own database.")
+    is_first = not (folder / "prefect" / "prefect.db").exists()
+    say("Prefect is starting in this process" + ("; its first start takes longest." if is_first else "."))
     from flows.embedded import embedded
 
     ours = logging.getLogger("simline")
@@ -39,17 +41,17 @@ def prefect_in(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 
 def play(settings: "Settings", follower: Follower, is_stopped: Callable[[], bool]) -> tuple[list[str], int]:
-    """`pick-up`, then `settle` until nothing moves; the manifests that were taken in, and how many flows ran."""
+    """`pick-up`, then `settle` until nothing moves; the manifests that this run is about, and how many flows ran."""
     from flows.pick_up import pick_up
     from flows.settle import settle
     from tasks.context import engine_of
 
     with engine_of(settings) as context:
-        before = set(_manifest_ids(context))
+        ended_before = _ended(context)
         follower.database = context.database
 
         def ours() -> list[str]:
-            return [each for each in _manifest_ids(context) if each not in before]
+            return [row.id for row in _manifests(context) if row.id not in ended_before]
 
         with _drawn(follower, ours):
             taken = pick_up()
@@ -62,11 +64,22 @@ def play(settings: "Settings", follower: Follower, is_stopped: Callable[[], bool
         return ours(), runs
 
 
-def _manifest_ids(context: "Context") -> list[str]:
+def _manifests(context: "Context") -> "list[ManifestRow]":
     from storage import manifests
 
     with context.database.read() as tx:
-        return [row.id for row in manifests.listing(tx, limit=1_000)]
+        return manifests.listing(tx, limit=1_000)
+
+
+def _ended(context: "Context") -> set[str]:
+    """What earlier runs have brought to its end; what a stopped one left is this run's too."""
+    from domain.lifecycle import BUCKETS, Bucket
+    from storage import manifests
+
+    rows = _manifests(context)
+    with context.database.read() as tx:
+        steps = {row.id: manifests.operation_counts(tx, row.id) for row in rows}
+    return {name for name, counts in steps.items() if not any(BUCKETS[step] is Bucket.IN_PROGRESS for step in counts)}
 
 
 @contextmanager

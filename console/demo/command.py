@@ -71,7 +71,7 @@ def _show_end(screen: Screen, settings: "Settings", taken: list[str], carriers: 
     context = build_context(settings)
     try:
         receipts = sorted((receipt_now(context.database, each) for each in taken), key=lambda one: one.received_at)
-        pages = {one.name: write_receipt(context, one.manifest_id).get(".receipt.html", "") for one in receipts}
+        pages = [write_receipt(context, one.manifest_id).get(".receipt.html", "") for one in receipts]
         broken = violations(context, [carrier.as_evidence() for carrier in carriers])
     finally:
         close_context(context)
@@ -93,7 +93,7 @@ def _show_end(screen: Screen, settings: "Settings", taken: list[str], carriers: 
         screen.say(
             f"{counted(need, 'line needs', 'lines need')} a person, on purpose. The receipts say why:", Tone.ATTENTION
         )
-    for page in pages.values():
+    for page in filter(None, pages):
         screen.say(f"  {nearby(page)}")
     return FINE if is_over and not broken else NEEDS_YOU
 

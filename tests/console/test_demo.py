@@ -1,0 +1,128 @@
+"""The demo: it ends well, touches nothing outside its folder, and the second run asks the carriers for nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from carriers.simulated.log import changing_requests, effect_counts, read_log
+from console.commands import CANNOT, FINE, STOPPED
+from console.demo.stage import DROPS, delivered_iccids, stage
+from console.door import CannotDo
+from domain.iccid import validate
+from tests.console.conftest import ROOT
+
+Process = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def simulators(folder: Path) -> list[str]:
+    """The simulated carriers that run for this folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = entry.read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if "simulate" in words and any(word.startswith(str(folder)) for word in words):
+            found.append(entry.parent.name)
+    return found
+
+
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A home of its own, in which nothing may appear."""
+    home = tmp_path / "home"
+    home.mkdir(exist_ok=True)
+    return {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "SIMLINE_BRAKE__SIMS": "1"}
+
+
+def requests_for_a_change(folder: Path) -> int:
+    """How many requests for a change the carriers have ever seen."""
+    logs = [read_log(log) for log in (folder / "carriers").glob("*.log")]
+    return sum(len(changing_requests(log)) for log in logs)
+
+
+@pytest.mark.slow
+def test_the_demo_ends_well_and_the_second_run_asks_for_nothing(process: Process, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    first = process("demo", "--folder", folder, cwd=tmp_path, env=environment(tmp_path), timeout=280)
+    assert first.returncode == FINE, first.stdout + first.stderr
+    assert first.stderr == ""
+    assert "\x1b" not in first.stdout
+    assert "The promise holds" in first.stdout
+    assert [line.split()[1:3] for line in first.stdout.splitlines() if line.startswith("together")] == [["280", "259"]]
+    assert {file.name for file in tmp_path.iterdir()} == {"run", "home"}
+    assert list((tmp_path / "home").iterdir()) == []
+    assert simulators(folder) == []
+    pages = [Path(line.strip()) for line in first.stdout.splitlines() if line.strip().endswith(".receipt.html")]
+    assert len(pages) == len(DROPS)
+    assert all((tmp_path / page).exists() for page in pages)
+    asked = requests_for_a_change(folder)
+
+    second = process("demo", "--folder", folder, cwd=tmp_path, env=environment(tmp_path), timeout=280)
+    assert second.returncode == FINE, second.stdout + second.stderr
+    assert "The carriers saw 0 requests, 0 of which asked for a change: every SIM was known." in second.stdout
+    assert requests_for_a_change(folder) == asked > 0
+    effects = [effect_counts(read_log(log)) for log in (folder / "carriers").glob("*.log")]
+    assert {count for of_log in effects for count in of_log.values()} == {1}
+    status = process("--config", folder / "simline.toml", "status", "--json", cwd=tmp_path)
+    assert len(json.loads(status.stdout)["manifests"]) == 2 * len(DROPS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, STOPPED)])
+def test_a_demo_that_is_stopped_leaves_no_carrier_behind_and_goes_on_later(
+    process: Process, tmp_path: Path, sent: signal.Signals, status: int
+) -> None:
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "console.main", "demo", "--folder", str(folder)]
+    more = os.environ | environment(tmp_path) | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=tmp_path, env=more, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as demo:
+        _until(lambda: (folder / "carriers").exists() and _logged(folder) > 60)
+        demo.send_signal(sent)
+        _, err = demo.communicate(timeout=120)
+    assert demo.returncode == status
+    assert b"Traceback" not in err
+    _until(lambda: simulators(folder) == [])
+    again = process("demo", "--folder", folder, cwd=tmp_path, env=environment(tmp_path), timeout=280)
+    assert again.returncode == FINE, again.stdout + again.stderr
+    status_of_all = process("--config", folder / "simline.toml", "status", "--json", cwd=tmp_path)
+    assert sum(one["buckets"]["done"] for one in json.loads(status_of_all.stdout)["manifests"]) == 259
+    effects = [effect_counts(read_log(log)) for log in (folder / "carriers").glob("*.log")]
+    assert {count for of_log in effects for count in of_log.values()} == {1}
+
+
+def _logged(folder: Path) -> int:
+    return sum(log.read_text().count("\n") for log in (folder / "carriers").glob("*.log"))
+
+
+def _until(is_so: Callable[[], bool], seconds: float = 200.0) -> None:
+    ends = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < ends, "it did not come"
+        time.sleep(0.1)
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(simline: Any, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("precious")
+    said = simline("demo", "--folder", tmp_path)
+    assert said.status == CANNOT
+    assert "holds something else" in said.err
+    assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_two_demos_do_not_share_a_folder(tmp_path: Path) -> None:
+    with stage(tmp_path / "run"), pytest.raises(CannotDo, match=r"runs in .* already"), stage(tmp_path / "run"):
+        pass
+
+
+def test_the_shipped_list_holds_valid_iccids_only() -> None:
+    numbers = delivered_iccids()
+    assert len(set(numbers)) == 120
+    assert [validate(number) for number in numbers] == numbers
