@@ -4,12 +4,13 @@ What is not kept is named, with the SIM or manifest. The demo, the kill tests an
 carrier, whose log nobody has, the ledger's own rules are checked alone.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from carriers.simulated.faults import RequestKind
-from carriers.simulated.log import Entry, changing_requests, effect_counts, most_in_any_window
+from carriers.simulated.log import Entry, changing_requests, most_in_any_window
 from domain.pacing import Window
 from engine.context import Context
 from storage import audit
@@ -105,12 +106,16 @@ def _asked_again_too_early(context: Context, tx: Transaction) -> Iterator[Violat
 
 
 def _effects(tx: Transaction, log: CarrierLog) -> Iterator[Violation]:
-    """1: each (ICCID, action, generation) takes effect at most once; a claim once in all."""
+    """1: each (ICCID, action, generation) is carried out at most once; a claim once in all.
+
+    A request that was carried out and found nothing to change counts too: another carrier would have done it twice.
+    """
     generations = audit.generations(tx, log.account)
-    for (iccid, kind), count in effect_counts(log.entries).items():
+    carried_out = Counter((entry.iccid, entry.kind) for entry in log.entries if entry.effect or entry.redundant)
+    for (iccid, kind), count in carried_out.items():
         allowed = 1 if kind is RequestKind.CLAIM else generations.get((iccid, kind.value), 0)
         if count > allowed:
-            times = f"{kind.value} took effect {count} times at {log.account}; {allowed} allowed"
+            times = f"{kind.value} was carried out {count} times at {log.account}; {allowed} allowed"
             yield Violation(1, f"SIM {iccid}: {times}.")
 
 

@@ -124,7 +124,7 @@ def planned_again_within(tx: Transaction, account: str, quiet_seconds: float) ->
 def generations(tx: Transaction, account: str) -> dict[tuple[str, str], int]:
     """(ICCID, action) -> how many generations were planned at this carrier account."""
     o = operations.c
-    rows = select(o.iccid, o.action, func.count().label("n")).where(o.carrier_account == account)
+    rows = select(o.iccid, o.action, func.count(o.generation.distinct()).label("n")).where(o.carrier_account == account)
     return {(row.iccid, row.action): row.n for row in tx.execute(rows.group_by(o.iccid, o.action))}
 
 
