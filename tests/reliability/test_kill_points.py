@@ -131,7 +131,7 @@ def test_two_workers_on_one_manifest_end_as_one_does_and_a_third_run_changes_not
 def test_a_zombie_that_wakes_after_its_lease_sends_nothing_and_changes_nothing(site: Site) -> None:
     site.rig.drop("a.csv", manifest(iccids(30)))
     command = [sys.executable, "-m", "tests.reliability.worker", site.url, site.carrier_url, str(site.folder)]
-    zombie = subprocess.Popen([*command, "--kill", "before-request:2", "--stop"])
+    zombie = subprocess.Popen([*command, "--kill", "before-request:1", "--stop"])
     assert os.WIFSTOPPED(os.waitpid(zombie.pid, os.WUNTRACED)[1])
     assert site.worker() == 0
     zombie.send_signal(signal.SIGCONT)
