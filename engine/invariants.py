@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from carriers.simulated.faults import RequestKind
+from carriers.simulated.faults import Fault, RequestKind
 from carriers.simulated.log import Entry, changing_requests, most_in_any_window
 from domain.pacing import Window
 from engine.context import Context
@@ -109,9 +109,11 @@ def _effects(tx: Transaction, log: CarrierLog) -> Iterator[Violation]:
     """1: each (ICCID, action, generation) is carried out at most once; a claim once in all.
 
     A request that was carried out and found nothing to change counts too: another carrier would have done it twice.
+    What the carrier itself took back does not: it may be asked for again.
     """
     generations = audit.generations(tx, log.account)
-    carried_out = Counter((entry.iccid, entry.kind) for entry in log.entries if entry.effect or entry.redundant)
+    lasting = (entry for entry in log.entries if entry.reason != Fault.FALLS_BACK)
+    carried_out = Counter((entry.iccid, entry.kind) for entry in lasting if entry.effect or entry.redundant)
     for (iccid, kind), count in carried_out.items():
         allowed = 1 if kind is RequestKind.CLAIM else generations.get((iccid, kind.value), 0)
         if count > allowed:

@@ -58,8 +58,8 @@ def read_many(carrier: Carrier, iccids: Iterable[str], account_sims: int, gate: 
 
 
 def _read_singly(carrier: Carrier, iccids: Sequence[str], gate: Gate, readings: Readings) -> None:
-    """One SIM that the carrier cannot show does not hide those after it; several in a row are the carrier's fault."""
-    failed_in_a_row = 0
+    """One SIM that the carrier cannot show does not hide those after it; several in a row are its own fault."""
+    failed_in_a_row = readings.failures
     for iccid in iccids:
         readings.requests += 1
         try:

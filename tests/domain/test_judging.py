@@ -83,7 +83,7 @@ def test_a_release_is_done_when_the_sim_is_gone() -> None:
     late=st.booleans(),
 )
 def test_every_judgement_is_a_legal_move_and_nothing_is_resent_within_the_quiet_period(
-    action: Action, stage: Stage, step: Step, state: SimState, attempt: int, since: float, late: bool
+    *, action: Action, stage: Stage, step: Step, state: SimState, attempt: int, since: float, late: bool
 ) -> None:
     judgement = judge(Asked(action, stage, step, attempt), Seen(state, "word", since, late), PATIENCE)
     assert judgement.target is None or judgement.target in TRANSITIONS[step]

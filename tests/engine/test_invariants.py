@@ -62,7 +62,7 @@ def test_a_run_that_kept_the_promise_breaks_nothing(kept: Kept) -> None:
 def test_an_effect_too_many_is_named(kept: Kept) -> None:
     twice = replace(kept.changes()[-1], number=99)
     (found,) = [one for one in kept.found([*kept.entries, twice]) if one.invariant == 1]
-    assert found.sentence == f"SIM {twice.iccid}: activate took effect 2 times at {ACCOUNT}; 1 allowed."
+    assert found.sentence == f"SIM {twice.iccid}: activate was carried out 2 times at {ACCOUNT}; 1 allowed."
 
 
 def test_an_effect_for_a_sim_that_nobody_planned_is_named(kept: Kept) -> None:
