@@ -1,7 +1,8 @@
 """The commands as cyclopts knows them: each is imported when it is called, and no sooner."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -51,19 +52,26 @@ def launch(words: Sequence[str], screen: Screen | None = None) -> int:
             bool, Parameter(group=COMMON, help="Show the details of an error.", show_default=False)
         ] = False,
     ) -> int:
-        _set_logs_up(debug=debug)
-        return _call(app, tokens, Door(config, screen))
+        with _log(debug=debug):
+            return _call(app, tokens, Door(config, screen))
 
     status: int | None = app.meta(_with_stdin(words))
     return status or FINE
 
 
-def _set_logs_up(*, debug: bool) -> None:
+@contextmanager
+def _log(*, debug: bool) -> Iterator[None]:
     """Our own log only: what matters reaches people as a sentence, and other libraries' details may hold secrets."""
     ours = logging.getLogger("simline")
-    ours.addHandler(logging.StreamHandler() if debug else logging.NullHandler())
-    if debug:
-        ours.setLevel(logging.DEBUG)
+    handler = logging.StreamHandler() if debug else logging.NullHandler()
+    before = ours.level
+    ours.addHandler(handler)
+    ours.setLevel(logging.DEBUG if debug else before)
+    try:
+        yield
+    finally:
+        ours.removeHandler(handler)
+        ours.setLevel(before)
 
 
 def _call(app: App, tokens: Sequence[str], door: Door) -> int:

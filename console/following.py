@@ -115,9 +115,11 @@ class Follower:
 
 
 class _Drawing(Protocol):
-    def show(self, stage: str, done: int, total: int, unit: str) -> None: ...
+    def show(self, stage: str, done: int, total: int, unit: str) -> None:
+        """How far this stage is."""
 
-    def clear(self) -> None: ...
+    def clear(self) -> None:
+        """Take away what is not there to stay."""
 
 
 class _Bars:
@@ -129,6 +131,7 @@ class _Bars:
         self._tasks: dict[str, int] = {}
 
     def show(self, stage: str, done: int, total: int, unit: str) -> None:
+        """See `_Drawing.show`."""
         if self._bars is None:
             self._bars = _bars(self._screen)
             self._bars.start()
@@ -137,6 +140,7 @@ class _Bars:
         self._bars.update(self._tasks[stage], completed=done, total=total)  # type: ignore[arg-type]
 
     def clear(self) -> None:
+        """See `_Drawing.clear`."""
         if self._bars is not None:
             self._bars.stop()
             self._bars, self._tasks = None, {}
@@ -152,6 +156,7 @@ def _bars(screen: Screen) -> "Bars":
         """`1,200 of 3,000 SIMs`."""
 
         def render(self, task: Bar) -> Text:
+            """The cell."""
             width = len(f"{task.total or 0:,.0f}")
             return Text(f"{task.completed:>{width},.0f} of {task.total or 0:,.0f} {task.fields['unit']}")
 
@@ -159,6 +164,7 @@ def _bars(screen: Screen) -> "Bars":
         """`48/s, 12 s left`."""
 
         def render(self, task: Bar) -> Text:
+            """The cell."""
             if task.finished or not task.speed:
                 return Text("")
             left = f", {lasting(task.time_remaining)} left" if task.time_remaining else ""
@@ -180,6 +186,7 @@ class _Lines:
         self._last: dict[str, tuple[int, float]] = {}
 
     def show(self, stage: str, done: int, total: int, unit: str) -> None:
+        """See `_Drawing.show`."""
         now = time.monotonic()
         before, at = self._last.setdefault(stage, (done, now))
         if total and done >= total and stage not in self._over:
@@ -192,4 +199,5 @@ class _Lines:
             )
 
     def clear(self) -> None:
+        """See `_Drawing.clear`."""
         self._over, self._last = set(), {}

@@ -42,7 +42,7 @@ def command_line_page() -> str:
 
 
 def help_of(*words: str) -> str:
-    """What `simline WORDS --help` says, without the options that all commands share."""
+    """What --help says of one command, without the options that all commands share."""
     paper = _paper()
     with paper.capture() as written:
         make_app(Screen(paper, paper))([*words, "--help"])

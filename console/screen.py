@@ -183,6 +183,7 @@ class _Console(Console):
     """Goes on working, in silence, when whoever read its output has seen enough: an import must not end by that."""
 
     def on_broken_pipe(self) -> None:
+        """Nobody reads any more."""
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 

@@ -16,7 +16,6 @@ from console.door import CannotDo
 
 if TYPE_CHECKING:
     from carriers.simulated.carrier import Options
-    from carriers.simulated.carrier import Options
     from carriers.simulated.faults import Faults
     from domain.pacing import Window
 
@@ -56,7 +55,7 @@ class Knobs:
 
 
 @simulate.command
-def supersim(knobs: Knobs = Knobs()) -> int:  # noqa: B008 - frozen
+def supersim(*, knobs: Knobs | None = None) -> int:
     """A simulated Super SIM, until Ctrl-C. Its first line of output is its address.
 
     Its credentials are no secret: account_sid is AC and 32 zeros, auth_token simulated-token, client_id
@@ -65,6 +64,7 @@ def supersim(knobs: Knobs = Knobs()) -> int:  # noqa: B008 - frozen
     """
     from carriers.simulated.__main__ import serve
 
+    knobs = knobs or Knobs()
     options = options_of(knobs)
     if knobs.until_eof:
         threading.Thread(target=_stop_at_eof, daemon=True).start()

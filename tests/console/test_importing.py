@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from console.commands import CANNOT, FINE, NEEDS_YOU, STOPPED
+from domain.lines import SENTENCES, Reason
 
 WHERE = ("--product", "tracker", "--home-country", "DE")
 
@@ -87,7 +88,7 @@ def test_no_activate_sends_nothing_and_settle_sends_it(place: Any, rows: Any) ->
 def test_iccids_can_be_typed_and_become_a_small_file_in_results(place: Any, iccid: Any) -> None:
     said = place.simline("import", iccid(1), iccid(2), *WHERE)
     assert said.status == NEEDS_YOU, "this carrier wants registration codes"
-    assert "only with its registration code" in said.out
+    assert SENTENCES[Reason.REGISTRATION_CODE_MISSING] in said.out
     (kept,) = (place.folder / "results").glob(f"typed-{12 * '?'}.txt")
     assert kept.read_text().split() == [iccid(1), iccid(2)]
 
