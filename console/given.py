@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from console.door import CannotDo
 if TYPE_CHECKING:
     from config.settings import Settings
     from engine.context import Context
+    from engine.placing import Defaults
     from storage.sources.contract import Item, Source
 
 _LIKE_AN_ICCID = re.compile(r"[0-9A-Fa-f][0-9A-Fa-f -]{9,}")
@@ -26,6 +28,27 @@ def delivery_of(context: "Context", settings: "Settings", words: Sequence[str]) 
     given = context.sources[GivenFiles.name]
     assert isinstance(given, GivenFiles)  # noqa: S101 - config/build.py puts it there
     return given, given.item(file_of(words, settings.path("results")))
+
+
+def refuse_unknown(context: "Context", asked: "Defaults") -> None:
+    """A mistyped option would reject every line, so it is refused before the file is touched. Raises `CannotDo`."""
+    from domain.countries import UnknownCountry, country_code
+    from storage import catalogue
+
+    with context.database.read() as tx:
+        products = [product.id for product in catalogue.products(tx)]
+    for option, word, known in (
+        ("--product", asked.product, products),
+        ("--carrier-account", asked.carrier_account, sorted(context.carriers)),
+    ):
+        if word is not None and word not in known:
+            near = get_close_matches(word, known, n=1)
+            meant = f"Did you mean {near[0]}?" if near else f"There is: {', '.join(known) or 'none yet'}."
+            raise CannotDo(f"{option} {word}: there is none of this name. {meant}")
+    try:
+        country_code(asked.home_country or "DE")
+    except UnknownCountry as error:
+        raise CannotDo(f"--home-country: {error} Give the ISO 3166-1 code of two letters.") from None
 
 
 def file_of(words: Sequence[str], kept_in: Path) -> Path:

@@ -11,7 +11,7 @@ from console.bringing_on import WAIT_SECONDS, bring_on, end_with_receipts
 from console.commands import FINE, NEEDS_YOU
 from console.door import AtDoor, CannotDo, Door
 from console.following import Follower
-from console.given import delivery_of
+from console.given import delivery_of, refuse_unknown
 from console.screen import when
 from reports.verdict import Tone, counted
 
@@ -65,9 +65,11 @@ def import_(
 
     settings = door.settings()
     follower = Follower(door.screen)
+    asked = Given(product, home_country, carrier_account)
     with door.engine(follower.news) as context:
+        refuse_unknown(context, asked)
         source, item = delivery_of(context, settings, manifest)
-        defaults = defaults_of(source, item, Given(product, home_country, carrier_account))
+        defaults = defaults_of(source, item, asked)
         with follower.drawn():
             state = _take_in(door, context, source, item, defaults)
             if yes_really and state.value == "needs_approval":

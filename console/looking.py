@@ -77,7 +77,7 @@ def _all(door: Door, database: "Database", after: str | None, limit: int, *, as_
     from storage import limits, manifests
 
     with database.read() as tx:
-        receipts = [receipt_of(tx, row) for row in manifests.listing(tx, limit, after)]
+        receipts = [receipt_of(tx, row, in_full=False) for row in manifests.listing(tx, limit, after)]
         circuits = {name: limits.circuit(tx, name) for name in door.settings().carrier_accounts}
     paused = {name: circuit for name, circuit in circuits.items() if circuit.paused_for_seconds > 0}
     if as_json:

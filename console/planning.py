@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from console.commands import FINE, NEEDS_YOU
 from console.door import AtDoor, CannotDo, Door
-from console.given import delivery_of, file_of
+from console.given import delivery_of, file_of, refuse_unknown
 from console.importing import CarrierAccount, HomeCountry, Product, What, defaults_of
 from console.screen import Column, Fit, Screen, lasting
 from console.summary import example, nearby
@@ -45,6 +45,7 @@ def plan(
 
     given = Given(product, home_country, carrier_account)
     with door.engine() as context, tempfile.TemporaryDirectory(dir=context.scratch) as scratch:
+        refuse_unknown(context, given)
         name, previewed = _preview(door, context, manifest, given, Path(scratch))
     if as_json:
         door.screen.json(_as_json(name, previewed))

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,9 +59,11 @@ def show_receipt(screen: Screen, receipt: Receipt, where: Mapping[str, str]) -> 
 def show_numbers(screen: Screen, receipt: Receipt) -> None:
     """The five ends of the lines beside the four ends of the accepted SIMs; both sides add up."""
     ends = [(VERDICT_WORDS[verdict], getattr(receipt.counts, verdict.value)) for verdict in _ENDS]
-    buckets = [(toned(BUCKET_WORDS[each], _BUCKET_TONES[each]), count) for each, count in receipt.buckets.items()]
-    buckets += [(toned("", Tone.QUIET), None)] * (len(ends) - len(buckets))  # type: ignore[list-item]
-    rows = [(*end, "", *bucket) for end, bucket in zip(ends, buckets, strict=True)]
+    buckets: list[tuple[object, ...]] = [
+        (toned(BUCKET_WORDS[bucket], _BUCKET_TONES[bucket] if count else Tone.QUIET), count)
+        for bucket, count in receipt.buckets.items()
+    ]
+    rows = [(*end, "", *bucket) for end, bucket in zip_longest(ends, buckets, fillvalue=())]
     titles = [Column(f"{receipt.counts.lines:,} lines"), Column("", number=True), Column("  ")]
     screen.table([*titles, Column(f"{receipt.counts.accepted:,} SIMs"), Column("", number=True)], rows, indent=2)
 

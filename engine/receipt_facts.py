@@ -18,8 +18,11 @@ from storage.manifests import ManifestRow
 TROUBLED = frozenset({Step.REJECTED, Step.TIMED_OUT, Step.NEEDS_REVIEW, Step.HELD, Step.WITHDRAWN})
 
 
-def receipt_of(tx: Transaction, row: ManifestRow) -> Receipt:
-    """The receipt as of now, without its files. Raises `ReceiptDoesNotAddUp`: then our own bookkeeping is at fault."""
+def receipt_of(tx: Transaction, row: ManifestRow, *, in_full: bool = True) -> Receipt:
+    """The receipt as of now, without its files. Raises `ReceiptDoesNotAddUp`: then our own bookkeeping is at fault.
+
+    Not `in_full` it has no plans and no reasons, and reads no SIM: for lists.
+    """
     return Receipt(
         manifest_id=row.id,
         name=PurePosixPath(row.item_key).name,
@@ -37,8 +40,8 @@ def receipt_of(tx: Transaction, row: ManifestRow) -> Receipt:
         home_country=row.home_country,
         loaded_at=row.loaded_at,
         finished_at=row.finished_at if row.state is ManifestState.FINISHED else None,
-        by_plan=_plan_shares(tx, row.id),
-        by_reason=_reason_counts(tx, row.id),
+        by_plan=_plan_shares(tx, row.id) if in_full else (),
+        by_reason=_reason_counts(tx, row.id) if in_full else (),
         same_content_as=row.same_content_as,
     )
 

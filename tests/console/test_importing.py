@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from console.commands import CANNOT, FINE, NEEDS_YOU, STOPPED
 from domain.lines import SENTENCES, Reason
+from tests.console.conftest import ROOT
 
 WHERE = ("--product", "tracker", "--home-country", "DE")
 
@@ -120,6 +123,26 @@ def test_what_cannot_be_read_is_said_in_a_sentence(place: Any, words: tuple[str,
     assert sentence in said.err
 
 
+@pytest.mark.parametrize("command", ["import", "plan"])
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--product", "traker"), "--product traker: there is none of this name. Did you mean tracker?"),
+        (("--product", "zzz"), "There is: small, tracker."),
+        (("--home-country", "Germany"), "--home-country: 'Germany' is written DE."),
+        (("--carrier-account", "supersym"), "Did you mean supersim?"),
+    ],
+)
+def test_a_mistyped_option_is_refused_before_the_file_is_touched(
+    place: Any, rows: Any, command: str, options: tuple[str, ...], sentence: str
+) -> None:
+    file = place.file("order.csv", *rows(1))
+    said = place.simline(command, file, *options)
+    assert said.status == CANNOT
+    assert sentence in said.err
+    assert place.simline("import", file, *WHERE).status == FINE
+
+
 def test_without_a_key_codes_are_not_taken_and_the_file_can_be_imported_later(
     place: Any, rows: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,3 +211,30 @@ def test_the_handlers_of_signals_are_given_back(place: Any, rows: Any) -> None:
     before = signal.getsignal(signal.SIGINT)
     place.simline("import", place.file("order.csv", *rows(1)), *WHERE)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_ctrl_c_stops_at_once_and_what_was_under_way_is_read_before_it_is_sent_again(
+    place: Any, rows: Any
+) -> None:
+    carriers = place.folder / "carriers.toml"
+    carriers.write_text(carriers.read_text().replace("count = 200", "count = 2"))
+    file = place.file("order.csv", *rows(25))
+    command = [sys.executable, "-m", "console.main", "import", str(file), *WHERE]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        while len(place.changes()) < 3:
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        assert running.poll() is None, "the first one waits for the requests under way"
+        stopped_at = time.monotonic()
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=20)
+    assert running.returncode == STOPPED
+    assert time.monotonic() - stopped_at < 3
+    assert "Stopped at once" in err
+    steps = place.simline("status", "order.csv", "--json").json["steps"]
+    assert sum(steps.values()) == 25
+    assert steps["intent"] > 0

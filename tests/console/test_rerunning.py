@@ -56,8 +56,8 @@ def test_a_reason_must_say_something(refused: Any) -> None:
 
 
 def test_rejected_lines_are_judged_again_after_the_product_was_added(place: Any, rows: Any) -> None:
-    file = place.file("order.csv", *rows(2))
-    assert place.simline("import", file, "--product", "beacon", "--home-country", "DE").status == NEEDS_YOU
+    file = place.file("order.csv", *[f"{row},beacon" for row in rows(2)], header="iccid,registration_code,product")
+    assert place.simline("import", file, "--home-country", "DE").status == NEEDS_YOU
     place.simline("products", "add", "beacon", "--account", "acme", "--tier", "growth")
     said = place.simline("rerun", "order.csv", "--only", "rejected", "--reason", "the product is there now", "--yes")
     assert "judged again as m-" in said.out
