@@ -132,6 +132,19 @@ def take_in_claimed(context: Context, claimed: Claimed, actor: str) -> Intake | 
         return _take_in(context, claimed, actor)
     except LeaseLost:
         return None
+    except FileNotFoundError:  # a successor that had the lease has put the file where it belongs
+        if _is_ours(context, claimed):
+            raise
+        return None
+
+
+def _is_ours(context: Context, claimed: Claimed) -> bool:
+    try:
+        with context.commit("renewal") as tx:
+            manifests.renew(tx, claimed.manifest_id, claimed.fence, context.timing.file_lease_seconds)
+    except LeaseLost:
+        return False
+    return True
 
 
 def _take_in(context: Context, claimed: Claimed, actor: str) -> Intake | None:

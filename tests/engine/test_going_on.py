@@ -170,6 +170,39 @@ def test_a_manifest_approved_elsewhere_is_read_by_the_next_sweep(rig: Rig) -> No
     assert (intake.manifest_id, intake.state) == (waiting.manifest_id, ManifestState.LOADED)
 
 
+class Killed(BaseException):
+    """The person's command dies here."""
+
+
+def dying_at(rig: Rig, label: str) -> Rig:
+    def at(passed: str) -> None:
+        if passed == label:
+            raise Killed(label)
+
+    return rig.but(at=at)
+
+
+@pytest.mark.parametrize("label", ["before-approval-commit", "after-approval-commit"])
+def test_an_approval_that_was_killed_is_said_again_and_the_manifest_is_read_once(rig: Rig, label: str) -> None:
+    careful = rig.but(brake=Brake(sims=2))
+    waiting = careful.take_in("a.csv", manifest(iccids(3)))
+    with pytest.raises(Killed):
+        approve(dying_at(careful, label).context, waiting.manifest_id, by="ann")
+    assert approve(careful.context, waiting.manifest_id, by="ann")
+    assert rig.steps() == {Step.PLANNED: 3}
+
+
+@pytest.mark.parametrize(("label", "moved"), [("before-rerun-commit", 1), ("after-rerun-commit", 0)])
+def test_a_rerun_that_was_killed_is_started_again_and_moves_once(
+    rig: Rig, ended: Callable[[Step], str], label: str, moved: int
+) -> None:
+    manifest_id = ended(Step.REJECTED)
+    with pytest.raises(Killed):
+        rerun(dying_at(rig, label).context, manifest_id, Only.FAILED, reason="Mended.", actor="ann")
+    assert rerun(rig.context, manifest_id, Only.FAILED, reason="Mended.", actor="ann").taken == moved
+    assert rig.steps() == {Step.DONE: 2, Step.PLANNED: 1}
+
+
 def test_approving_what_does_not_wait_does_nothing(rig: Rig) -> None:
     manifest_id = rig.load(1)
     assert approve(rig.context, manifest_id, by="ann") is None

@@ -132,6 +132,31 @@ def test_a_reader_that_wakes_after_its_lease_steps_aside(rig: Rig, moving_clock:
     assert rig.steps() == {Step.PLANNED: 3}
 
 
+def test_a_reader_that_wakes_after_its_file_was_put_away_steps_aside(rig: Rig, moving_clock: MovingClock) -> None:
+    rig.drop("a.csv", manifest(iccids(3)))
+    (asleep,) = claim_new(rig.context, rig.context.sources["inbox"], "sleeper")
+
+    def sleep(label: str) -> None:
+        if label == "after-take":
+            moving_clock.move(rig.context.timing.file_lease_seconds)
+            assert len(list(pick_up(rig.but(worker="worker-2").context))) == 1
+
+    assert take_in_claimed(rig.but(at=sleep).context, asleep, "sleeper") is None
+    assert rig.steps() == {Step.PLANNED: 3}
+
+
+def test_a_file_that_vanishes_under_its_reader_is_an_error(rig: Rig) -> None:
+    rig.drop("a.csv", manifest(iccids(3)))
+    standing = rig.folder / "drop" / "processing"
+
+    def remove(label: str) -> None:
+        if label == "after-take":
+            next(standing.rglob("a.csv")).unlink()
+
+    with pytest.raises(FileNotFoundError):
+        list(pick_up(rig.but(at=remove).context))
+
+
 def test_a_file_that_was_overwritten_after_it_was_listed_is_another_delivery(rig: Rig) -> None:
     rig.drop("a.csv", manifest(iccids(2)))
     (claimed,) = claim_new(rig.context, rig.context.sources["inbox"], "me")

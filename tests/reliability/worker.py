@@ -1,6 +1,6 @@
 """One worker in a process of its own: does the whole job until nothing is left, or until it is killed.
 
-python -m tests.reliability.worker DATABASE_URL CARRIER_URL FOLDER [--kill LABEL:NTH [--stop]] [--at-most SECONDS]
+python -m tests.reliability.worker DATABASE_URL CARRIER_URL FOLDER [--kill LABEL:NTH [--stop]] [--seconds SECONDS]
 """
 
 import argparse
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from domain.pacing import Window, pace_of
 from engine.context import Context, Timing
 from engine.picking_up import pick_up
 from engine.receipts import refresh_receipts
@@ -24,8 +25,8 @@ from storage.vault import Vault
 from tests.engine.rig import ACCOUNT, open_rig, open_supersim
 
 TIMING = Timing(
-    lease_seconds=2.5,
-    lease_margin_seconds=0.5,
+    lease_seconds=2.0,
+    lease_margin_seconds=0.3,
     file_lease_seconds=1.0,
     poll_first_seconds=0.1,
     poll_longest_seconds=0.5,
@@ -33,8 +34,9 @@ TIMING = Timing(
     circuit_failures=1_000,
 )
 KEY = "c2ltbGluZS1raWxsLXRlc3RzLW5vdC1hLXNlY3JldC4="  # every worker can open what another one sealed
-QUIET_SECONDS = 0.8
-TIMEOUT_SECONDS = 1.0
+QUIET_SECONDS = 1.0
+TIMEOUT_SECONDS = 0.8
+LIMIT = Window(200, 1)
 
 
 def killer(wanted: str, how: signal.Signals) -> Callable[[str], None]:
@@ -46,6 +48,7 @@ def killer(wanted: str, how: signal.Signals) -> Callable[[str], None]:
         seen[reached] += 1
         if reached == label and seen[reached] == int(nth or 1):
             os.kill(os.getpid(), how)
+            time.sleep(0.5)  # the signal reaches this thread a moment later: until then it must not go on
 
     return at
 
@@ -73,31 +76,34 @@ def is_over(context: Context) -> bool:
         return not inbox and not open_ones and not manifests.due_for_receipt(tx)
 
 
-def main() -> int:
-    """The exit status is 0 when everything has ended."""
+def run(database: str, carrier: str, folder: str, *, kill: str = "", seconds: float = 40.0, stop: bool = False) -> None:
+    """Exits with 0 when everything has ended, with 3 when the time was over."""
+    rig = open_rig(
+        Database(database),
+        open_supersim(carrier, TIMEOUT_SECONDS),
+        Path(folder),
+        pace=pace_of([LIMIT]),
+        timing=TIMING,
+        quiet_seconds=QUIET_SECONDS,
+        threads=1 if stop else 4,  # so that no other thread is stopped in mid-transaction, with SQLite's only lock
+        timeout_seconds=TIMEOUT_SECONDS,
+        worker=f"worker-{os.getpid()}",
+        at=killer(kill, signal.SIGSTOP if stop else signal.SIGKILL),
+    )
+    sys.exit(0 if work(replace(rig.context, vault=Vault(KEY)), seconds) else 3)
+
+
+def main() -> None:
+    """The worker as a command."""
     parser = argparse.ArgumentParser()
     parser.add_argument("database")
     parser.add_argument("carrier")
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder")
     parser.add_argument("--kill", default="")
     parser.add_argument("--stop", action="store_true", help="stop at the point (SIGSTOP) instead of dying")
-    parser.add_argument("--at-most", type=float, default=40.0)
-    options = parser.parse_args()
-    rig = open_rig(
-        Database(options.database),
-        open_supersim(options.carrier, TIMEOUT_SECONDS),
-        options.folder,
-        timing=TIMING,
-        quiet_seconds=QUIET_SECONDS,
-        timeout_seconds=TIMEOUT_SECONDS,
-        worker=f"worker-{os.getpid()}",
-        at=killer(options.kill, signal.SIGSTOP if options.stop else signal.SIGKILL)
-        if options.kill
-        else lambda _label: None,
-    )
-    context = replace(rig.context, vault=Vault(KEY))
-    return 0 if work(context, options.at_most) else 3
+    parser.add_argument("--seconds", type=float, default=40.0)
+    run(**vars(parser.parse_args()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
