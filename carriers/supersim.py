@@ -98,7 +98,7 @@ class SuperSim:
     @property
     def capabilities(self) -> Capabilities:
         """What Super SIM offers; a SIM cannot be released over its API."""
-        return replace(CAPABILITIES, needs_registration_code=not self._registered)
+        return replace(CAPABILITIES, needs_registration_code=False) if self._registered else CAPABILITIES
 
     def submit(self, orders: Sequence[Order], gate: Gate) -> Sequence[Answer]:
         """Claim one SIM, or change its status. Safe to repeat: a SIM that is ours or has the status stays as it is."""

@@ -61,7 +61,7 @@ def workshop(tmp_path: Path, root: Path) -> Workshop:
 
 
 def test_make_alone_lists_every_command_with_what_it_does(root: Path) -> None:
-    said = subprocess.run(["make"], cwd=root, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(["make", "--no-print-directory"], cwd=root, capture_output=True, text=True, check=True).stdout
     phony = re.findall(r"^\.PHONY: (.+)$", (root / "Makefile").read_text(), re.MULTILINE)[0].split()
     assert {line.split()[1] for line in said.splitlines()} == set(phony)
 
