@@ -1,4 +1,4 @@
-"""What no single section can see: names used twice, and names that lead nowhere. Pure rules over read settings."""
+"""What no single section can see: names used twice, names that lead nowhere, times that do not fit. Pure rules."""
 
 from collections.abc import Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -11,8 +11,14 @@ if TYPE_CHECKING:
 
 
 def faults_between(settings: "Settings") -> list[Fault]:
-    """Every double name and every dangling reference."""
-    return [*_double_names(settings), *_carrier_accounts(settings), *_products(settings), *_plans(settings)]
+    """Every double name, every dangling reference, and every account whose requests would outlast a lease."""
+    return [
+        *_double_names(settings),
+        *_carrier_accounts(settings),
+        *_products(settings),
+        *_plans(settings),
+        *_timeouts(settings),
+    ]
 
 
 def _double_names(settings: "Settings") -> Iterator[Fault]:
@@ -69,3 +75,25 @@ def _plans(settings: "Settings") -> Iterator[Fault]:
         if plan.currency != first:
             sentence = f"is {plan.currency}, but earlier plans of {plan.carrier_account} are in {first}"
             yield Fault(("plans", at, "currency"), f"{sentence}: prices of one carrier account share a currency.")
+
+
+def _timeouts(settings: "Settings") -> Iterator[Fault]:
+    """A lease must outlast a request and the margin, or nothing could ever be sent."""
+    timing = settings.timing
+    for name, account in settings.carrier_accounts.items():
+        shortest = account.timeout_seconds + timing.lease_margin_seconds
+        if timing.lease_seconds <= shortest:
+            yield Fault(
+                _what_was_set(settings, name),
+                f"leaves no time to send: a request to {name} may take {account.timeout_seconds:g} s, with the margin "
+                f"{shortest:g} s, and a lease is only {timing.lease_seconds:g} s long. Shorten the account's "
+                f"`timeout_seconds`, or set `lease_seconds` under [timing] in simline.toml to more than {shortest:g}.",
+            )
+
+
+def _what_was_set(settings: "Settings", name: str) -> tuple[str, ...]:
+    """The key that somebody wrote down: of the others the defaults hold."""
+    timing = [key for key in ("lease_seconds", "lease_margin_seconds") if key in settings.timing.model_fields_set]
+    if "timeout_seconds" in settings.carrier_accounts[name].model_fields_set or not timing:
+        return "carrier_accounts", name, "timeout_seconds"
+    return "timing", timing[0]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from config.build import build_context, close_context
 from config.errors import ConfigurationError
 from config.settings import load_settings
 
@@ -100,3 +101,24 @@ def test_a_route_may_name_only_a_carrier_account_that_exists(tmp_path: Path) -> 
 def test_a_product_needs_its_account(tmp_path: Path) -> None:
     said = refusal(tmp_path, main='[[products]]\nid = "t"\nname = "T"\naccount = "acme"\n')
     assert "`products[t].account` names 'acme', and there is no such account" in said
+
+
+def test_an_account_whose_requests_outlast_a_lease_is_refused(tmp_path: Path) -> None:
+    said = refusal(tmp_path, carriers=f"{ACCOUNT}timeout_seconds = 85\n")
+    assert said.startswith(f"{tmp_path / 'carriers.toml'}: `carrier_accounts.kore.timeout_seconds` leaves no time")
+    assert "a request to kore may take 85 s, with the margin 90 s, and a lease is only 90 s long." in said
+    assert "set `lease_seconds` under [timing] in simline.toml to more than 90." in said
+    assert refusal(tmp_path, carriers=f"{ACCOUNT}timeout_seconds = 84.9\n") == ""
+
+
+@pytest.mark.parametrize(("key", "seconds"), [("lease_seconds", 35), ("lease_margin_seconds", 60)])
+def test_a_lease_that_is_too_short_is_said_where_it_was_set(tmp_path: Path, key: str, seconds: int) -> None:
+    said = refusal(tmp_path, main=f"[timing]\n{key} = {seconds}\n")
+    assert said.startswith(f"{tmp_path / 'simline.toml'}: `timing.{key}` leaves no time")
+
+
+def test_the_shortest_lease_that_is_taken_is_enough_for_the_engine(tmp_path: Path) -> None:
+    login = 'options = { auth = "basic" }\nsecrets = { account_sid = "KORE_SID", auth_token = "KORE_TOKEN" }\n'
+    assert refusal(tmp_path, main="[timing]\nlease_seconds = 35.001\n", carriers=ACCOUNT + login) == ""
+    settings = load_settings(tmp_path / "simline.toml", {})
+    close_context(build_context(settings, environment={"KORE_SID": "AC" + 32 * "0", "KORE_TOKEN": "x"}))

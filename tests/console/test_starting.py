@@ -74,7 +74,13 @@ def no_toml(place: Any, _env: pytest.MonkeyPatch) -> str:
     return "configuration"
 
 
-@pytest.mark.parametrize("breaks", [wrong_token, no_secret, bad_key, no_database, no_inbox, no_toml])
+def no_time(place: Any, _env: pytest.MonkeyPatch) -> str:
+    carriers = place.folder / "carriers.toml"
+    carriers.write_text(carriers.read_text().replace("timeout_seconds = 5", "timeout_seconds = 90"))
+    return "configuration"
+
+
+@pytest.mark.parametrize("breaks", [wrong_token, no_secret, bad_key, no_database, no_inbox, no_toml, no_time])
 def test_check_says_what_fails_and_goes_on(place: Any, monkeypatch: pytest.MonkeyPatch, breaks: Any) -> None:
     what = breaks(place, monkeypatch)
     said = place.simline("check")
@@ -83,6 +89,15 @@ def test_check_says_what_fails_and_goes_on(place: Any, monkeypatch: pytest.Monke
     assert "Traceback" not in said.out + said.err
     if what != "configuration":
         assert said.out.count("✓") >= 3
+
+
+def test_a_timeout_that_outlasts_a_lease_is_a_sentence_for_every_command(place: Any, monkeypatch: Any) -> None:
+    no_time(place, monkeypatch)
+    for command in ("settle", "status"):
+        said = place.simline(command)
+        assert said.status == CANNOT
+        assert f"{place.folder / 'carriers.toml'}: `carrier_accounts.supersim.timeout_seconds`" in said.err
+        assert "lease_seconds" in said.err
 
 
 def test_check_repeats_no_secret(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
