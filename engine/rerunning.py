@@ -53,5 +53,5 @@ def rerun(context: Context, manifest_id: str, only: Only, *, reason: str, actor:
             tally.steps["looked_at_now"] += ledger.look_now(tx, manifest_id)
         tally.taken = tally.steps.total()
         if tally.taken:
-            manifests.reopen(tx, manifest_id)
+            manifests.reopen(tx, [manifest_id])
     return tally

@@ -25,6 +25,7 @@ TAKEN = (ManifestState.LOADED.value, ManifestState.FINISHED.value)
 ENDED = (*TAKEN, ManifestState.REFUSED.value, ManifestState.QUARANTINED.value)
 LIVE = tuple(step.value for step in Step if BUCKETS[step] is Bucket.IN_PROGRESS)
 """Steps at which something will happen by itself; a manifest without any has finished."""
+_IDENTITY = ("source", "item_key", "version")
 
 
 class LeaseLost(Exception):
@@ -90,16 +91,15 @@ def claim(
     state = ManifestState.RECEIVED.value
     first = names | given | lease | {"version": identity.version, "actor": actor, "received_at": now, "state": state}
     insert = postgresql.insert if tx.is_postgresql else sqlite.insert
-    statement = insert(manifests).values(first)
-    free = and_(_can_be_claimed(now), *(manifests.c[name] == first[name] for name in ("source", "item_key", "version")))
-    taken_over = statement.on_conflict_do_update(
-        index_elements=["id"], set_=lease | {"state": state, "reason": None}, where=free
-    )
-    row = tx.execute(taken_over.returning(manifests)).one_or_none()
-    if row is None:
-        _no_collision(tx, identity)
-        return None
-    return _row(row)
+    fresh = insert(manifests).values(first).on_conflict_do_nothing()  # on any key: two claims meet at either of them
+    free = and_(_can_be_claimed(now), *(manifests.c[name] == first[name] for name in ("id", *_IDENTITY)))
+    taken_over = update(manifests).where(free).values(lease | {"state": state, "reason": None})
+    for statement in (fresh, taken_over):
+        row = tx.execute(statement.returning(manifests)).one_or_none()
+        if row is not None:
+            return _row(row)
+    _no_collision(tx, identity)
+    return None
 
 
 def _can_be_claimed(now: datetime) -> ColumnElement[bool]:
@@ -215,23 +215,41 @@ def operation_counts(tx: Transaction, manifest_id: str) -> dict[Step, int]:
     return _counts_of(tx, [manifest_id]).get(manifest_id, {})
 
 
-def finish_ended(tx: Transaction, only: Collection[str] | None = None) -> list[str]:
-    """Loaded manifests of which no operation will move by itself become FINISHED; which those were."""
+def finish_ended(tx: Transaction) -> list[str]:
+    """Loaded manifests of which no operation will move by itself become FINISHED; which those were.
+
+    Asked twice: a re-run that commits in between is seen by the second statement alone, when the row is ours.
+    """
     c, o = manifests.c, operations.c
     goes_on = select(o.id).where(of_its_manifest(), o.step.in_(LIVE)).correlate(manifests).exists()
     ended = and_(c.state == ManifestState.LOADED.value, ~goes_on)
-    if only is not None:
-        ended = and_(ended, among(tx, c.id, list(only)))
+    looked_ended = _locked(tx, ended)
+    if not looked_ended:
+        return []
     new = {"state": ManifestState.FINISHED.value, "finished_at": tx.now()}
-    return [row.id for row in tx.execute(update(manifests).where(ended).values(new).returning(c.id))]
+    still = update(manifests).where(among(tx, c.id, looked_ended), ended)
+    return [row.id for row in tx.execute(still.values(new).returning(c.id))]
 
 
-def reopen(tx: Transaction, manifest_id: str) -> bool:
-    """A finished manifest goes on after a person's re-run. False when it is not finished."""
+def reopen(tx: Transaction, manifest_ids: Collection[str]) -> list[str]:
+    """Finished manifests go on, after their operations were let go on in this transaction; which those were.
+
+    Whoever finishes one of them at this moment is waited for: the operations that it counted have moved since.
+    """
     c = manifests.c
-    finished = and_(c.id == manifest_id, c.state == ManifestState.FINISHED.value)
+    mine = _locked(tx, among(tx, c.id, list(manifest_ids)))
+    finished = and_(among(tx, c.id, mine), c.state == ManifestState.FINISHED.value)
     new = {"state": ManifestState.LOADED.value, "finished_at": None}
-    return bool(tx.execute(update(manifests).where(finished).values(new)).rowcount)
+    return [row.id for row in tx.execute(update(manifests).where(finished).values(new).returning(c.id))]
+
+
+def _locked(tx: Transaction, condition: ColumnElement[bool]) -> list[str]:
+    """The manifests, locked until the transaction ends, always in one order. SQLite has one writer and no such locks.
+
+    What is asked of them in the *next* statement is true until then; this one saw them as they were before the wait.
+    """
+    rows = select(manifests.c.id).where(condition).order_by(manifests.c.id)
+    return list(tx.execute(rows.with_for_update(key_share=True)).scalars())
 
 
 def keep_receipt(tx: Transaction, manifest_id: str, receipt: str, as_of: datetime, steps: Mapping[Step, int]) -> None:
