@@ -50,7 +50,7 @@ def test_a_delivery_is_claimed_once(database: Database) -> None:
 
 
 def test_of_many_claims_at_once_one_wins_and_no_other_breaks(database: Database) -> None:
-    items = [replace(ITEM, version=str(number)) for number in range(40)]
+    items = [replace(ITEM, version=str(number)) for number in range(150)]
     start = threading.Barrier(6)
 
     def claim_all(fence: str) -> list[ManifestRow | None]:
