@@ -106,7 +106,7 @@ TRANSITIONS: dict[Step, dict[Step, str]] = {
         Step.UNKNOWN: "re-run by a person: read before anything else",
         Step.REJECTED: "settled by a person",
     },
-    Step.REJECTED: {Step.PLANNED: "re-run by a person"},
+    Step.REJECTED: {Step.PLANNED: "re-run by a person, or a later file corrected its registration code"},
     Step.WITHDRAWN: {Step.PLANNED: "re-run by a person"},
     Step.DONE: {},
 }

@@ -49,6 +49,7 @@ class Reason(StrEnum):
     # duplicate, known
     DUPLICATE_IN_FILE = "duplicate_in_file"
     ALREADY_KNOWN = "already_known"
+    CODE_CORRECTED = "code_corrected"
 
 
 SENTENCES: dict[Reason, str] = {
@@ -80,6 +81,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.OTHER_PRODUCT: "The SIM already belongs to another product.",
     Reason.DUPLICATE_IN_FILE: "The same SIM stands on an earlier line of this file.",
     Reason.ALREADY_KNOWN: "The SIM already belongs to this product.",
+    Reason.CODE_CORRECTED: "Known; its registration code was replaced and it is tried again.",
 }
 
 

@@ -15,6 +15,7 @@ from domain.lines import LineCounts, LineOutcome, Reason, Verdict
 from domain.manifests import ManifestColumn, ManifestRefused, ManifestState
 from domain.routing import AccountRule, Placement, Router
 from engine.context import Context, Progress
+from engine.correcting import Corrector
 from engine.placing import Defaults, Placer, Rows
 from engine.sandbox import hold_what_exceeds
 from engine.surveying import Survey, survey
@@ -135,6 +136,7 @@ def _load(context: Context, delivery: Delivery, rules: ReadingRules, surveyed: S
 def load_lines(context: Context, tx: Transaction, delivery: Delivery, rules: ReadingRules, surveyed: Survey) -> Intake:
     """The second reading: every line's verdict and every new SIM's operation, in the caller's transaction."""
     placer = Placer(router(context, tx), context.issuers, delivery.defaults)
+    corrector = Corrector(context.vault, delivery.manifest_id, delivery.actor)
     verdicts = dict.fromkeys(Verdict, 0)
     new: dict[Placement, int] = {}
     read = 0
@@ -142,16 +144,17 @@ def load_lines(context: Context, tx: Transaction, delivery: Delivery, rules: Rea
         counting, repeated = surveyed.split(block)
         outcomes = [*block.outcomes, *repeated]
         placed = list(placer.place(block, counting, outcomes))
-        result = _load_placed(context, tx, delivery.manifest_id, placed)
+        result, corrected = _load_placed(context, tx, corrector, placed)
         for placement, count in _new_counts(placed, result).items():
             new[placement] = new.get(placement, 0) + count
             verdicts[Verdict.ACCEPTED] += count
-        outcomes.extend(_not_new(result))
+        outcomes.extend(_not_new(result, corrected))
         loading.record_outcomes(tx, delivery.manifest_id, outcomes)
         for outcome in outcomes:
             verdicts[outcome.verdict] += outcome.line_count
         read += block.line_count
         context.watch(Progress("read", read, surveyed.line_count, delivery.manifest_id))
+    corrector.reopen(tx)
     hold_what_exceeds(tx, delivery.manifest_id, {placement.product_id for placement in new}, delivery.actor)
     counts = LineCounts(lines=surveyed.line_count, **{verdict.value: n for verdict, n in verdicts.items()})
     if not counts.adds_up():
@@ -160,14 +163,15 @@ def load_lines(context: Context, tx: Transaction, delivery: Delivery, rules: Rea
 
 
 def _load_placed(
-    context: Context, tx: Transaction, manifest_id: str, placed: Sequence[tuple[Placement, Rows]]
-) -> loading.LoadResult:
-    """Rows of one block, in one go, so that the ledger has them in the order of their lines."""
+    context: Context, tx: Transaction, corrector: Corrector, placed: Sequence[tuple[Placement, Rows]]
+) -> tuple[loading.LoadResult, set[str]]:
+    """Rows of one block, in one go, so that the ledger has them in the order of their lines; and whose code is new."""
     blocks = [_as_load(context, placement, rows) for placement, rows in placed if rows.iccids]
     if not blocks:
-        return loading.LoadResult(0)
+        return loading.LoadResult(0), set()
     together = blocks[0] if len(blocks) == 1 else loading.LoadBlock.together(blocks)
-    return loading.load_block(tx, manifest_id, together, tx.now())
+    result = loading.load_block(tx, corrector.manifest_id, together, tx.now())
+    return result, corrector.correct(tx, together, [iccid for _, iccid in result.known])
 
 
 def _new_counts(placed: Sequence[tuple[Placement, Rows]], result: loading.LoadResult) -> dict[Placement, int]:
@@ -208,9 +212,10 @@ def _as_load(context: Context, placement: Placement, rows: Rows) -> loading.Load
     )
 
 
-def _not_new(result: loading.LoadResult) -> Iterable[LineOutcome]:
+def _not_new(result: loading.LoadResult, corrected: set[str]) -> Iterable[LineOutcome]:
     for line, iccid in result.known:
-        yield LineOutcome(line, Verdict.KNOWN, Reason.ALREADY_KNOWN, iccid=iccid)
+        reason = Reason.CODE_CORRECTED if iccid in corrected else Reason.ALREADY_KNOWN
+        yield LineOutcome(line, Verdict.KNOWN, reason, iccid=iccid)
     for line, iccid, product in result.other_product:
         yield LineOutcome(
             line, Verdict.REJECTED, Reason.OTHER_PRODUCT, iccid=iccid, detail=f"It belongs to product {product}."

@@ -226,7 +226,7 @@ def test_a_reader_that_lost_its_lease_keeps_nothing(rig: Rig, claimed: Claimed, 
 def test_a_manifest_that_would_lose_a_line_is_not_kept(
     rig: Rig, claimed: Claimed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "_not_new", lambda _result: [])
+    monkeypatch.setattr(intake, "_not_new", lambda _result, _corrected: [])
     rig.load(2)
     before = kept(rig)
     with pytest.raises(LinesLost, match="not every one met its end"):

@@ -29,7 +29,7 @@ def refused(scripted_rig: Rig) -> str:
 
 @dataclass
 class Beside:
-    """Something that starts while the transaction of this label is open; it has ended, or waits, before that goes on."""
+    """Something that starts while the transaction of this label is open; it ends, or waits, before that goes on."""
 
     database: Database
     label: str
