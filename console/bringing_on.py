@@ -1,10 +1,9 @@
 """From planned to active: in this process, or on the Prefect server that PREFECT_API_URL names; followed either way."""
 
-import os
-import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from console.at_server import FOLLOWING_STOPS, follow_there, has_server
 from console.commands import FINE
 from console.door import Door
 from console.following import Follower
@@ -16,14 +15,8 @@ from reports.verdict import Tone, counted
 if TYPE_CHECKING:
     from engine.context import Context
 
-LOOK_EVERY_SECONDS = 1.0
 WAIT_SECONDS = 900
 """How long a command follows its SIMs before it leaves the rest to the schedule."""
-
-
-def has_server() -> bool:
-    """Whether a Prefect server is configured; asked without importing Prefect."""
-    return bool(os.environ.get("PREFECT_API_URL"))
 
 
 def bring_on(
@@ -31,14 +24,18 @@ def bring_on(
 ) -> None:
     """Send and settle until every SIM of the follower's manifests has ended, or the time is over, or somebody stops it.
 
-    With a server `start` starts the deployment there. Raises `KeyboardInterrupt` after a stop.
+    With a server `start` starts the deployment there; without `start` the work is done here in any case. Raises
+    `KeyboardInterrupt` after a stop.
     """
-    with follower.drawn(), stop_sign(door.screen) as sign:
+    with follower.drawn():
         if start is not None and has_server():
-            _there(door.screen, follower, sign, start, wait_seconds)
+            with stop_sign(door.screen, FOLLOWING_STOPS) as sign:
+                look, is_over = follower.look, follower.is_over
+                follow_there(door.screen, sign, start, wait_seconds=wait_seconds, look=look, is_over=is_over)
         else:
-            _here(door.screen, context, follower, sign, wait_seconds)
-    _say_what_is_left(door.screen, follower)
+            with stop_sign(door.screen) as sign:
+                _here(door.screen, context, follower, sign, wait_seconds)
+    say_what_is_left(door.screen, follower)
 
 
 def _here(screen: Screen, context: "Context", follower: Follower, sign: StopSign, wait_seconds: float) -> None:
@@ -49,37 +46,8 @@ def _here(screen: Screen, context: "Context", follower: Follower, sign: StopSign
         screen.say(tally.problem, Tone.ATTENTION)
 
 
-class _Enough(Exception):
-    """The time is over, or somebody stopped it."""
-
-
-def _there(screen: Screen, follower: Follower, sign: StopSign, start: Callable[[], str], wait_seconds: float) -> None:
-    from flows.deployed import follow
-
-    ends = time.monotonic() + wait_seconds
-
-    def rest(seconds: float) -> None:
-        if sign.is_up or time.monotonic() > ends:
-            raise _Enough
-        follower.look()
-        time.sleep(seconds)
-
-    run_id = start()
-    screen.say(f"Prefect runs it: flow run {run_id}.", Tone.MOVING)
-    last = None
-    try:
-        for change in follow(run_id, poll_seconds=LOOK_EVERY_SECONDS, sleep=rest):
-            last = change
-        while not follower.is_over():
-            rest(LOOK_EVERY_SECONDS)
-    except _Enough:
-        if last is None or last.name == "Scheduled":
-            screen.say("The flow run waits for a worker. Start one: `prefect worker start`.", Tone.ATTENTION)
-    if last is not None and last.is_final and last.name != "Completed":
-        screen.say(f"The flow run ended as {last.name}. {last.message}", Tone.ATTENTION)
-
-
-def _say_what_is_left(screen: Screen, follower: Follower) -> None:
+def say_what_is_left(screen: Screen, follower: Follower) -> None:
+    """How many SIMs of the follower's manifests have not ended, and who goes on with them."""
     standing = follower.look(now=True)
     if left := standing.total - standing.ended:
         sims = counted(left, "SIM is", "SIMs are")

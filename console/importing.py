@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
+from console.at_server import Here
 from console.bringing_on import WAIT_SECONDS, bring_on, end_with_receipts
 from console.commands import FINE, NEEDS_YOU
 from console.door import AtDoor, CannotDo, Door
@@ -53,6 +54,7 @@ def import_(
         bool, Parameter(help="Go on although it is far beyond the usual (`plan` says so).", show_default=False)
     ] = False,
     wait: Wait = WAIT_SECONDS,
+    here: Here = False,
     door: AtDoor,
 ) -> int:
     """Import a manifest and activate its SIMs.
@@ -74,7 +76,7 @@ def import_(
             state = _take_in(door, context, source, item, defaults)
             if yes_really and state.value == "needs_approval":
                 state = _approved(door, context, item.identity.manifest_id)
-        return go_on(door, context, follower, item.identity.manifest_id, wait=0 if no_activate else wait)
+        return go_on(door, context, follower, item.identity.manifest_id, wait=0 if no_activate else wait, here=here)
 
 
 def defaults_of(source: "Source", item: "Item", asked: "Defaults") -> "Defaults":
@@ -147,7 +149,7 @@ def _approved(door: Door, context: "Context", manifest_id: str) -> "ManifestStat
         return manifests.find(tx, manifest_id).state
 
 
-def go_on(door: Door, context: "Context", follower: Follower, manifest_id: str, *, wait: float) -> int:
+def go_on(door: Door, context: "Context", follower: Follower, manifest_id: str, *, wait: float, here: bool) -> int:
     """From the ledger to active, and the receipt; `wait=0` leaves the sending to the schedule."""
     from domain.manifests import ManifestState
     from storage import manifests
@@ -163,7 +165,7 @@ def go_on(door: Door, context: "Context", follower: Follower, manifest_id: str, 
         if wait > 0:
             from flows.deployed import start_provision
 
-            bring_on(door, context, follower, wait, partial(start_provision, manifest_id))
+            bring_on(door, context, follower, wait, None if here else partial(start_provision, manifest_id))
         else:
             planned = counted(follower.look(now=True).total - follower.standing.ended, "SIM is", "SIMs are")
             door.screen.say(f"{planned} planned, and nothing was sent. `simline settle` sends.", Tone.MOVING)
@@ -176,6 +178,7 @@ def approve(
     *,
     no_activate: NoActivate = False,
     wait: Wait = WAIT_SECONDS,
+    here: Here = False,
     door: AtDoor,
 ) -> int:
     """Let a manifest go on that stopped for a person's word.
@@ -195,4 +198,4 @@ def approve(
             return FINE
         with follower.drawn():
             _approved(door, context, row.id)
-        return go_on(door, context, follower, row.id, wait=0 if no_activate else wait)
+        return go_on(door, context, follower, row.id, wait=0 if no_activate else wait, here=here)

@@ -15,6 +15,7 @@ from reports.verdict import Tone, headline, needs_you
 if TYPE_CHECKING:
     from reports.receipt import Receipt
     from storage.database import Database
+    from storage.limits import Circuit
     from storage.sims import SimRow
 
 PAGE = 20
@@ -74,19 +75,16 @@ def _facts(receipt: "Receipt") -> dict[str, object]:
 
 def _all(door: Door, database: "Database", after: str | None, limit: int, *, as_json: bool) -> None:
     from engine.receipt_facts import receipt_of
-    from storage import limits, manifests
+    from storage import manifests
 
     with database.read() as tx:
         receipts = [receipt_of(tx, row, in_full=False) for row in manifests.listing(tx, limit, after)]
-        circuits = {name: limits.circuit(tx, name) for name in door.settings().carrier_accounts}
-    paused = {name: circuit for name, circuit in circuits.items() if circuit.paused_for_seconds > 0}
+    paused = paused_carriers(door, database)
     if as_json:
         facts = [_facts(receipt) for receipt in receipts]
         door.screen.json({"manifests": facts, "next": _next(receipts, limit), "paused": paused})
         return
-    for name, circuit in paused.items():
-        why = f"{name} is not asked for {circuit.paused_for_seconds:.0f} s: {circuit.last_failure}"
-        door.screen.say(why, Tone.ATTENTION)
+    say_paused(door.screen, paused)
     if not receipts:
         door.screen.say("No manifest yet. `simline import FILE --product NAME` brings the first.", Tone.QUIET)
         return
@@ -95,6 +93,22 @@ def _all(door: Door, database: "Database", after: str | None, limit: int, *, as_
     door.screen.table(columns, map(_manifest_row, receipts))
     if following := _next(receipts, limit):
         door.screen.say(f"Older ones: simline status --after {following}", Tone.QUIET)
+
+
+def paused_carriers(door: Door, database: "Database") -> "dict[str, Circuit]":
+    """The carrier accounts that are not asked for now."""
+    from storage import limits
+
+    with database.read() as tx:
+        circuits = {name: limits.circuit(tx, name) for name in door.settings().carrier_accounts}
+    return {name: circuit for name, circuit in circuits.items() if circuit.paused_for_seconds > 0}
+
+
+def say_paused(screen: Screen, paused: "dict[str, Circuit]") -> None:
+    """One sentence for each: how long yet, and why."""
+    for name, circuit in paused.items():
+        why = f"{name} is not asked for {circuit.paused_for_seconds:.0f} s: {circuit.last_failure}"
+        screen.say(why, Tone.ATTENTION)
 
 
 def _next(receipts: "list[Receipt]", limit: int) -> str | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from console.at_server import Here
 from console.bringing_on import WAIT_SECONDS, bring_on, end_with_receipts
 from console.commands import FINE
 from console.door import AtDoor, CannotDo, Door
@@ -55,6 +56,7 @@ def rerun(
     yes: Annotated[bool, Parameter(help="Do not ask.", show_default=False)] = False,
     no_activate: NoActivate = False,
     wait: Wait = WAIT_SECONDS,
+    here: Here = False,
     door: AtDoor,
 ) -> int:
     """Let a part of a manifest go on.
@@ -84,7 +86,8 @@ def rerun(
             ids = _let_go_on(door, context, row.id, only, reason)
         follower.database, follower.manifest_ids = context.database, ids
         if wait > 0 and not no_activate and not follower.is_over():
-            bring_on(door, context, follower, wait, lambda: [start_provision(each) for each in ids][-1])
+            start = None if here else lambda: [start_provision(each) for each in ids][-1]
+            bring_on(door, context, follower, wait, start)
         return end_with_receipts(door, context, ids)
 
 

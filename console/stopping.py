@@ -23,10 +23,11 @@ class StopSign:
 
 
 @contextmanager
-def stop_sign(screen: Screen) -> Iterator[StopSign]:
+def stop_sign(screen: Screen, soon: str = SOON) -> Iterator[StopSign]:
     """Within the block Ctrl-C puts the sign up; at the block's end it becomes the `KeyboardInterrupt` that it was.
 
-    A second Ctrl-C ends the process: a worker that dies at any moment is what the ledger is made for.
+    `soon` is what the person reads then. A second Ctrl-C ends the process: a worker that dies at any moment is what the
+    ledger is made for.
     """
     sign = StopSign()
 
@@ -36,7 +37,7 @@ def stop_sign(screen: Screen) -> Iterator[StopSign]:
             screen.complain(AT_ONCE)
             os._exit(STOPPED)
         sign.is_up = True
-        screen.say(SOON, Tone.ATTENTION)
+        screen.say(soon, Tone.ATTENTION)
 
     if threading.current_thread() is not threading.main_thread():
         yield sign

@@ -1,12 +1,14 @@
 """`watch`, `pick-up` and `settle`: the sources and the carriers, once or until somebody stops it."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
-from console.bringing_on import end_with_receipts
+from console.at_server import Here, has_server
+from console.bringing_on import WAIT_SECONDS, end_with_receipts
 from console.commands import FINE, NEEDS_YOU
 from console.door import AtDoor, CannotDo, Door
 from console.following import Follower
@@ -16,6 +18,9 @@ from console.stopping import StopSign, stop_sign
 from reports.verdict import Tone, counted
 
 if TYPE_CHECKING:
+    from config.settings import Settings
+    from domain.lines import LineCounts
+    from domain.manifests import ManifestState
     from engine.context import Context
     from engine.intake import Intake
     from engine.tally import Tally
@@ -26,18 +31,39 @@ EVERY_SECONDS = 5
 SourceName = Annotated[
     str | None, Parameter(name="--source", metavar="NAME", help="One source out of simline.toml, instead of all.")
 ]
+Wait = Annotated[
+    float,
+    Parameter(
+        metavar="SECONDS",
+        help="With a Prefect server: how long to follow what runs there.",
+        validator=validators.Number(gte=0),
+    ),
+]
 
 
-def pick_up(*, source: SourceName = None, no_activate: NoActivate = False, door: AtDoor) -> int:
+def pick_up(
+    *,
+    source: SourceName = None,
+    no_activate: NoActivate = False,
+    wait: Wait = WAIT_SECONDS,
+    here: Here = False,
+    door: AtDoor,
+) -> int:
     """Take in what lies in the sources now, once.
 
     Each complete manifest is read into the ledger; then what is due is sent, and the carriers are asked what became of
-    it. SIMs that a carrier still works on are left to `settle`.
+    it. SIMs that a carrier still works on are left to `settle`. With a Prefect server its deployment does all of that;
+    with --no-activate everything is done here, for nothing is to be sent.
     """
+    if has_server() and not (here or no_activate):
+        from console.sweeping_there import pick_up_there
+
+        return pick_up_there(door, source, wait)
     follower = Follower(door.screen)
     with door.engine(follower.news) as context:
+        names = chosen_sources(door.settings(), source)
         with follower.drawn():
-            taken = list(_sweep(door, context, source))
+            taken = list(_sweep(door, context, names))
         follower.database, follower.manifest_ids = context.database, [intake.manifest_id for intake in taken]
         if not taken:
             door.screen.say("Nothing new lies in the sources.", Tone.QUIET)
@@ -47,12 +73,16 @@ def pick_up(*, source: SourceName = None, no_activate: NoActivate = False, door:
         return end_with_receipts(door, context, [intake.manifest_id for intake in taken])
 
 
-def settle(*, door: AtDoor) -> int:
+def settle(*, wait: Wait = WAIT_SECONDS, here: Here = False, door: AtDoor) -> int:
     """Send what is due, and ask the carriers what became of it.
 
     One round for every carrier account: what is planned is sent, what was sent is read, receipts are made again. Run
-    it from a schedule, or let Prefect do so.
+    it from a schedule, or let Prefect do so: with a Prefect server its deployment does the round.
     """
+    if has_server() and not here:
+        from console.sweeping_there import settle_there
+
+        return settle_there(door, wait)
     follower = Follower(door.screen)
     with door.engine(follower.news) as context:
         with _round(door, follower) as sign:
@@ -70,31 +100,37 @@ def watch(
     every: Annotated[
         float, Parameter(metavar="SECONDS", help="Seconds between two looks.", validator=validators.Number(gt=0))
     ] = EVERY_SECONDS,
+    here: Here = False,
     door: AtDoor,
 ) -> int:
     """Take in whatever is dropped, until you stop it.
 
     Everything is done here: manifests are read as they are complete, their SIMs claimed, activated and settled, and
-    their receipts kept up to date. Ctrl-C ends it after the requests under way.
+    their receipts kept up to date. Ctrl-C ends it after the requests under way. With a Prefect server its deployments
+    do the work, started in this interval; with --no-activate it is done here.
     """
+    if has_server() and not (here or no_activate):
+        from console.sweeping_there import watch_there
+
+        return watch_there(door, source, every)
     with door.engine() as context, stop_sign(door.screen) as sign:
-        names = ", ".join(_chosen(context, source))
-        door.screen.say(f"Watching {names}. Ctrl-C stops.", Tone.QUIET)
+        names = chosen_sources(door.settings(), source)
+        door.screen.say(f"Watching {', '.join(names)}. Ctrl-C stops.", Tone.QUIET)
         while not sign.is_up:
-            _look_once(door, context, source, sign, sends=not no_activate)
-            _wait(context, sign, every)
+            _look_once(door, context, names, sign, sends=not no_activate)
+            pause(sign, every)
     return FINE
 
 
-def _look_once(door: Door, context: "Context", source: str | None, sign: StopSign, *, sends: bool) -> None:
+def _look_once(door: Door, context: "Context", names: list[str], sign: StopSign, *, sends: bool) -> None:
     """One round; trouble that may pass is said and does not end the watch."""
     from carriers.errors import CarrierError
     from storage.database import DatabaseUnavailable
     from storage.sources.contract import SourceUnavailable
 
     try:
-        for intake in _sweep(door, context, source):
-            _say_intake(door.screen, intake)
+        for intake in _sweep(door, context, names):
+            say_intake(door.screen, intake.manifest_id, intake.state, intake.counts, intake.sentence)
             if sign.is_up:
                 return
         if sends:
@@ -104,16 +140,16 @@ def _look_once(door: Door, context: "Context", source: str | None, sign: StopSig
         door.screen.complain(str(error))
 
 
-def _wait(context: "Context", sign: StopSign, seconds: float) -> None:
-    ends = context.stopwatch.monotonic() + seconds
-    while not sign.is_up and context.stopwatch.monotonic() < ends:
-        context.stopwatch.sleep(min(0.2, seconds))
+def pause(sign: StopSign, seconds: float) -> None:
+    """Between two looks; the sign ends it."""
+    ends = time.monotonic() + seconds
+    while not sign.is_up and time.monotonic() < ends:
+        time.sleep(min(0.2, seconds))
 
 
-def _chosen(context: "Context", source: str | None) -> list[str]:
-    from storage.sources.given import GivenFiles
-
-    names = [name for name in context.sources if name != GivenFiles.name]
+def chosen_sources(settings: "Settings", source: str | None) -> list[str]:
+    """The configured sources' names, or the one that was asked for. Raises `CannotDo`."""
+    names = [section.name for section in settings.sources]
     if source is not None and source not in names:
         raise CannotDo(f"There is no source {source}. Configured: {', '.join(names) or 'none'}.")
     if not names:
@@ -121,24 +157,24 @@ def _chosen(context: "Context", source: str | None) -> list[str]:
     return [source] if source else names
 
 
-def _sweep(door: Door, context: "Context", source: str | None) -> "Iterator[Intake]":
+def _sweep(door: Door, context: "Context", names: list[str]) -> "Iterator[Intake]":
     from engine.picking_up import pick_up as sweep
 
-    for name in _chosen(context, source):
+    for name in names:
         yield from sweep(context, name, actor=door.actor)
 
 
-def _say_intake(screen: Screen, intake: "Intake") -> None:
+def say_intake(screen: Screen, manifest_id: str, state: "ManifestState", counts: "LineCounts", sentence: str) -> None:
+    """One line for a manifest that was taken in, refused, or waits for a person."""
     from domain.manifests import ManifestState
 
-    counts = intake.counts
-    if intake.state is ManifestState.LOADED:
+    if state in (ManifestState.LOADED, ManifestState.FINISHED):
         more = f", {counts.rejected:,} rejected" if counts.rejected else ""
         tone = Tone.ATTENTION if counts.rejected else Tone.GOOD
-        screen.say(f"{intake.manifest_id}: {counted(counts.accepted, 'new SIM')}{more}.", tone)
+        screen.say(f"{manifest_id}: {counted(counts.accepted, 'new SIM')}{more}.", tone)
     else:
-        tone = Tone.ATTENTION if intake.state is ManifestState.NEEDS_APPROVAL else Tone.REFUSED
-        screen.say(f"{intake.manifest_id}: {intake.state.value.replace('_', ' ')}. {intake.sentence}", tone)
+        tone = Tone.ATTENTION if state is ManifestState.NEEDS_APPROVAL else Tone.REFUSED
+        screen.say(f"{manifest_id}: {state.value.replace('_', ' ')}. {sentence}", tone)
 
 
 @contextmanager

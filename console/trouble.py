@@ -76,8 +76,8 @@ def _known() -> tuple[type[Exception], ...]:
     from carriers.errors import CarrierError
     from config.errors import ConfigurationError
     from domain.manifests import ManifestRefused
-    from flows.deployed import NotDeployed
     from flows.embedded import ServerNotStarted
+    from flows.server import NotDeployed, ServerAway
     from storage.catalogue import NameTaken, NoSuchProduct
     from storage.database import DatabaseUnavailable
     from storage.manifests import LeaseLost, NoSuchManifest
@@ -86,7 +86,8 @@ def _known() -> tuple[type[Exception], ...]:
 
     return (
         *(CannotDo, CarrierError, ConfigurationError, DatabaseUnavailable, ItemChanged, LeaseLost, ManifestRefused),
-        *(NameTaken, NoSuchManifest, NoSuchProduct, NotDeployed, ServerNotStarted, SourceUnavailable, VaultLocked),
+        *(NameTaken, NoSuchManifest, NoSuchProduct, NotDeployed, ServerAway, ServerNotStarted),
+        *(SourceUnavailable, VaultLocked),
         *((outcomes.RunFailed,) if (outcomes := sys.modules.get("tasks.outcomes")) else ()),  # importing it takes 2 s
     )
 

@@ -2,8 +2,9 @@
 
 from prefect import flow
 
-from flows.deployed import NotDeployed, start_provision
+from flows.deployed import start_provision
 from flows.provision import provision
+from flows.server import NotDeployed
 from tasks.artifacts import show_intakes
 from tasks.context import engine
 from tasks.outcomes import end_by

@@ -1,58 +1,151 @@
-"""With a Prefect server configured: read here, run there, followed from here."""
+"""With a Prefect server configured: read here or there, run there, followed from here."""
 
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from console.commands import CANNOT, FINE
-from tests.flows.prefect_server import deploy, server, worker
+from console.at_server import FOLLOWING_STOPS
+from console.commands import CANNOT, FINE, NEEDS_YOU, STOPPED
+from tests.flows.prefect_server import ROOT, deploy, end_group, server, worker
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 WHERE = ("--product", "tracker", "--home-country", "DE")
+Home = tuple[dict[str, str], Path]
 
 
 @pytest.fixture(scope="module")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, str], Path]]:
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A server without any deployment, and its folder."""
     home = tmp_path_factory.mktemp("prefect")
     with server(home) as environment:
         yield environment, home
 
 
-@pytest.mark.slow
+@pytest.fixture(scope="module")
+def deployed(prefect_server: Home) -> Home:
+    """The same with our deployments, none of which starts by itself."""
+    environment, home = prefect_server
+    file = home / "prefect.yaml"
+    file.write_text(re.sub(r"    schedules:\n(      - .*\n)+", "", (ROOT / "prefect.yaml").read_text()))
+    deploy(environment, home, file)
+    return prefect_server
+
+
+def mine(home: Home) -> dict[str, str]:
+    """What a person's shell needs for this server."""
+    return {name: home[0][name] for name in ("PREFECT_API_URL", "PREFECT_HOME")}
+
+
 def test_a_server_that_does_not_answer_is_a_sentence_and_the_manifest_is_kept(
     place: Any, rows: Any, process: Callable[..., Any]
 ) -> None:
     file = place.file("order.csv", *rows(2))
-    said = process("import", file, *WHERE, env={"PREFECT_API_URL": "http://127.0.0.1:9/api"}, timeout=200)
-    assert said.returncode == CANNOT
-    assert "PREFECT_API_URL" in said.stderr
-    assert "Traceback" not in said.stdout + said.stderr
+    for words in (("import", file, *WHERE), ("settle",)):
+        said = process(*words, env={"PREFECT_API_URL": "http://127.0.0.1:9/api"}, timeout=200)
+        assert said.returncode == CANNOT
+        assert "PREFECT_API_URL" in said.stderr
+        assert "Traceback" not in said.stdout + said.stderr
     assert place.simline("status", "order.csv", "--json").json["steps"] == {"planned": 2}
 
 
-@pytest.mark.slow
-def test_the_deployment_does_the_work_and_is_followed(
-    place: Any, rows: Any, process: Callable[..., Any], prefect_server: tuple[dict[str, str], Path]
+@pytest.mark.parametrize("command", ["pick-up", "settle", "watch"])
+def test_a_deployment_that_there_is_not_is_named(
+    place: Any, process: Callable[..., Any], prefect_server: Home, command: str
 ) -> None:
-    environment, home = prefect_server
-    mine = {name: environment[name] for name in ("PREFECT_API_URL", "PREFECT_HOME")}
-    file = place.file("order.csv", *rows(3))
-    none_yet = process("import", file, *WHERE, env=mine, timeout=200)
+    none_yet = process(command, env=mine(prefect_server), timeout=200)
     assert none_yet.returncode == CANNOT
-    assert "There is no deployment provision/provision" in none_yet.stderr
+    deployment = "settle/settle" if command == "settle" else "pick-up/pick-up"
+    assert f"There is no deployment {deployment}. Make it with" in none_yet.stderr
 
-    deploy(environment, home)
-    alone = process("import", file, *WHERE, "--wait", "3", env=mine, timeout=200)
+
+def test_the_deployment_does_the_work_and_is_followed(
+    place: Any, rows: Any, process: Callable[..., Any], deployed: Home
+) -> None:
+    environment, home = deployed
+    file = place.file("order.csv", *rows(3))
+    alone = process("import", file, *WHERE, "--wait", "3", env=mine(deployed), timeout=200)
     assert alone.returncode == FINE
     assert "waits for a worker" in alone.stdout
     assert "3 SIMs are still in progress" in alone.stdout
     assert place.changes() == []
 
     with worker(environment | {"SIMLINE_CONFIG": str(place.folder / "simline.toml")}, home):
-        said = process("import", file, *WHERE, "--wait", "150", env=mine, timeout=250)
+        said = process("import", file, *WHERE, "--wait", "150", env=mine(deployed), timeout=250)
     assert said.returncode == FINE, said.stdout + said.stderr
     assert "Prefect runs it: flow run" in said.stdout
     assert "All 3 SIMs are active" in said.stdout
     assert len(place.changes()) == 6
+
+
+def test_here_means_here_although_there_is_a_server(place: Any, rows: Any, process: Callable[..., Any]) -> None:
+    nowhere = {"PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    place.drop("order.csv", *rows(2))
+    assert process("pick-up", "--no-activate", env=nowhere, timeout=200).returncode == FINE
+    assert place.changes() == []
+    said = process("settle", "--here", env=nowhere, timeout=200)
+    assert said.returncode == FINE
+    assert "supersim: " in said.stdout
+    assert len(place.changes()) == 4
+    said = process("import", place.file("typed.csv", *rows(1, first=50)), *WHERE, "--here", env=nowhere, timeout=200)
+    assert said.returncode == FINE, said.stdout + said.stderr
+
+
+def test_pick_up_settle_and_watch_leave_the_work_to_their_deployments(
+    place: Any, rows: Any, process: Callable[..., Any], deployed: Home
+) -> None:
+    environment, home = deployed
+    no_secrets = mine(deployed) | {"TEST_CARRIER_SID": "", "TEST_CARRIER_TOKEN": "", "SIMLINE_KEY": ""}
+    alone = process("settle", "--wait", "3", env=no_secrets, timeout=200)
+    assert alone.returncode == NEEDS_YOU
+    assert "waits for a worker" in alone.stdout
+    with worker(environment | {"SIMLINE_CONFIG": str(place.folder / "simline.toml")}, home):
+        place.drop("first.csv", *rows(3))
+        taken = process("pick-up", "--wait", "150", env=no_secrets, timeout=250)
+        assert taken.returncode == FINE, taken.stdout + taken.stderr
+        assert "Prefect runs it: flow run" in taken.stdout
+        assert "first.csv: " in taken.stdout
+        assert len(place.changes()) == 6
+        settled = process("settle", "--wait", "150", env=no_secrets, timeout=250)
+        assert settled.returncode == FINE, settled.stdout + settled.stderr
+        assert "supersim: nothing waits." in settled.stdout
+        assert place.simline("status", "first.csv", "--json").json["buckets"]["done"] == 3
+        assert place.simline("status", "first.csv", "--json").status == FINE
+        assert "Nothing new lies in the sources." in process("pick-up", env=no_secrets, timeout=250).stdout
+        watched(place, rows, no_secrets)
+
+
+def watched(place: Any, rows: Any, environment: dict[str, str]) -> None:
+    """Drop a manifest while `watch` runs, and stop it when the SIMs are active."""
+    command = [sys.executable, "-m", "console.main", "watch", "--every", "1"]
+    with subprocess.Popen(
+        command,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert "Watching inbox; the Prefect server at http://127.0.0.1" in process.stdout.readline()
+            place.drop("second.csv", *rows(2, first=10))
+            ends = time.monotonic() + 200
+            while "2 new SIMs" not in process.stdout.readline():
+                assert time.monotonic() < ends
+            while place.simline("status", "second.csv", "--json").json["buckets"]["done"] < 2:
+                assert time.monotonic() < ends
+                time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            rest = process.stdout.read()
+            assert process.wait(timeout=60) == STOPPED
+            assert FOLLOWING_STOPS in rest
+        finally:
+            end_group(process)

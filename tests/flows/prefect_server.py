@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -80,7 +81,7 @@ def running(command: list[str], environment: Mapping[str, str], log: Path) -> It
             end_group(process)
 
 
-def end_group(process: "subprocess.Popen[bytes]") -> None:
+def end_group(process: "subprocess.Popen[Any]") -> None:
     """End a process that leads a session, and everything it started."""
     for one in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):

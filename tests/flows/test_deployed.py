@@ -13,7 +13,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from domain.lifecycle import Step
 from domain.manifests import ManifestState
 from engine.rerunning import Only
-from flows.deployed import follow, start_provision, start_rerun
+from flows.deployed import start_provision, start_rerun
+from flows.following import follow
 from tasks.parameters import RerunParameters
 from tests.flows.conftest import Until
 from tests.flows.prefect_server import deploy, server, worker
