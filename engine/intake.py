@@ -4,6 +4,7 @@ Two readings of the same bytes. The first proves structure and control totals; t
 transaction, so a manifest is in the ledger as a whole or not at all, and nothing can be sent before.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from domain.lifecycle import Stage, Step
 from domain.lines import LineCounts, LineOutcome, Reason, Verdict
 from domain.manifests import ManifestColumn, ManifestRefused, ManifestState
 from domain.routing import AccountRule, Placement, Router
+from engine.choosing import Chooser
 from engine.context import Context, Progress
 from engine.correcting import Corrector
 from engine.placing import Defaults, Placer, Rows
@@ -135,20 +137,16 @@ def _load(context: Context, delivery: Delivery, rules: ReadingRules, surveyed: S
 
 def load_lines(context: Context, tx: Transaction, delivery: Delivery, rules: ReadingRules, surveyed: Survey) -> Intake:
     """The second reading: every line's verdict and every new SIM's operation, in the caller's transaction."""
-    placer = Placer(router(context, tx), context.issuers, delivery.defaults)
+    chooser = Chooser(surveyed, Placer(router(context, tx), context.issuers, delivery.defaults))
     corrector = Corrector(context.vault, delivery.manifest_id, delivery.actor)
-    verdicts = dict.fromkeys(Verdict, 0)
-    new: dict[Placement, int] = {}
+    verdicts: Counter[Verdict] = Counter()
+    new: Counter[Placement] = Counter()
     read = 0
     for block in read_blocks(delivery.path, delivery.name, rules):
-        counting, repeated = surveyed.split(block)
-        outcomes = [*block.outcomes, *repeated]
-        placed = list(placer.place(block, counting, outcomes))
+        placed, outcomes = chooser.place(block)
         result, corrected = _load_placed(context, tx, corrector, placed)
-        for placement, count in _new_counts(placed, result).items():
-            new[placement] = new.get(placement, 0) + count
-            verdicts[Verdict.ACCEPTED] += count
-        outcomes.extend(_not_new(result, corrected))
+        new.update(_new_counts(placed, result))
+        outcomes += [*block.outcomes, *_not_new(result, corrected)]
         loading.record_outcomes(tx, delivery.manifest_id, outcomes)
         for outcome in outcomes:
             verdicts[outcome.verdict] += outcome.line_count
@@ -156,7 +154,8 @@ def load_lines(context: Context, tx: Transaction, delivery: Delivery, rules: Rea
         context.watch(Progress("read", read, surveyed.line_count, delivery.manifest_id))
     corrector.reopen(tx)
     hold_what_exceeds(tx, delivery.manifest_id, {placement.product_id for placement in new}, delivery.actor)
-    counts = LineCounts(lines=surveyed.line_count, **{verdict.value: n for verdict, n in verdicts.items()})
+    verdicts[Verdict.ACCEPTED] = new.total()
+    counts = LineCounts(lines=surveyed.line_count, **{verdict.value: verdicts[verdict] for verdict in Verdict})
     if not counts.adds_up():
         raise LinesLost(f"{delivery.manifest_id}: of {counts.lines} lines not every one met its end: {counts}")
     return Intake(delivery.manifest_id, ManifestState.LOADED, counts, new_by_placement=tuple(new.items()))
@@ -174,9 +173,13 @@ def _load_placed(
     return result, corrector.correct(tx, together, [iccid for _, iccid in result.known])
 
 
-def _new_counts(placed: Sequence[tuple[Placement, Rows]], result: loading.LoadResult) -> dict[Placement, int]:
+def _new_counts(placed: Sequence[tuple[Placement, Rows]], result: loading.LoadResult) -> Counter[Placement]:
+    """New SIMs by placement; several groups of rows may share one."""
     there = {known[1] for known in (*result.known, *result.other_product)}
-    return {placement: sum(iccid not in there for iccid in rows.iccids) for placement, rows in placed}
+    counts: Counter[Placement] = Counter()
+    for placement, rows in placed:
+        counts[placement] += sum(iccid not in there for iccid in rows.iccids)
+    return counts
 
 
 def router(context: Context, tx: Transaction) -> Router:

@@ -3,7 +3,9 @@
 import gzip
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 
 from domain.control_totals import ControlTotal, disagreement
 from domain.iccid_batch import duplicates
-from domain.lines import LineOutcome, Reason, Verdict
+from domain.lines import Verdict
 from domain.manifests import ManifestRefused
 from storage.readers import read_blocks
 from storage.readers.block import Block, ReadingRules
@@ -36,17 +38,22 @@ class Survey:
     duplicate_lines: NDArray[np.int64]
     first_lines: NDArray[np.int64]
 
-    def split(self, block: Block) -> tuple[NDArray[np.bool_], list[LineOutcome]]:
-        """Which rows of the block count (the first of their SIM), and the outcomes of the others."""
+    def split(self, block: Block) -> tuple[NDArray[np.bool_], dict[int, int]]:
+        """Which rows of the block are the first of their SIM, and for each other row (by line) its SIM's first line."""
         if not len(block.lines):
-            return np.empty(0, np.bool_), []
+            return np.empty(0, np.bool_), {}
         low, high = np.searchsorted(self.duplicate_lines, [block.lines[0], block.lines[-1] + 1])
         repeated = self.duplicate_lines[low:high]
-        counts = ~np.isin(block.lines, repeated)
-        return counts, [
-            LineOutcome(int(line), Verdict.DUPLICATE, Reason.DUPLICATE_IN_FILE, detail=f"First on line {first}.")
-            for line, first in zip(repeated, self.first_lines[low:high], strict=True)
-        ]
+        firsts = ~np.isin(block.lines, repeated)
+        return firsts, dict(zip(repeated.tolist(), self.first_lines[low:high].tolist(), strict=True))
+
+    def with_copies(self, lines: Sequence[int]) -> set[int]:
+        """Those among these lines whose SIM stands on a later line too."""
+        return set(np.intersect1d(np.array(lines, np.int64), self._copied).tolist()) if lines else set()
+
+    @cached_property
+    def _copied(self) -> NDArray[np.int64]:
+        return np.unique(self.first_lines)
 
 
 def survey(path: Path, name: str, rules: ReadingRules, sidecar: ControlTotal | None) -> Survey:

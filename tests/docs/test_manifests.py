@@ -9,7 +9,7 @@ import pytest
 
 from domain.columns import SYNONYMS, names_key_material
 from domain.control_totals import parse_sidecar
-from domain.lines import SENTENCES
+from domain.lines import SENTENCES, Reason
 from domain.manifests import ManifestRefused
 from engine.surveying import survey
 from storage.readers import read_blocks
@@ -39,7 +39,8 @@ def verdicts(path: Path, name: str) -> dict[str, str]:
     for block in read_blocks(path, name, RULES):
         counting, repeated = surveyed.split(block)
         found |= {str(line): "accepted" for line in block.lines[counting].tolist()}
-        found |= {str(outcome.line): outcome.reason.value for outcome in (*block.outcomes, *repeated)}
+        found |= {str(line): Reason.DUPLICATE_IN_FILE.value for line in repeated}
+        found |= {str(outcome.line): outcome.reason.value for outcome in block.outcomes}
     return found
 
 

@@ -60,15 +60,15 @@ def test_every_line_meets_exactly_one_end(rig: Rig) -> None:
     ]
     taken = rig.take_in("a.csv", "\n".join(lines))
     assert taken.state is ManifestState.LOADED
-    assert taken.counts == LineCounts(11, ignored=3, accepted=2, rejected=2, duplicate=4, known=0)
+    assert taken.counts == LineCounts(11, ignored=3, accepted=2, rejected=5, duplicate=1, known=0)
     assert {line: reason for line, (_, reason) in rows(rig, taken.manifest_id).items()} == {
         1: Reason.HEADER,
         3: Reason.BLANK,
         4: Reason.DUPLICATE_IN_FILE,
         5: Reason.UNKNOWN_PRODUCT,
-        6: Reason.DUPLICATE_IN_FILE,
-        7: Reason.DUPLICATE_IN_FILE,
-        8: Reason.DUPLICATE_IN_FILE,
+        6: Reason.UNKNOWN_COUNTRY,
+        7: Reason.NO_PLAN,
+        8: Reason.REGISTRATION_CODE_MISSING,
         9: Reason.WRONG_CHECK_DIGIT,
         10: Reason.NO_ICCID,
     }
@@ -90,6 +90,13 @@ def test_a_row_that_has_no_place_is_rejected_with_its_reason(rig: Rig, row: str,
     taken = rig.take_in("a.csv", f"{HEADER}\n{row.format(iccid=iccids(1)[0])}\n")
     assert rows(rig, taken.manifest_id)[2] == (Verdict.REJECTED, reason)
     assert taken.counts.accepted == 0
+
+
+def test_two_spellings_of_one_country_in_one_block_are_one_place(rig: Rig) -> None:
+    one, two, three = iccids(3)
+    taken = rig.take_in("a.csv", f"{HEADER}\n{one},tracker,DE,code\n{two},tracker,de,code\n{three},tracker,,code\n")
+    assert taken.counts.accepted == 3
+    assert [count for _, count in taken.new_by_placement] == [3]
 
 
 def test_a_sim_of_the_same_product_is_known_and_one_of_another_is_rejected(rig: Rig) -> None:

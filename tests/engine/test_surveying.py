@@ -8,7 +8,6 @@ import pytest
 
 from domain.control_totals import ControlTotal
 from domain.iccid import IssuerProfile
-from domain.lines import Reason, Verdict
 from domain.manifests import ManifestRefused
 from engine.surveying import TAIL_BYTES, Survey, sha256_before_trailer, survey
 from storage.readers import read_blocks
@@ -39,18 +38,20 @@ def test_lines_sizes_and_the_hash_are_the_files(tmp_path: Path) -> None:
     assert seen.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_a_repeated_sim_counts_on_its_first_line_alone(tmp_path: Path) -> None:
-    one, two = iccids(2)
-    path = written(tmp_path, one, two, f"{one[:4]} {one[4:]}", one)
+def test_a_repeated_sim_stands_first_on_one_line(tmp_path: Path) -> None:
+    one, two, three = iccids(3)
+    path = written(tmp_path, one, two, f"{one[:4]} {one[4:]}", one, three, three)
     seen = surveyed(path)
-    counting, repeated = [], []
+    firsts: list[int] = []
+    copies: dict[int, int] = {}
     for block in read_blocks(path, path.name, RULES):
-        counts, outcomes = seen.split(block)
-        counting += block.lines[counts].tolist()
-        repeated += outcomes
-    assert counting == [1, 2]
-    assert [(each.line, each.detail) for each in repeated] == [(3, "First on line 1."), (4, "First on line 1.")]
-    assert {(each.verdict, each.reason) for each in repeated} == {(Verdict.DUPLICATE, Reason.DUPLICATE_IN_FILE)}
+        first, copied = seen.split(block)
+        firsts += block.lines[first].tolist()
+        copies |= copied
+    assert firsts == [1, 2, 5]
+    assert copies == {3: 1, 4: 1, 6: 5}
+    assert seen.with_copies([1, 2, 3, 5]) == {1, 5}
+    assert seen.with_copies([]) == set()
 
 
 @pytest.mark.parametrize("total", ["# total=3", "#TOTAL = 3", "# total=3 sha256={before}", "# total=3 sum={before}"])
