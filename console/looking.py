@@ -1,5 +1,8 @@
 """`status` and `sims`: how everything stands, in pages."""
 
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
@@ -10,7 +13,7 @@ from console.planning import AsJson
 from console.screen import Column, Fit, Screen, toned, when
 from console.summary import receipt_now, show_receipt, status_of
 from domain.lifecycle import Bucket, SimState
-from reports.verdict import Tone, headline, needs_you
+from reports.verdict import Tone, counted, headline, needs_you
 
 if TYPE_CHECKING:
     from reports.receipt import Receipt
@@ -92,7 +95,8 @@ def _all(door: Door, database: "Database", after: str | None, limit: int, *, as_
     columns += [Column("active", number=True), Column("needs you", number=True), Column("")]
     door.screen.table(columns, map(_manifest_row, receipts))
     if following := _next(receipts, limit):
-        door.screen.say(f"Older ones: simline status --after {following}", Tone.QUIET)
+        options = {"--after": following, "--limit": limit if limit != PAGE else None}
+        door.screen.say(f"Older ones: {_to_type(door, 'status', options)}", Tone.QUIET)
 
 
 def paused_carriers(door: Door, database: "Database") -> "dict[str, Circuit]":
@@ -135,6 +139,10 @@ def sims(
     state: Annotated[SimState | None, Parameter(metavar="STATE", help="In this state at the carrier.")] = None,
     country: Annotated[str | None, Parameter(metavar="CODE", help="With this home country.")] = None,
     iccid: Annotated[str, Parameter(metavar="DIGITS", help="Whose ICCID begins with these digits.")] = "",
+    page: Annotated[
+        int | None,
+        Parameter(metavar="NUMBER", help="This page; the first is 1.", validator=validators.Number(gte=1, lte=10**9)),
+    ] = None,
     after: After = None,
     limit: Limit = PAGE,
     as_json: AsJson = False,
@@ -142,41 +150,77 @@ def sims(
 ) -> int:
     """List SIMs, page by page.
 
-    In the order of their ICCIDs, as the carrier spoke of them last. `simline show ICCID` tells one's whole history.
+    In the order of their ICCIDs, as the carrier spoke of them last. Pages move when SIMs come in between; --after never
+    shows one twice. `simline show ICCID` tells one's whole history.
     """
     from storage import sims as ours
 
     if iccid and not (iccid.isascii() and iccid.isdigit()):
         raise CannotDo(f"{iccid!r} is not the beginning of an ICCID: give digits only.")
+    if page is not None and after is not None:
+        raise CannotDo("--page and --after both say where to begin: give one of them.")
+    choice = ours.Choice(product, state, country.upper() if country else None, iccid)
     with door.ledger() as database, database.read() as tx:
-        rows = ours.page(
-            tx,
-            product=product,
-            state=state,
-            country=country.upper() if country else None,
-            iccid_prefix=iccid,
-            after=after,
-            limit=limit,
-        )
-    following = rows[-1].iccid if len(rows) == limit else None
+        total = ours.count(tx, choice)
+        rows = ours.page(tx, choice, after=after, skip=((page or 1) - 1) * limit, limit=limit)
+    following = rows[-1].iccid if len(rows) == limit and rows else None
     if as_json:
-        door.screen.json({"sims": rows, "next": following})
-    elif not rows:
+        door.screen.json({"sims": rows, "next": following, "total": total})
+        return FINE
+    if rows:
+        _show_sims(door.screen, rows)
+    elif not total:
         door.screen.say("No SIM fits.", Tone.QUIET)
-    else:
-        _show_sims(door.screen, rows, following)
+    given = {"--product": product, "--state": state, "--country": country, "--iccid": iccid or None}
+    if total:
+        _say_where(door, _Pages(total, limit, page or 1, after), given, following)
     return FINE
 
 
-def _show_sims(screen: Screen, rows: "list[SimRow]", following: str | None) -> None:
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """Which page of how many SIMs is shown; `after` a row instead of by its number where it is given."""
+
+    total: int
+    limit: int
+    number: int
+    after: str | None
+
+    @property
+    def count(self) -> int:
+        """How many pages there are."""
+        return -(-self.total // self.limit)
+
+
+def _say_where(door: Door, pages: _Pages, given: Mapping[str, object], following: str | None) -> None:
+    """Which page this is, of how many SIMs, and what to type for the next."""
+    sims = counted(pages.total, "SIM")
+    if pages.after is not None:
+        where, more = f"{sims} in all.", following is not None
+        given = {**given, "--after": following}
+    else:
+        where, more = f"Page {pages.number:,} of {pages.count:,}, {sims} in all.", pages.number < pages.count
+        given = {**given, "--page": pages.number + 1}
+    if pages.limit != PAGE:
+        given = {**given, "--limit": pages.limit}
+    door.screen.say(where + (f" Next: {_to_type(door, 'sims', given)}" if more else ""), Tone.QUIET)
+
+
+def _to_type(door: Door, command: str, options: Mapping[str, object]) -> str:
+    """A command line that can be typed as it stands; what is None is left out."""
+    words = ["simline", command]
+    for option, value in {**options, "--config": door.config}.items():
+        words += [option, str(value)] if value is not None else []
+    return shlex.join(words)
+
+
+def _show_sims(screen: Screen, rows: "list[SimRow]") -> None:
     columns = [Column("ICCID"), Column("state"), Column("home"), Column("product"), Column("plan", fit=Fit.CUT)]
     columns += [Column("seen (UTC)")]
     with_devices = any(row.device_name or row.device_id for row in rows)
     if with_devices:
         columns.append(Column("device", fit=Fit.CUT))
     screen.table(columns, [_sim_row(row)[: len(columns)] for row in rows])
-    if following:
-        screen.say(f"More: simline sims --after {following}", Tone.QUIET)
 
 
 def _sim_row(row: "SimRow") -> "tuple[object, ...]":

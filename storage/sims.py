@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Subquery, Text, and_, bindparam, case, column, func, literal, select, text, update
+from sqlalchemy import ColumnElement, Subquery, Text, and_, bindparam, case, column, func, literal, select, text, update
 
 from domain.lifecycle import Action, SimState, Stage, Step
 from storage.among import among
@@ -91,26 +91,42 @@ class OperationStory:
 _COLUMNS = [sims.c[name] for name in SimRow.__slots__]
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which SIMs are meant: all that fit whatever is named."""
+
+    product: str | None = None
+    state: SimState | None = None
+    country: str | None = None
+    iccid_prefix: str = ""
+
+
+EVERY_SIM = Choice()
+
+
 def page(
-    tx: Transaction,
-    *,
-    product: str | None = None,
-    state: SimState | None = None,
-    country: str | None = None,
-    iccid_prefix: str = "",
-    after: str | None = None,
-    limit: int = 50,
+    tx: Transaction, choice: Choice = EVERY_SIM, *, after: str | None = None, skip: int = 0, limit: int = 50
 ) -> list[SimRow]:
-    """SIMs by ICCID; `after` is the last ICCID of the page before."""
+    """SIMs by ICCID; `after` is the last ICCID of the page before, `skip` how many come before this page."""
     c = sims.c
-    rows = select(*_COLUMNS).order_by(c.iccid).limit(limit)
-    for wanted, found in ((product, c.product_id), (state, c.state), (country, c.home_country)):
-        rows = rows if wanted is None else rows.where(found == str(wanted))
-    if iccid_prefix:
-        rows = rows.where(c.iccid >= iccid_prefix, c.iccid < iccid_prefix + ":")  # ":" follows "9"
+    rows = select(*_COLUMNS).where(*_fits(choice)).order_by(c.iccid).limit(limit).offset(skip)
     if after is not None:
         rows = rows.where(c.iccid > after)
     return [_row(row) for row in tx.execute(rows)]
+
+
+def count(tx: Transaction, choice: Choice = EVERY_SIM) -> int:
+    """How many SIMs fit. Reads each of them where anything is named (0.1 s per million)."""
+    return int(tx.execute(select(func.count()).select_from(sims).where(*_fits(choice))).scalar_one())
+
+
+def _fits(choice: Choice) -> list[ColumnElement[bool]]:
+    c = sims.c
+    named = ((c.product_id, choice.product), (c.state, choice.state), (c.home_country, choice.country))
+    fits = [found == str(wanted) for found, wanted in named if wanted is not None]
+    if choice.iccid_prefix:
+        fits += [c.iccid >= choice.iccid_prefix, c.iccid < choice.iccid_prefix + ":"]  # ":" follows "9"
+    return fits
 
 
 def one(tx: Transaction, iccid: str) -> SimRow | None:

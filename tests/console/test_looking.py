@@ -65,6 +65,8 @@ def test_sims_come_in_pages_that_join_without_a_gap(stocked: Any, iccid: Any) ->
     found = [sim["iccid"] for sim in first["sims"] + second["sims"]]
     assert found == [iccid(number) for number in (0, 1, 2, 3, 4, 50)]
     assert second["next"] is None
+    assert first["total"] == second["total"] == 6
+    assert stocked.simline("sims", "--json", "--limit", "4", "--page", "2").json == second
 
 
 @pytest.mark.parametrize(
@@ -80,11 +82,42 @@ def test_sims_come_in_pages_that_join_without_a_gap(stocked: Any, iccid: Any) ->
     ],
 )
 def test_sims_can_be_narrowed(stocked: Any, options: tuple[str, ...], count: int) -> None:
-    assert len(stocked.simline("sims", "--json", *options).json["sims"]) == count
+    found = stocked.simline("sims", "--json", *options).json
+    assert len(found["sims"]) == found["total"] == count
 
 
-def test_a_page_says_how_to_get_the_next(stocked: Any, iccid: Any) -> None:
-    assert f"simline sims --after {iccid(1)}" in stocked.simline("sims", "--limit", "2").out
+def test_a_page_says_which_of_how_many_it_is_and_what_to_type_for_the_next(stocked: Any, iccid: Any) -> None:
+    said = stocked.simline("sims", "--limit", "2", "--country", "de", "--page", "2")
+    assert "Page 2 of 3, 6 SIMs in all. Next: simline sims --country de --page 3 --limit 2" in said.out
+    command = said.out.partition("Next: ")[2].strip()
+    last = stocked.simline(*command.split()[1:])
+    assert [line.split()[0] for line in last.out.splitlines()[1:-1]] == [iccid(4), iccid(50)]
+    assert "Page 3 of 3, 6 SIMs in all." in last.out
+    assert "Next:" not in last.out
+
+
+def test_after_a_row_the_next_command_is_after_a_row_again(stocked: Any, iccid: Any) -> None:
+    said = stocked.simline("sims", "--limit", "2", "--after", iccid(0))
+    assert f"6 SIMs in all. Next: simline sims --after {iccid(2)} --limit 2" in said.out
+
+
+def test_the_command_for_the_next_page_names_the_configuration_that_was_named(stocked: Any) -> None:
+    config = stocked.folder / "simline.toml"
+    for command in ("sims", "status"):
+        said = stocked.simline("--config", config, command, "--limit", "1")
+        assert said.out.rstrip().endswith(f"--limit 1 --config {config}")
+
+
+def test_a_page_beyond_the_last_says_how_many_there_are(stocked: Any) -> None:
+    said = stocked.simline("sims", "--page", "9")
+    assert said.status == FINE
+    assert said.out.strip() == "· Page 9 of 1, 6 SIMs in all."
+
+
+def test_a_page_and_a_row_to_begin_at_are_too_much(place: Any) -> None:
+    said = place.simline("sims", "--page", "2", "--after", "89")
+    assert said.status == CANNOT
+    assert "give one of them" in said.err
 
 
 def test_no_listing_shows_a_registration_code(stocked: Any) -> None:

@@ -1,6 +1,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import fields
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, update
@@ -10,7 +11,7 @@ from storage import sims
 from storage.database import Database
 from storage.schema import history, operations
 from storage.schema import sims as table
-from storage.sims import SeenSim, SimRow, Transition
+from storage.sims import Choice, SeenSim, SimRow, Transition
 from tests.conftest import MovingClock
 
 Numbers = Callable[[int], list[str]]
@@ -40,6 +41,16 @@ def test_pages_hold_every_sim_once_in_order(stocked: Database, delivered: Delive
     assert seen == numbers
 
 
+def test_numbered_pages_join_without_a_gap_and_end(
+    stocked: Database, delivered: Delivered, iccids: Numbers, explained: Callable[..., str]
+) -> None:
+    numbers = iccids(7)
+    delivered("a.txt", numbers)
+    with stocked.read() as tx:
+        pages = [sims.page(tx, Choice("tracker"), skip=skip, limit=3) for skip in (0, 3, 6, 9)]
+    assert [[row.iccid for row in page] for page in pages] == [numbers[:3], numbers[3:6], numbers[6:], []]
+
+
 def test_pages_can_be_narrowed(stocked: Database, delivered: Delivered, iccids: Numbers) -> None:
     numbers = iccids(12)
     delivered("a.txt", numbers[:6])
@@ -47,8 +58,11 @@ def test_pages_can_be_narrowed(stocked: Database, delivered: Delivered, iccids: 
     observe(stocked, SeenSim(numbers[7], ACTIVE, "active"))
     with stocked.read() as tx:
 
-        def narrowed(**wanted: object) -> list[str]:
-            return [row.iccid for row in sims.page(tx, **wanted)]  # type: ignore[arg-type]
+        def narrowed(after: str | None = None, limit: int = 50, **wanted: Any) -> list[str]:
+            choice = Choice(**wanted)
+            found = [row.iccid for row in sims.page(tx, choice, after=after, limit=limit)]
+            assert after or sims.count(tx, choice) == len(found)
+            return found
 
         assert narrowed(product="scooter") == narrowed(country="FR") == numbers[6:]
         assert narrowed(state=ACTIVE) == [numbers[7]]
@@ -66,7 +80,7 @@ def test_a_page_of_a_product_comes_from_its_index(
         if tx.is_postgresql:
             tx.connection.exec_driver_sql("SET LOCAL enable_bitmapscan = off")
             tx.connection.exec_driver_sql("SET LOCAL enable_sort = off")
-        plan = explained(tx, lambda: sims.page(tx, product="tracker", after=iccids(3)[2], limit=5))
+        plan = explained(tx, lambda: sims.page(tx, Choice("tracker"), after=iccids(3)[2], limit=5))
     assert "ix_sims_product_id_iccid" in plan or "pk_sims" in plan
     assert "TEMP B-TREE" not in plan
     assert "Sort" not in plan
