@@ -1,7 +1,5 @@
 """`import` and `approve`: the whole way of one manifest, from the file to active SIMs and a receipt."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +17,6 @@ from reports.verdict import Tone, counted
 if TYPE_CHECKING:
     from domain.manifests import ManifestState
     from engine.context import Context
-    from engine.picking_up import Claimed
     from engine.placing import Defaults
     from storage.manifests import ManifestRow
     from storage.sources.contract import Item, Source
@@ -99,29 +96,17 @@ def _take_in(door: Door, context: "Context", source: "Source", item: "Item", def
 
     claimed = claim(context, source, item, door.actor, defaults)
     if claimed is not None:
-        with _given_back(context, claimed):
-            intake = take_in_claimed(context, claimed, door.actor)
+        intake = take_in_claimed(context, claimed, door.actor)
         if intake is None:
-            raise CannotDo("The file changed while it was read, and nothing of it was used. Run again.")
+            raise CannotDo(
+                "The file changed while it was read here, or another process reads it by now: nothing of it was used. "
+                "Run again."
+            )
         return intake.state
     with context.database.read() as tx:
         row = manifests.find(tx, item.identity.manifest_id)
     _say_known(door, row, defaults)
     return row.state
-
-
-@contextmanager
-def _given_back(context: "Context", claimed: "Claimed") -> Iterator[None]:
-    """A reading that could not be finished (no key, Ctrl-C) leaves the file free to be imported again at once."""
-    from storage import manifests
-    from storage.database import DatabaseUnavailable
-
-    try:
-        yield
-    except BaseException:
-        with suppress(manifests.LeaseLost, DatabaseUnavailable), context.database.begin() as tx:
-            manifests.renew(tx, claimed.manifest_id, claimed.fence, lease_seconds=0)
-        raise
 
 
 def _say_known(door: Door, row: "ManifestRow", asked: "Defaults") -> None:

@@ -7,6 +7,7 @@ dies in between, the lease lapses and the next sweep takes the same delivery up 
 import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -18,6 +19,7 @@ from engine.intake import Delivery, Intake, take_in
 from engine.placing import Defaults
 from engine.receipts import write_receipt
 from storage import manifests
+from storage.database import DatabaseUnavailable
 from storage.manifests import LeaseLost
 from storage.sources.contract import Item, ItemChanged, Source, SourceUnavailable, route_for
 
@@ -126,16 +128,27 @@ def claim(context: Context, source: Source, item: Item, actor: str, defaults: De
 def take_in_claimed(context: Context, claimed: Claimed, actor: str) -> Intake | None:
     """Fetch and read one claimed delivery and put its first receipt.
 
-    None when it was changed or removed meanwhile, or is somebody else's by now because this worker slept too long.
+    None when it was changed or removed meanwhile, or is somebody else's by now because this worker slept too long. A
+    reading that breaks off (no key, no database, Ctrl-C) leaves the delivery to whoever claims it next, at once.
     """
     try:
         return _take_in(context, claimed, actor)
     except LeaseLost:
         return None
     except FileNotFoundError:  # a successor that had the lease has put the file where it belongs
-        if _is_ours(context, claimed):
-            raise
-        return None
+        if not _is_ours(context, claimed):
+            return None
+        _give_back(context, claimed)
+        raise
+    except BaseException:
+        _give_back(context, claimed)
+        raise
+
+
+def _give_back(context: Context, claimed: Claimed) -> None:
+    """Let the lease lapse now, as far as that can be written down. The same reader may still try again with it."""
+    with suppress(LeaseLost, DatabaseUnavailable), context.commit("renewal") as tx:
+        manifests.renew(tx, claimed.manifest_id, claimed.fence, lease_seconds=0)
 
 
 def _is_ours(context: Context, claimed: Claimed) -> bool:

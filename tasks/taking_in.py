@@ -33,12 +33,12 @@ class Sweep:
 
 @task(name="take in", run_name="take in {claimed.manifest_id}")
 def take_in(claimed: Claimed) -> Intake | None:
-    """One claimed delivery, read into the ledger with a receipt; None when it changed meanwhile. Safe to repeat."""
+    """One claimed delivery, read into the ledger with a receipt; None when nothing of it was used. Safe to repeat."""
     with run_log(manifest=claimed.manifest_id) as log:
         log.info(f"reading {claimed.item.identity.key!r} from {claimed.source.name}")
         intake = take_in_claimed(engine(), claimed, ACTOR)
         if intake is None:
-            log.info("it changed since it was listed; the next sweep sees what stands there now")
+            log.info("nothing of it was used: it changed since it was listed, or another worker reads it by now")
         else:
             log.info(f"{intake.state.value}: {intake.counts.accepted:,} of {intake.counts.lines:,} lines accepted")
     return intake

@@ -1,7 +1,7 @@
 """Sweeps: every delivery is taken in once, whoever sweeps and whoever dies."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -10,8 +10,10 @@ from domain.manifests import ManifestState
 from engine.intake import Intake
 from engine.picking_up import claim, claim_new, pick_up, take_in_claimed
 from storage import manifests
+from storage.database import DatabaseUnavailable
 from storage.manifests import ManifestRow
 from storage.sources.contract import Item, SourceUnavailable
+from storage.vault import VaultLocked
 from tests.conftest import MovingClock
 from tests.engine.rig import Rig, iccids, manifest
 
@@ -27,8 +29,13 @@ def rig(scripted_rig: Rig) -> Rig:
 
 
 def dying_at(rig: Rig, label: str) -> Rig:
+    """Dies at this point, and does nothing more."""
+    dead = False
+
     def at(passed: str) -> None:
-        if passed == label:
+        nonlocal dead
+        dead = dead or passed == label
+        if dead:
             raise Killed(label)
 
     return rig.but(at=at, worker="the one that dies")
@@ -120,6 +127,72 @@ def test_what_a_dead_reader_left_is_taken_up_when_its_lease_has_lapsed(
     assert rig.steps() == {Step.PLANNED: 3}
     assert len(listing(rig)) == 1
     assert "a.csv" in names(rig, "processed")
+
+
+def raising(fault: BaseException, label: str) -> Callable[[str], None]:
+    """Raises this once, at the first such point."""
+    faults = [fault]
+
+    def at(passed: str) -> None:
+        if passed == label and faults:
+            raise faults.pop()
+
+    return at
+
+
+@pytest.mark.parametrize("label", ["before-take", "after-take", "before-renewal-commit", "before-load-commit"])
+@pytest.mark.parametrize(
+    "fault", [VaultLocked("No key."), DatabaseUnavailable("Away."), SourceUnavailable("Away."), KeyboardInterrupt()]
+)
+def test_a_reading_that_breaks_off_leaves_the_delivery_free_at_once(
+    rig: Rig, moving_clock: MovingClock, fault: BaseException, label: str
+) -> None:
+    rig.drop("a.csv", manifest(iccids(3)))
+    with pytest.raises(type(fault)) as told:
+        list(pick_up(rig.but(at=raising(fault, label)).context))
+    assert told.value is fault
+    (intake,) = pick_up(rig.but(worker="worker-2").context)
+    assert (intake.counts.accepted, intake.state) == (3, ManifestState.LOADED)
+    assert "a.csv" in names(rig, "processed")
+
+
+def test_a_lease_that_cannot_be_given_back_hides_no_error(rig: Rig, moving_clock: MovingClock) -> None:
+    rig.drop("a.csv", manifest(iccids(3)))
+    with pytest.raises(VaultLocked):
+        list(pick_up(rig.but(at=failing_from("before-load-commit", VaultLocked("No key."))).context))
+    assert list(pick_up(rig.context)) == []
+    moving_clock.move(rig.context.timing.file_lease_seconds)
+    assert len(list(pick_up(rig.context))) == 1
+
+
+def failing_from(label: str, fault: Exception) -> Callable[[str], None]:
+    """Raises this at the point, and then finds no database any more."""
+    passed_it = False
+
+    def at(passed: str) -> None:
+        nonlocal passed_it
+        if passed == label:
+            passed_it = True
+            raise fault
+        if passed_it:
+            raise DatabaseUnavailable("Away.")
+
+    return at
+
+
+def test_who_fails_after_somebody_else_took_over_takes_nothing_from_them(rig: Rig, moving_clock: MovingClock) -> None:
+    rig.drop("a.csv", manifest(iccids(3)))
+    (slow,) = claim_new(rig.context, rig.context.sources["inbox"], "slow")
+
+    def fail(label: str) -> None:
+        if label == "before-take":
+            moving_clock.move(rig.context.timing.file_lease_seconds)
+            assert claim(rig.context, rig.context.sources["inbox"], slow.item, "you")
+            raise VaultLocked("No key.")
+
+    with pytest.raises(VaultLocked):
+        take_in_claimed(rig.but(at=fail).context, slow, "slow")
+    assert list(pick_up(rig.context)) == []
 
 
 def test_a_reader_that_wakes_after_its_lease_steps_aside(rig: Rig, moving_clock: MovingClock) -> None:
