@@ -50,9 +50,7 @@ class ManifestRow:
     home_country: str | None
     carrier_account: str | None
     actor: str
-    path: str | None
     size_bytes: int | None
-    format: str | None
     same_content_as: str | None
     counts: LineCounts
     reason: str | None
@@ -126,7 +124,7 @@ def mark(
     reason: str | None = None,
     **found: str | int | None,
 ) -> None:
-    """Write how the reading ended and give the lease back. `found` names columns: sha256, size_bytes, format, path...
+    """Write how the reading ended and give the lease back. `found` names columns: sha256, size_bytes...
 
     Raises `LeaseLost` when another fence, or none, stands in the row.
     """
