@@ -35,6 +35,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("receipt", "console.showing:receipt", "What became of every line of a manifest.", _LOOK),
     Command("init", "console.starting:init", "Write a configuration to begin with, or make a key.", _KEEP),
     Command("check", "console.starting:check", "See whether everything configured can be reached.", _KEEP),
+    Command("rotate-key", "console.rotating:rotate_key", "Seal stored registration codes with a newer key.", _KEEP),
     Command("products", "console.keeping:products", "List, add and upgrade products.", _KEEP),
     Command("devices", "console.keeping:devices", "Import an inventory of devices with built-in SIMs.", _KEEP),
     Command("carriers", "console.starting:carriers", "Which carriers there are, and what each offers.", _KEEP),

@@ -79,6 +79,10 @@ class Follower:
         elif told.stage in ("send", "settle"):
             self.look()
 
+    def show(self, stage: str, done: int, total: int, unit: str) -> None:
+        """How far something is that the caller counts itself."""
+        self._drawing.show(stage, done, total, unit)
+
     def look(self, *, now: bool = False) -> Standing:
         """How the manifests stand, at most 5 % of the time spent on asking; `now` asks in any case."""
         if self.database is None or not self.manifest_ids or (time.monotonic() < self._next_look and not now):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Finding = tuple[str, bool, str]
 """What was looked at, whether it is well, and a sentence."""
+SAMPLE = 100
+"""So many stored codes are opened to see whether the key is theirs."""
 
 
 def init(
@@ -79,6 +81,8 @@ def _findings(door: Door) -> Iterator[Finding]:
     yield "configuration", True, f"It can be read; {len(settings.products)} products, {len(settings.plans)} plans."
     yield _found("database", lambda: _database(door))
     yield _found("key", lambda: _key(settings))
+    if (key := settings.key) is not None:
+        yield _found("stored codes", lambda: _codes(door, key.get_secret_value()))
     for name in settings.carrier_accounts:
         yield _found(f"carrier account {name}", partial(_carrier, settings, name))
     yield from _sources(settings)
@@ -109,8 +113,24 @@ def _key(settings: "Settings") -> str:
 
     if settings.key is None:
         return "SIMLINE_KEY is not set: only manifests without registration codes can be taken."
-    Vault(settings.key.get_secret_value())
-    return "SIMLINE_KEY can seal registration codes."
+    several = Vault(settings.key.get_secret_value()).key_count > 1
+    return f"SIMLINE_KEY can seal registration codes{', with the first of its keys' if several else ''}."
+
+
+def _codes(door: Door, key: str) -> str:
+    """Whether the key is the one of the codes that lie in the ledger; a few of them tell."""
+    from storage import sealing
+    from storage.vault import Vault
+
+    vault = Vault(key)
+    with door.ledger() as database, database.read() as tx:
+        stored = sealing.page(tx, limit=SAMPLE)
+    opened = sum(vault.opens(one.code) for one in stored)
+    if stored and not opened:
+        raise CannotDo("SIMLINE_KEY opens none of them: it is another key than that of their import. Add that one.")
+    if opened < len(stored):
+        return "SIMLINE_KEY opens some of them only: `simline rotate-key` names the others."
+    return "SIMLINE_KEY opens them." if stored else "There is none."
 
 
 def _carrier(settings: "Settings", name: str) -> str:

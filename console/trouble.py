@@ -108,6 +108,7 @@ def details_of(error: BaseException, environment: Mapping[str, str]) -> str:
     """The traceback, without the value of any environment variable whose name speaks of a secret."""
     text = "".join(traceback.format_exception(error))
     for name, value in environment.items():
-        if len(value) >= 6 and _SECRET_NAMES.search(name):
-            text = text.replace(value, f"[{name}]")
+        if _SECRET_NAMES.search(name):
+            for secret in (value, *re.split(r"[\s,]+", value)):  # SIMLINE_KEY may hold several
+                text = text.replace(secret, f"[{name}]") if len(secret) >= 6 else text
     return text

@@ -103,6 +103,7 @@ class Place:
     folder: Path
     server: SimulatedCarrierServer
     simline: Callable[..., Result]
+    key: str
 
     def file(self, name: str, *rows: str, header: str = "iccid,registration_code") -> Path:
         """A table with these rows."""
@@ -171,7 +172,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, simline: Callable[...
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.chdir(tmp_path)
     make_folders(load_settings(tmp_path / "simline.toml"))
-    yield Place(tmp_path, server, simline)
+    yield Place(tmp_path, server, simline, environment["SIMLINE_KEY"])
     server.close()
 
 

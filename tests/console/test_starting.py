@@ -31,7 +31,7 @@ def test_a_key_is_one_line_that_opens_the_vault_and_a_new_one_each_time(simline:
 def test_check_has_a_good_sentence_for_everything_that_is_there(place: Any) -> None:
     said = place.simline("check")
     assert said.status == FINE
-    for what in ("configuration", "database", "key", "carrier account supersim", "source inbox"):
+    for what in ("configuration", "database", "key", "stored codes", "carrier account supersim", "source inbox"):
         assert f"✓ {what}: " in said.out
 
 

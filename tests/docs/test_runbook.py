@@ -1,22 +1,13 @@
-"""docs/runbook.md: every symptom says the same four things, its words are the program's, its program runs."""
+"""docs/runbook.md: every symptom says the same four things, and its words are the program's."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
 
-from config.starter import new_key
 from domain.lifecycle import Step
 from domain.products import SANDBOX_DEVICES
 from engine.context import Timing
-from storage import migrate
-from storage.database import Database
-from storage.schema import sims
-from storage.vault import Vault, VaultLocked
 from tests.docs.conftest import ROOT, Page, rows
 
 PAGE = Page(ROOT / "docs" / "runbook.md")
@@ -69,40 +60,3 @@ def test_the_numbers_are_the_defaults() -> None:
 @pytest.mark.parametrize("step", [Step.REJECTED, Step.TIMED_OUT, Step.ACCEPTED, Step.SENT, Step.UNKNOWN, Step.PLANNED])
 def test_a_step_that_somebody_asks_about_is_explained(step: Step) -> None:
     assert f"`{step}`" in PAGE.text
-
-
-def test_sealed_codes_open_with_the_new_key_alone_after_the_pages_program(tmp_path: Path) -> None:
-    old, new = new_key(), new_key()
-    database = sealed_database(tmp_path, Vault(old))
-    (program,) = [example.text for example in PAGE.examples() if example.name == "reseal.py"]
-    (tmp_path / "reseal.py").write_text(program, encoding="utf-8")
-    said = subprocess.run(
-        [sys.executable, "reseal.py"],
-        cwd=tmp_path,
-        env={**os.environ, "OLD_KEY": old, "NEW_KEY": new, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert said.stdout == "2 codes are sealed with the new key.\n", said.stderr
-    with database.read() as tx:
-        codes = dict(tx.execute(select(sims.c.iccid, sims.c.registration_code)).tuples().all())
-    database.close()
-    assert [Vault(new).reveal(codes[iccid]) for iccid in ("1", "2")] == ["code 1", "code 2"]
-    assert codes["3"] is None
-    with pytest.raises(VaultLocked):
-        Vault(old).reveal(codes["1"])
-
-
-def sealed_database(folder: Path, vault: Vault) -> Database:
-    """A database beside a simline.toml, with two SIMs whose codes are sealed and one whose code was forgotten."""
-    (folder / "simline.toml").write_text('[database]\nurl = "sqlite:///simline.db"\n', encoding="utf-8")
-    database = Database(f"sqlite:///{folder / 'simline.db'}")
-    migrate.upgrade(database)
-    names = ("product_id", "carrier_account", "plan_id", "home_country", "manifest_id")
-    with database.begin() as tx:
-        for iccid in ("1", "2", "3"):
-            code = vault.seal(f"code {iccid}") if iccid != "3" else None
-            row = dict.fromkeys(names, "x") | {"iccid": iccid, "line": 1, "created_at": tx.now()}
-            tx.execute(insert(sims).values(row | {"registration_code": code}))
-    return database
