@@ -179,6 +179,7 @@ class BrakeSection(Section):
 
     sims: PositiveInt = _BRAKE.sims
     growth: Annotated[float, Field(gt=1)] = _BRAKE.growth
+    growth_from_sims: PositiveInt = _BRAKE.growth_from_sims
 
     def brake(self) -> Brake:
         """The same, as the rules know it."""

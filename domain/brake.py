@@ -8,7 +8,8 @@ class Brake:
     """Past these a run needs a person's word."""
 
     sims: int = 10_000
-    growth: float = 2.0  # the fleet may become this many times what it is; not asked of a product's first SIMs
+    growth: float = 2.0  # the fleet may become this many times what it is
+    growth_from_sims: int = 1_000  # asked of fleets of so many SIMs; to a smaller one everything is growth
 
 
 def check(brake: Brake, new_count: int, fleet_count: int) -> str | None:
@@ -18,13 +19,16 @@ def check(brake: Brake, new_count: int, fleet_count: int) -> str | None:
     True
     >>> check(Brake(), 10_001, 0)
     '10,001 new SIMs are more than the 10,000 that a run may add without a word. Approve it if that is meant.'
+    >>> check(Brake(), 1_001, 1_000)
+    '1,001 new SIMs would make the fleet of 1,000 more than 2 times its size. Approve it if that is meant.'
     """
     if new_count > brake.sims:
         return (
             f"{new_count:,} new SIMs are more than the {brake.sims:,} that a run may add without a word. "
             "Approve it if that is meant."
         )
-    if fleet_count and fleet_count + new_count > brake.growth * fleet_count:
+    grown = fleet_count + new_count > brake.growth * fleet_count
+    if grown and fleet_count >= brake.growth_from_sims:
         return (
             f"{new_count:,} new SIMs would make the fleet of {fleet_count:,} more than {brake.growth:g} times "
             "its size. Approve it if that is meant."

@@ -61,9 +61,9 @@ def test_simline_config_names_another_file_and_a_given_path_beats_it(write: Writ
 
 
 def test_the_environment_beats_the_file_key_by_key(write: Write) -> None:
-    file = write("[timing]\nlease_seconds = 10\nattempts = 3\n")
+    file = write("[timing]\nlease_seconds = 100\nattempts = 3\n")
     settings = load_settings(file, {"SIMLINE_TIMING__ATTEMPTS": "4"})
-    assert (settings.timing.lease_seconds, settings.timing.attempts) == (10, 4)
+    assert (settings.timing.lease_seconds, settings.timing.attempts) == (100, 4)
 
 
 def test_the_environment_moves_one_key_of_a_shipped_carrier_account(write: Write) -> None:

@@ -41,7 +41,10 @@ def test_the_receipts_four_words_are_explained(page: Callable[[str], Page]) -> N
         ("not true 24 hours after", TIMING.deadline_seconds == 24 * 3600),
         ("After five failures in a row", TIMING.circuit_failures == 5),
         ("for 30 seconds, then twice as long each time, up to 8 minutes", 16 * TIMING.circuit_seconds == 8 * 60),
-        ("10,000 new SIMs, or a fleet that would double", (BRAKE.sims, BRAKE.growth) == (10_000, 2.0)),
+        (
+            "10,000 new SIMs, or a fleet of 1,000 or more that would double",
+            (BRAKE.sims, BRAKE.growth, BRAKE.growth_from_sims) == (10_000, 2.0, 1_000),
+        ),
     ],
 )
 def test_a_number_on_the_page_is_the_default(page: Callable[[str], Page], phrase: str, holds: bool) -> None:
