@@ -53,7 +53,9 @@ def list_products(*, as_json: AsJson = False, door: AtDoor) -> int:
     if as_json:
         door.screen.json(rows)
     elif not rows:
-        door.screen.say("No product yet. Declare one in simline.toml, or `simline products add`.", Tone.QUIET)
+        door.screen.say(
+            "No product yet. Declare one in simline.toml, or `simline products add NAME --account NAME`.", Tone.QUIET
+        )
     else:
         columns = [Column("product"), Column("name", fit=Fit.FOLD), Column("account"), Column("tier")]
         columns += [Column("SIMs", number=True), Column("room", number=True)]
@@ -97,13 +99,19 @@ def _refuse_bad_name(word: str) -> None:
 
 @products.command
 def upgrade(product: Id, /, *, tier: TierWord, door: AtDoor) -> int:
-    """Move a product to another tier. SIMs that were held go on with `simline rerun MANIFEST --only held`."""
+    """Move a product to another tier.
+
+    SIMs that were held go on with `simline rerun MANIFEST --only held --reason WHY`.
+    """
     from storage import catalogue
 
     _refuse_declared(door.settings(), product)
     with door.ledger(to_write=True) as database, database.begin() as tx:
         catalogue.change_tier(tx, product, Tier(tier))
     door.screen.say(f"Product {product} is {tier} now.", Tone.GOOD)
+    door.screen.say(
+        "SIMs that were held: `simline rerun MANIFEST --only held --reason WHY` lets them go on.", Tone.QUIET
+    )
     return FINE
 
 

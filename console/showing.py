@@ -53,7 +53,7 @@ def show(
     with door.ledger() as database, database.read() as tx:
         sim, story = sims.one(tx, number), sims.story(tx, number)
     if sim is None:
-        raise CannotDo(f"{number} is not ours. `simline sims --iccid` lists SIMs by their first digits.")
+        raise CannotDo(f"{number} is not ours. `simline sims --iccid DIGITS` lists SIMs by their first digits.")
     if as_json:
         door.screen.json({"sim": sim, "operations": story})
     else:

@@ -153,7 +153,9 @@ def chosen_sources(settings: "Settings", source: str | None) -> list[str]:
     if source is not None and source not in names:
         raise CannotDo(f"There is no source {source}. Configured: {', '.join(names) or 'none'}.")
     if not names:
-        raise CannotDo("No source is configured. Add [[sources]] to simline.toml, or name a file to `simline import`.")
+        raise CannotDo(
+            "No source is configured. Add [[sources]] to simline.toml, or name a file to `simline import FILE`."
+        )
     return [source] if source else names
 
 

@@ -33,7 +33,9 @@ def test_an_id_is_small_letters_and_digits(place: Any, name: str) -> None:
 
 def test_a_product_that_was_added_can_be_upgraded(place: Any) -> None:
     place.simline("products", "add", "beacon", "--account", "newco")
-    assert place.simline("products", "upgrade", "beacon", "--tier", "enterprise").status == FINE
+    said = place.simline("products", "upgrade", "beacon", "--tier", "enterprise")
+    assert said.status == FINE
+    assert "`simline rerun MANIFEST --only held --reason WHY` lets them go on" in said.out
     tiers = {one["id"]: one["tier"] for one in place.simline("products", "--json").json}
     assert tiers["beacon"] == "enterprise"
 
