@@ -29,6 +29,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("pick-up", "console.sweeping:pick_up", "Take in what lies in the sources now, once.", _WORK),
     Command("settle", "console.sweeping:settle", "Send what is due, and ask the carriers what became of it.", _WORK),
     Command("rerun", "console.rerunning:rerun", "Let a part of a manifest go on.", _WORK),
+    Command(
+        "restored", "console.restoring:restored", "After a backup was restored: read before anything is sent.", _WORK
+    ),
     Command("status", "console.looking:status", "How the manifests stand, or one of them.", _LOOK),
     Command("sims", "console.looking:sims", "List SIMs, page by page.", _LOOK),
     Command("show", "console.showing:show", "One SIM's whole history.", _LOOK),

@@ -62,6 +62,7 @@ TRANSITIONS: dict[Step, dict[Step, str]] = {
         Step.INTENT: "a worker took it, before the request",
         Step.HELD: "the product's tier has no room",
         Step.DONE: "the carrier already has it so",
+        Step.UNKNOWN: "in a ledger restored from a backup: it may have been sent since, so it is read first",
         Step.NEEDS_REVIEW: "tried too often",
         Step.WITHDRAWN: "withdrawn by a person",
     },

@@ -10,7 +10,7 @@ from math import inf
 from carriers.contract import CarrierSim
 from carriers.errors import NotSent
 from domain.judging import NO_READ, NOT_SEEN, Asked, Judgement, Patience, Seen, judge, judge_unread
-from domain.lifecycle import Step
+from domain.lifecycle import Stage, Step
 from domain.polling import next_look_seconds
 from engine.answers import gathered
 from engine.context import Context, Progress
@@ -183,9 +183,9 @@ def _seen(sim: CarrierSim) -> sims.SeenSim:
 
 
 def _claimed(taken: list[Operation], moves: list[Move]) -> list[str]:
-    """SIMs whose claim proved true: their registration codes have done their work."""
-    claimed = {id_ for one in moves if one.reason == "claimed" for id_ in one.ids}
-    return [operation.iccid for operation in taken if operation.id in claimed]
+    """SIMs whose claim proved true, or needless: their registration codes have done their work."""
+    over = {id_ for one in moves if one.reason == "claimed" or one.target is Step.DONE for id_ in one.ids}
+    return [operation.iccid for operation in taken if operation.stage is Stage.CLAIM and operation.id in over]
 
 
 def _tell_circuit(context: Context, tx: Transaction, account: str, readings: Readings) -> None:

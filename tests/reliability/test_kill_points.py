@@ -59,8 +59,8 @@ POINTS = [
     "after-pause-commit",
 ]
 OF_REFUSED_FILES = ["before-refusal-commit", "after-refusal-commit"]
-OF_PEOPLE = {"approval", "rerun"}
-"""Commits that a person's command makes: see tests/engine/test_going_on.py."""
+OF_PEOPLE = {"approval", "rerun", "restore"}
+"""Commits that a person's command makes: see tests/engine/test_going_on.py and test_restoring.py."""
 
 
 @pytest.fixture
