@@ -113,7 +113,10 @@ def planned_again_within(tx: Transaction, account: str, quiet_seconds: float) ->
     asked = select(func.max(earlier.c.at)).where(
         earlier.c.operation_id == h.operation_id,
         earlier.c.id < h.id,
-        earlier.c.to_step.in_((Step.INTENT.value, Step.SENT.value, Step.ACCEPTED.value)),
+        or_(
+            earlier.c.to_step.in_((Step.INTENT.value, Step.SENT.value, Step.ACCEPTED.value)),
+            earlier.c.reason == "restored",  # from a backup: until then a request may have left that it has forgotten
+        ),
     )
     rows = select(o.iccid, h.at, asked.scalar_subquery().label("asked_at")).join(operations, o.id == h.operation_id)
     rows = rows.where(o.carrier_account == account, h.to_step == Step.PLANNED.value, h.reason == "untouched")
