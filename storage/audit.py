@@ -52,18 +52,14 @@ def manifests_that_do_not_add_up(tx: Transaction) -> Iterator[Disagreement]:
 def broken_histories(tx: Transaction) -> Iterator[tuple[int, str]]:
     """Operations whose transitions do not follow each other up to the step where they are."""
     h, o = history.c, operations.c
-    before = func.lag(h.to_step).over(partition_by=h.operation_id, order_by=h.id)
-    after = func.lead(h.id).over(partition_by=h.operation_id, order_by=h.id)
-    chained = select(h.operation_id, h.from_step, h.to_step, before.label("before"), after.label("after")).subquery()
-    gap = and_(chained.c.before.is_not(None), chained.c.before != chained.c.from_step)
-    for row in tx.execute(select(chained).where(gap)):
+    before = func.lag(h.to_step).over(partition_by=h.operation_id, order_by=h.nth)
+    chained = select(h.operation_id, h.from_step, before.label("before")).subquery()
+    for row in tx.execute(select(chained).where(chained.c.before != chained.c.from_step)):
         yield row.operation_id, f"it was {row.before}, and its next transition starts at {row.from_step}"
-    last = select(chained).where(chained.c.after.is_(None)).subquery()
-    for row in tx.execute(
-        select(o.id, o.step, last.c.to_step)
-        .join(last, last.c.operation_id == o.id, isouter=True)
-        .where(or_(and_(last.c.to_step.is_(None), o.step != Step.PLANNED.value), last.c.to_step != o.step))
-    ):
+    newest = and_(h.operation_id == o.id, h.nth == o.transitions)
+    untold = or_(and_(h.to_step.is_(None), o.step != Step.PLANNED.value), h.to_step != o.step)
+    rows = select(o.id, o.step, h.to_step).join(history, newest, isouter=True).where(untold)
+    for row in tx.execute(rows.order_by(o.id)):
         yield row.id, f"it is {row.step}, and its history ends at {row.to_step}"
 
 
@@ -112,7 +108,7 @@ def planned_again_within(tx: Transaction, account: str, quiet_seconds: float) ->
     h, o, earlier = history.c, operations.c, history.alias()
     asked = select(func.max(earlier.c.at)).where(
         earlier.c.operation_id == h.operation_id,
-        earlier.c.id < h.id,
+        earlier.c.nth < h.nth,
         or_(
             earlier.c.to_step.in_((Step.INTENT.value, Step.SENT.value, Step.ACCEPTED.value)),
             earlier.c.reason == "restored",  # from a backup: until then a request may have left that it has forgotten
@@ -135,7 +131,7 @@ def intent_times(tx: Transaction, account: str) -> dict[str, list[float]]:
     """ICCID -> when intentions were committed, as epoch seconds, oldest first."""
     h, o = history.c, operations.c
     rows = select(o.iccid, h.at).join(operations, o.id == h.operation_id)
-    rows = rows.where(o.carrier_account == account, h.to_step == Step.INTENT.value).order_by(h.id)
+    rows = rows.where(o.carrier_account == account, h.to_step == Step.INTENT.value).order_by(h.at)
     times: dict[str, list[float]] = {}
     for row in tx.execute(rows):
         times.setdefault(row.iccid, []).append(row.at.timestamp())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, insert, literal, or_, select, text, update
+from sqlalchemy import ColumnElement, Insert, Select, and_, insert, literal, or_, select, text, update
 
 from domain.lifecycle import Action, SimState, Stage, Step, check_move
 from storage.among import among
@@ -85,10 +85,7 @@ def move(tx: Transaction, change: Move, *, actor: str, fence: str | None) -> lis
     c = operations.c
     held = c.fence == fence if fence is not None else or_(c.fence.is_(None), c.due_at <= tx.now())
     where = and_(among(tx, c.id, change.ids), c.step == change.source.value, held)
-    changed = update(operations).where(where).values(_new(tx, change)).returning(c.id)
-    moved = list(tx.execute(changed).scalars())
-    _write_history(tx, moved, change, actor)
-    return moved
+    return _change(tx, where, _new(tx, change), change, actor)
 
 
 def _new(tx: Transaction, change: Move) -> dict[Any, Any]:
@@ -113,22 +110,32 @@ def _new(tx: Transaction, change: Move) -> dict[Any, Any]:
     return new
 
 
-def _write_history(tx: Transaction, ids: Sequence[int], change: Move, actor: str) -> None:
-    if not ids:
-        return
+def _change(tx: Transaction, which: ColumnElement[bool], new: dict[Any, Any], change: Move, actor: str) -> list[int]:
+    """Change these operations and write a row of history for each; their ids. On PostgreSQL this is one statement."""
     c = operations.c
-    rows = select(
-        c.id,
-        literal(tx.now(), history.c.at.type),
-        c.stage,
-        literal(change.source.value),
-        literal(change.target.value),
-        literal(change.reason),
-        literal(change.detail),
-        literal(actor),
-    ).where(among(tx, c.id, ids))
-    names = ["operation_id", "at", "stage", "from_step", "to_step", "reason", "detail", "actor"]
-    tx.execute(insert(history).from_select(names, rows))
+    changing = update(operations).where(which).values(new | {c.transitions: c.transitions + 1})
+    if tx.is_postgresql:
+        changed = changing.returning(c.id, c.transitions, c.stage).cte("changed")
+        noted = _note(tx, select(changed.c.id, changed.c.transitions, changed.c.stage), change, actor)
+        return list(tx.execute(noted.returning(history.c.operation_id)).scalars())
+    ids = list(tx.execute(changing.returning(c.id)).scalars())
+    if ids:
+        tx.execute(_note(tx, select(c.id, c.transitions, c.stage).where(among(tx, c.id, ids)), change, actor))
+    return ids
+
+
+def _note(tx: Transaction, changed: Select[Any], change: Move, actor: str) -> Insert:
+    """One row of history for each row of `changed`: its id, how many transitions it has made, its stage."""
+    told = {
+        "at": literal(tx.now(), history.c.at.type),
+        "from_step": literal(change.source.value),
+        "to_step": literal(change.target.value),
+        "reason": literal(change.reason),
+        "detail": literal(change.detail),
+        "actor": literal(actor),
+    }
+    names = ["operation_id", "nth", "stage", *told]
+    return insert(history).from_select(names, changed.add_columns(*told.values()))
 
 
 def take_to_send(
@@ -148,8 +155,7 @@ def take_to_send(
         c.reason: "taken",
         c.detail: "",
     }
-    ids = list(tx.execute(update(operations).where(c.id.in_(due)).values(taken).returning(c.id)).scalars())
-    _write_history(tx, ids, Move(Step.PLANNED, Step.INTENT, "taken", ()), lease.worker)
+    ids = _change(tx, c.id.in_(due), taken, Move(Step.PLANNED, Step.INTENT, "taken", ()), lease.worker)
     return _read(tx, ids, with_times=False)
 
 
@@ -180,6 +186,8 @@ def expire_intents(tx: Transaction, account: str, *, quiet_seconds: float, limit
 def _due(tx: Transaction, which: str, account: str, limit: int, *more: ColumnElement[bool]) -> Select[Any]:
     """Ids that are due, oldest first; on PostgreSQL rows that another worker is taking now are passed over.
 
+    There they are picked in a table of their own, once: a plan that asked for them anew would lock other rows.
+
     `which` is a literal of schema.py, so that the partial index of the same words is used.
     """
     c = operations.c
@@ -189,7 +197,10 @@ def _due(tx: Transaction, which: str, account: str, limit: int, *more: ColumnEle
         .order_by(c.due_at)
         .limit(limit)
     )
-    return due.with_for_update(skip_locked=True) if tx.is_postgresql else due
+    if not tx.is_postgresql:
+        return due
+    picked = due.with_for_update(skip_locked=True).cte("due").prefix_with("MATERIALIZED")
+    return select(picked.c.id)
 
 
 def at_step(tx: Transaction, manifest_id: str, step: Step, *, product_id: str | None = None) -> tuple[int, ...]:
@@ -231,31 +242,40 @@ _WORDS: dict[str, dict[str, Any]] = {
 
 
 def _read(tx: Transaction, ids: Sequence[int], *, with_times: bool) -> list[Operation]:
-    """The operations by id; their times only where somebody judges by them."""
+    """The operations by id; their times only where somebody judges by them.
+
+    The SIMs are asked for by their numbers, not joined: before its statistics are fresh PostgreSQL would read them all.
+    """
     if not ids:
         return []
-    o, s = operations.c, sims.c
-    columns = [o.id, o.iccid, o.action, o.generation, o.stage, o.step, o.attempt, o.looks, o.manifest_id]
-    columns += [s.state, s.home_country, plans.c.carrier_reference, s.carrier_reference, s.registration_code]
-    if with_times:
-        columns += [o.intent_at, o.accepted_at, o.deadline_at]
-    source = operations.join(sims, s.iccid == o.iccid).outerjoin(plans, plans.c.id == s.plan_id)
-    rows = tx.execute(select(*columns).select_from(source).where(among(tx, o.id, ids)).order_by(o.id)).all()
-    action, stage, step, state = (_WORDS[kind] for kind in ("Action", "Stage", "Step", "SimState"))
+    o = operations.c
+    columns = [o.iccid, o.id, o.action, o.generation, o.stage, o.step, o.attempt, o.looks, o.manifest_id]
+    columns += [o.intent_at, o.accepted_at, o.deadline_at] if with_times else []
+    rows = tx.execute(select(*columns).where(among(tx, o.id, ids)).order_by(o.id)).all()
+    of_sim = _of_sims(tx, [row[0] for row in rows])
+    action, stage, step = (_WORDS[kind] for kind in ("Action", "Stage", "Step"))
     absent = () if with_times else (None, None, None)
     return [
-        Operation._make(
-            (
-                *row[:2],
-                action[row[2]],
-                row[3],
-                stage[row[4]],
-                step[row[5]],
-                *row[6:9],
-                state[row[9]],
-                *row[10:],
-                *absent,
-            )
+        Operation(
+            row[1],
+            row[0],
+            action[row[2]],
+            row[3],
+            stage[row[4]],
+            step[row[5]],
+            *row[6:9],
+            *of_sim[row[0]],
+            *row[9:],
+            *absent,
         )
         for row in rows
     ]
+
+
+def _of_sims(tx: Transaction, iccids: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+    """What an operation needs of its SIM, from `sim_state` to `sealed_code`."""
+    s = sims.c
+    columns = [s.iccid, s.state, s.home_country, plans.c.carrier_reference, s.carrier_reference, s.registration_code]
+    found = select(*columns).outerjoin(plans, plans.c.id == s.plan_id).where(among(tx, s.iccid, iccids))
+    state = _WORDS["SimState"]
+    return {row[0]: (state[row[1]], *row[2:]) for row in tx.execute(found)}

@@ -120,9 +120,7 @@ manifests = Table(
     Column("home_country", Text),
     Column("carrier_account", Key),  # when the route overrides the issuer's
     Column("actor", Text, nullable=False),
-    Column("path", Text),  # where the claimed bytes are now
     Column("size_bytes", BigInteger),
-    Column("format", Text),
     Column("same_content_as", Key),
     Column("lines", BigInteger, nullable=False, server_default="0"),
     Column("ignored", BigInteger, nullable=False, server_default="0"),
@@ -215,6 +213,7 @@ operations = Table(
     Column("reason", Text),
     Column("detail", Text),
     Column("looks", Integer, nullable=False, server_default="0"),  # polls since the acceptance
+    Column("transitions", Integer, nullable=False, server_default="0"),  # rows of history so far
     Column("created_at", UtcTime, nullable=False),
     Column("intent_at", UtcTime),
     Column("accepted_at", UtcTime),
@@ -241,8 +240,8 @@ operations = Table(
 history = Table(
     "history",
     metadata,
-    Column("id", Id, primary_key=True),
-    Column("operation_id", Id, nullable=False),
+    Column("operation_id", Id, primary_key=True, autoincrement=False),
+    Column("nth", Integer, primary_key=True, autoincrement=False),  # 1 is the operation's first transition
     Column("at", UtcTime, nullable=False),
     Column("stage", Text, nullable=False),
     Column("from_step", Text, nullable=False),
@@ -250,7 +249,7 @@ history = Table(
     Column("reason", Text, nullable=False),
     Column("detail", Text, nullable=False, server_default=""),
     Column("actor", Text, nullable=False),
-    Index("ix_history_operation_id", "operation_id"),
+    sqlite_with_rowid=False,
 )
 
 limits = Table(

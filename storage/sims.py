@@ -216,7 +216,7 @@ def blank_codes(tx: Transaction, iccids: Sequence[str]) -> None:
 
 def _transitions(tx: Transaction, operation_ids: Sequence[int]) -> dict[int, list[Transition]]:
     h = history.c
-    rows = select(history).where(among(tx, h.operation_id, operation_ids)).order_by(h.id)
+    rows = select(history).where(among(tx, h.operation_id, operation_ids)).order_by(h.operation_id, h.nth)
     found: dict[int, list[Transition]] = {}
     for row in tx.execute(rows) if operation_ids else ():
         moved = Transition(

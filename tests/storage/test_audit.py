@@ -87,7 +87,7 @@ def test_an_operation_that_left_planned_without_a_transition_is_seen(healthy: Da
 def test_a_gap_in_a_history_is_seen(healthy: Database) -> None:
     with healthy.begin() as tx:
         done = tx.execute(select(history).where(history.c.to_step == "done")).one()
-        gap = dict(done._mapping) | {"id": 1000, "from_step": "unknown", "to_step": "done"}
+        gap = dict(done._mapping) | {"nth": done.nth + 1, "from_step": "unknown", "to_step": "done"}
         tx.execute(insert(history).values(gap))
         ((operation_id, sentence),) = audit.broken_histories(tx)
     assert (operation_id, sentence) == (done.operation_id, "it was done, and its next transition starts at unknown")

@@ -103,8 +103,8 @@ def test_the_wheel_has_the_migrations() -> None:
 
 def _one_transition(database: Database) -> None:
     with database.begin() as tx:
-        row = {"operation_id": 1, "at": tx.now(), "stage": "claim", "from_step": "planned", "to_step": "intent"}
-        tx.execute(insert(history).values(row | {"reason": "taken", "actor": "test"}))
+        row = {"operation_id": 1, "nth": 1, "at": tx.now(), "stage": "claim", "from_step": "planned"}
+        tx.execute(insert(history).values(row | {"to_step": "intent", "reason": "taken", "actor": "test"}))
 
 
 def _shape(database: Database) -> list[str]:

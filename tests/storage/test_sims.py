@@ -103,8 +103,8 @@ def test_a_story_tells_where_each_operation_came_from_and_every_step(
     manifest_id = delivered("eu/a.txt", [iccid], lines=[42])
     with stocked.begin() as tx:
         operation_id = tx.execute(select(operations.c.id)).scalar_one()
-        for source, target in (("planned", "intent"), ("intent", "done")):
-            step = {"operation_id": operation_id, "stage": "claim", "from_step": source, "to_step": target}
+        for nth, source, target in ((1, "planned", "intent"), (2, "intent", "done")):
+            step = {"operation_id": operation_id, "nth": nth, "stage": "claim", "from_step": source, "to_step": target}
             tx.execute(insert(history).values(step | {"at": tx.now(), "reason": "why", "actor": "w"}))
         later = {"iccid": iccid, "action": "deactivate", "generation": 1, "carrier_account": "kore", "step": "planned"}
         later |= {"manifest_id": "m-gone", "stage": "change", "due_at": tx.now(), "created_at": tx.now()}

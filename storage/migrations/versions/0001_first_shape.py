@@ -97,9 +97,7 @@ def _manifests() -> None:
         sa.Column("home_country", sa.Text()),
         sa.Column("carrier_account", KEY),
         sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("path", sa.Text()),
         sa.Column("size_bytes", sa.BigInteger()),
-        sa.Column("format", sa.Text()),
         sa.Column("same_content_as", KEY),
         sa.Column("lines", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("ignored", sa.BigInteger(), server_default="0", nullable=False),
@@ -193,6 +191,7 @@ def _operations() -> None:
         sa.Column("reason", sa.Text()),
         sa.Column("detail", sa.Text()),
         sa.Column("looks", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("transitions", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("intent_at", TIME),
         sa.Column("accepted_at", TIME),
@@ -214,8 +213,8 @@ def _operations() -> None:
 def _history() -> None:
     op.create_table(
         "history",
-        sa.Column("id", ID, nullable=False),
         sa.Column("operation_id", ID, nullable=False),
+        sa.Column("nth", sa.Integer(), nullable=False),
         sa.Column("at", TIME, nullable=False),
         sa.Column("stage", sa.Text(), nullable=False),
         sa.Column("from_step", sa.Text(), nullable=False),
@@ -223,9 +222,9 @@ def _history() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("detail", sa.Text(), server_default="", nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_history"),
+        sa.PrimaryKeyConstraint("operation_id", "nth", name="pk_history"),
+        sqlite_with_rowid=False,
     )
-    op.create_index("ix_history_operation_id", "history", ["operation_id"])
 
 
 def _limits() -> None:

@@ -85,7 +85,9 @@ def test_a_pipe_does_not_hang_the_reader(tmp_path: Path) -> None:
         list(read_blocks(tmp_path / "pipe.txt", "pipe.txt", ReadingRules()))
 
 
-@pytest.mark.parametrize("content", [b"", gzip.compress(b"", mtime=0), b"\xef\xbb\xbf"], ids=["nothing", "packed", "mark"])
+@pytest.mark.parametrize(
+    "content", [b"", gzip.compress(b"", mtime=0), b"\xef\xbb\xbf"], ids=["nothing", "packed", "mark"]
+)
 def test_an_empty_file_is_refused(read: Read, content: bytes) -> None:
     with pytest.raises(ManifestRefused, match="empty") as refusal:
         read("a.txt", content)
