@@ -143,10 +143,10 @@ def load_lines(context: Context, tx: Transaction, delivery: Delivery, rules: Rea
     new: Counter[Placement] = Counter()
     read = 0
     for block in read_blocks(delivery.path, delivery.name, rules):
-        placed, outcomes = chooser.place(block)
+        placed, not_placed = chooser.place(block)
         result, corrected = _load_placed(context, tx, corrector, placed)
         new.update(_new_counts(placed, result))
-        outcomes += [*block.outcomes, *_not_new(result, corrected)]
+        outcomes = [*block.outcomes, *not_placed, *_not_new(result, corrected)]
         loading.record_outcomes(tx, delivery.manifest_id, outcomes)
         for outcome in outcomes:
             verdicts[outcome.verdict] += outcome.line_count
