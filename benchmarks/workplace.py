@@ -72,7 +72,8 @@ def open_context(
 def simulated_carrier(folder: Path, limit: int, *, fleet: Path | None = None) -> Iterator[tuple[str, Path]]:
     """A simulated carrier in a process of its own; its address and its log."""
     log = folder / "requests.jsonl"
-    command = [sys.executable, "-m", "carriers.simulated", "--open", "--log", str(log), "--limit", f"{limit}/1"]
+    command = [sys.executable, "-m", "carriers.simulated", "supersim", "--open"]
+    command += ["--log", str(log), "--limit", f"{limit}/1"]
     command += ["--fleet", str(fleet)] if fleet else []
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
