@@ -26,7 +26,7 @@ class HelpPages:
     def render_description(self, console: Console, options: "ConsoleOptions", description: Any) -> None:  # noqa: ARG002
         """What the command does, its paragraphs filled anew."""
         for paragraph in filter(None, _plain(description).split("\n\n")):
-            _print(console, textwrap.fill(" ".join(paragraph.split()), _width(console)) + "\n")
+            _print(console, textwrap.fill(" ".join(paragraph.split()), _width(console), break_on_hyphens=False) + "\n")
 
     def __call__(self, console: Console, options: "ConsoleOptions", panel: "HelpPanel") -> None:  # noqa: ARG002
         """One list: arguments, options or commands."""

@@ -22,7 +22,6 @@ def test_the_page_has_every_command_and_every_command_below_one() -> None:
     page = command_line_page()
     assert all(f"\n## {command.name}\n" in page for command in COMMANDS)
     assert "\n### products upgrade\n" in page
-    assert "\n### simulate supersim\n" in page
 
 
 def test_the_overview_has_the_first_sentence_of_each_help() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 
+from carriers.simulated.registry import DIALECTS
 from console.commands import CANNOT
 from tests.console.conftest import ROOT
 
@@ -66,7 +68,7 @@ def test_its_fleet_log_limit_and_faults_are_what_it_was_told(tmp_path: Path) -> 
         (("--faults", "{"), "--faults: "),
         (("--faults", '{"rates": {"rain": 1}}'), "--faults: "),
         (("--faults", "[]"), "--faults: "),
-        (("--port", "99999"), "a port is a number from 0 to 65535"),
+        (("--port", "99999"), "Must be <= 65535"),
         (("--fleet", "nowhere.csv"), "nowhere.csv"),
         (("--port", "http"), "`simline simulate --help`"),
     ],
@@ -75,3 +77,25 @@ def test_a_wrong_option_is_a_sentence(simline: Callable[..., Any], words: tuple[
     said = simline("simulate", "supersim", *words)
     assert said.status == CANNOT
     assert sentence in said.err
+
+
+def test_a_carrier_that_nobody_simulates_is_said_with_those_that_there_are(simline: Callable[..., Any]) -> None:
+    said = simline("simulate", "supersum")
+    assert said.status == CANNOT
+    assert "There is no simulated carrier 'supersum'. Known: supersim." in said.err
+
+
+def test_a_port_that_is_taken_is_a_sentence(simline: Callable[..., Any]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        said = simline("simulate", "supersim", "--port", str(taken.getsockname()[1]))
+    assert said.status == CANNOT
+    assert "Choose another one, or 0 for any that is free." in said.err
+
+
+def test_the_help_names_every_carrier_with_its_credentials(simline: Callable[..., Any]) -> None:
+    words = " ".join(simline("simulate", "--help").out.split())
+    for name, dialect in DIALECTS.items():
+        assert f"{name}: " in words
+        assert all(f"{secret} {word}" in words for secret, word in dialect.credentials.items())

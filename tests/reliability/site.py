@@ -92,7 +92,7 @@ def open_site(url: str, folder: Path) -> Iterator[Site]:
     """A fresh one on this migrated database."""
     log = folder / "requests.jsonl"
     limit = f"{LIMIT.count}/{LIMIT.per_seconds:g}"
-    options = ["--open", "--log", str(log), "--activation-seconds", "0.1", "--limit", limit]
+    options = ["supersim", "--open", "--log", str(log), "--activation-seconds", "0.1", "--limit", limit]
     carrier = subprocess.Popen(
         [sys.executable, "-m", "carriers.simulated", *options], stdout=subprocess.PIPE, text=True
     )

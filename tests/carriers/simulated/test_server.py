@@ -36,7 +36,7 @@ def start() -> Iterator[Start]:
     running: list[subprocess.Popen[str]] = []
 
     def started(*arguments: str) -> tuple[str, subprocess.Popen[str]]:
-        command = [sys.executable, "-m", "carriers.simulated", "--open", *arguments]
+        command = [sys.executable, "-m", "carriers.simulated", "supersim", "--open", *arguments]
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         running.append(process)
         assert process.stdout

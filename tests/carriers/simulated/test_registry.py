@@ -1,0 +1,70 @@
+"""Simulated carriers by name, and started as a process of their own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from carriers.registry import CARRIERS
+from carriers.simulated.carrier import Options
+from carriers.simulated.knobs import BadKnob, Knobs
+from carriers.simulated.registry import DIALECTS, NoSuchDialect, dialect_of
+from domain.pacing import Window
+
+
+def test_every_dialect_is_that_of_a_carrier_that_there_is() -> None:
+    assert DIALECTS
+    assert DIALECTS.keys() <= CARRIERS.keys()
+
+
+@pytest.mark.parametrize("carrier", DIALECTS)
+def test_every_dialect_opens(carrier: str) -> None:
+    dialect_of(carrier).open(Options()).close()
+
+
+def test_an_unknown_dialect_is_named_with_the_nearest() -> None:
+    with pytest.raises(NoSuchDialect, match=r"no simulated carrier 'supersin'. Known: supersim\."):
+        dialect_of("supersin")
+
+
+def test_without_a_word_a_simulated_carrier_is_what_its_options_default_to() -> None:
+    assert Knobs().options() == Options(limits=[])
+
+
+def test_every_knob_reaches_its_option(tmp_path: Path) -> None:
+    knobs = Knobs(
+        open_registry=True,
+        fleet=tmp_path / "fleet",
+        state=tmp_path / "state",
+        log=tmp_path / "log",
+        limit=["10/1", "600/60"],
+        no_retry_after=True,
+        activation_seconds=2.0,
+        jitter_seconds=3.0,
+        token_seconds=4.0,
+        seed=5,
+        faults='{"first": 6}',
+    )
+    options, usual = knobs.options(), Options()
+    assert list(options.limits) == [Window(10, 1.0), Window(600, 60.0)]
+    assert options.faults.first == 6
+    unmoved = {name for name in Options.__slots__ if getattr(options, name) == getattr(usual, name)}
+    assert unmoved == {"keys"}
+
+
+@pytest.mark.parametrize("knobs", [Knobs(limit=["0/1"]), Knobs(limit=["1/inf"]), Knobs(faults="[]")])
+def test_a_knob_that_makes_no_sense_is_refused(knobs: Knobs) -> None:
+    with pytest.raises(BadKnob):
+        knobs.options()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"), [(["supersin"], "Known: supersim."), (["supersim", "--limit", "x"], "10/1")]
+)
+def test_a_process_that_cannot_start_says_why(words: list[str], sentence: str) -> None:
+    command = [sys.executable, "-m", "carriers.simulated", *words]
+    said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert said.returncode == 2
+    assert sentence in said.stderr
+    assert "Traceback" not in said.stderr
