@@ -30,7 +30,7 @@ from carriers.errors import (
     ReadFailed,
     RequestRefused,
 )
-from carriers.login import Login
+from carriers.login import Body, Form, Json, Login, TokenRequest
 
 log = logging.getLogger("simline.carriers")
 
@@ -79,17 +79,18 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A 2xx answer; `document` is its JSON."""
+    """A 2xx answer; `document` is its JSON, None where there is no body. Names of `headers` are in any case."""
 
     status: int
     document: object
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
     method: str
     url: str
-    form: Mapping[str, str] | None = field(default=None, repr=False)
+    body: Body = field(default=None, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
@@ -103,9 +104,9 @@ class _Raw:
     body: bytes
 
     def document(self) -> object:
-        """The JSON of the body. Raises ValueError."""
+        """The JSON of the body, None where there is none. Raises ValueError."""
         try:
-            return json.loads(self.body)
+            return json.loads(self.body) if self.body else None
         except RecursionError:
             raise ValueError("nested too deeply") from None
 
@@ -126,12 +127,14 @@ class HttpClient:
             attempts=3, timeout=wire.timeout_seconds / 2, wait_initial=0.1, wait_max=2.0, wait_jitter=0.5
         )
 
-    def change(self, path: str, form: Mapping[str, str], gate: Gate, secrets: tuple[str, ...] = ()) -> Reply:
-        """POST a form, once; only a 401, which changes nothing, is answered with a new token and one repetition.
+    def change(
+        self, path: str, body: Body, gate: Gate, *, method: str = "POST", secrets: tuple[str, ...] = ()
+    ) -> Reply:
+        """One changing request, once; only a 401, which changes nothing, is followed by a new token and one repetition.
 
-        `secrets` are the form's own. Raises `OutcomeUnknown` when the answer never came or makes no sense.
+        `secrets` are the body's own. Raises `OutcomeUnknown` when the answer never came or makes no sense.
         """
-        return self._authorized(_Call("POST", self._wire.base_url + path, form, secrets), gate, OutcomeUnknown)
+        return self._authorized(_Call(method, self._wire.base_url + path, body, secrets), gate, OutcomeUnknown)
 
     def read(self, path: str, query: Mapping[str, str], gate: Gate) -> Reply:
         """GET, repeated up to twice after quick failures. Raises `ReadFailed`."""
@@ -144,27 +147,25 @@ class HttpClient:
 
     def _authorized(self, call: _Call, gate: Gate, lost: type[CarrierError]) -> Reply:
         ask = partial(self._ask_for_token, gate)
-        header = self._login.authorization(ask)
-        raw = self._exchange(call, gate, lost, header)
+        login = self._login.headers(ask)
+        raw = self._exchange(call, gate, lost, login)
         if raw.status == HTTPStatus.UNAUTHORIZED and self._login.renewable:
-            header = self._login.authorization(ask, stale=header)
-            raw = self._exchange(call, gate, lost, header)
+            login = self._login.headers(ask, stale=login)
+            raw = self._exchange(call, gate, lost, login)
         return self._judged(call, raw, gate, lost)
 
-    def _ask_for_token(self, gate: Gate, url: str, form: Mapping[str, str]) -> object:
-        call = _Call("POST", url, form, tuple(form.values()))
-        raw = self._exchange(call, gate, CarrierDown)
+    def _ask_for_token(self, gate: Gate, request: TokenRequest) -> object:
+        call = _Call("POST", request.url, request.body, self._login.secrets())
+        raw = self._exchange(call, gate, CarrierDown, request.headers)
         if raw.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
             raise CredentialsRefused(
-                f"{self._wire.name} gives us no token ({raw.status}). Check secrets and `token_url`."
+                f"{self._wire.name} gives us no token ({raw.status}). Check the account's secrets and addresses."
             )
         return self._judged(call, raw, gate, CarrierDown).document
 
-    def _exchange(self, call: _Call, gate: Gate, lost: type[CarrierError], authorization: str = "") -> _Raw:
+    def _exchange(self, call: _Call, gate: Gate, lost: type[CarrierError], login: Mapping[str, str]) -> _Raw:
         """One request, one answer, whatever its status."""
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "simline"}
-        if authorization:
-            headers["Authorization"] = authorization
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "simline", **login}
         session = self._sessions.mine()
         gate.wait_for_slot()
         started = time.monotonic()
@@ -172,7 +173,8 @@ class HttpClient:
             response = session.request(
                 call.method,
                 call.url,
-                data=call.form,
+                data=call.body.fields if isinstance(call.body, Form) else None,
+                json=call.body.document if isinstance(call.body, Json) else None,
                 headers=headers,
                 timeout=(min(self._wire.timeout_seconds, MOST_CONNECT_SECONDS), self._wire.timeout_seconds),
                 allow_redirects=False,
@@ -214,7 +216,7 @@ class HttpClient:
 
     def _understood(self, call: _Call, raw: _Raw, lost: type[CarrierError]) -> Reply:
         try:
-            return Reply(raw.status, raw.document())
+            return Reply(raw.status, raw.document(), raw.headers)
         except ValueError:
             raise lost(f"{self._wire.name} answered {call} with {raw.status} and no valid JSON.") from None
 

@@ -23,7 +23,7 @@ from carriers.contract import (
 )
 from carriers.errors import CarrierError, CredentialsRefused, NotSent, ReadFailed, RequestRefused
 from carriers.http import Complaint, HttpClient, Reply, Wire, refuse_plain_http
-from carriers.login import BasicLogin, Login, TokenLogin
+from carriers.login import FixedLogin, Form, Login, TokenLogin
 from domain.lifecycle import Action, SimState, Stage
 
 log = logging.getLogger("simline.carriers")
@@ -167,7 +167,7 @@ class SuperSim:
         code = order.registration_code or ""
         form = {"Iccid": order.iccid, "RegistrationCode": code}
         try:
-            reply = self._client.change("/v1/Sims", form, gate, secrets=(code,))
+            reply = self._client.change("/v1/Sims", Form(form), gate, secrets=(code,))
         except RequestRefused as refusal:
             return self._refused_claim(order, refusal, gate)
         return _claimed(order, reply.document)
@@ -199,7 +199,7 @@ class SuperSim:
         if order.action is Action.ACTIVATE and order.plan_reference:
             form["Fleet"] = order.plan_reference
         try:
-            reply = self._client.change(f"/v1/Sims/{order.carrier_reference}", form, gate)
+            reply = self._client.change(f"/v1/Sims/{order.carrier_reference}", Form(form), gate)
         except RequestRefused as refusal:
             return _refused(order, refusal)
         return _changed(order, reply.document)
@@ -231,11 +231,11 @@ def login_of(account: CarrierAccount) -> Login:
     """Basic with `account_sid` and `auth_token`, or OAuth with `client_id` and `client_secret`."""
     kind = account.options.get("auth", "basic")
     if kind == "basic":
-        return BasicLogin(*_opened(account, "account_sid", "auth_token"))
+        return FixedLogin.basic(*_opened(account, "account_sid", "auth_token"))
     if kind == "oauth":
         token_url = account.options.get("token_url", KORE_TOKEN_URL)
         refuse_plain_http(token_url)
-        return TokenLogin(token_url, *_opened(account, "client_id", "client_secret"))
+        return TokenLogin.client_credentials(token_url, *_opened(account, "client_id", "client_secret"))
     raise CarrierError(f"Carrier account {account.name}: option `auth` is {kind!r}; it must be basic or oauth.")
 
 

@@ -30,6 +30,7 @@ class Asked:
     form: dict[str, str]
     headers: dict[str, str]
     connection: int
+    body: bytes = b""
 
 
 class CannedCarrier:
@@ -45,16 +46,17 @@ class CannedCarrier:
             disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
-                form = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 address = urlsplit(self.path)
                 canned.asked.append(
                     Asked(
                         self.command,
                         address.path,
                         dict(parse_qsl(address.query)),
-                        dict(parse_qsl(form)),
+                        dict(parse_qsl(body.decode())),
                         dict(self.headers.items()),
                         self.client_address[1],
+                        body,
                     )
                 )
                 reply = canned.replies.pop(0) if len(canned.replies) > 1 else canned.replies[0]
@@ -64,7 +66,7 @@ class CannedCarrier:
                 self.end_headers()
                 self.wfile.write(reply.content)
 
-            do_POST = do_GET
+            do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
 
             def log_message(self, *_: object) -> None:
                 pass

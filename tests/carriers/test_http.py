@@ -27,7 +27,7 @@ from carriers.errors import (
     RequestRefused,
 )
 from carriers.http import HttpClient, Wire, retry_after
-from carriers.login import BasicLogin
+from carriers.login import FixedLogin, Form
 from carriers.supersim import complaint
 from tests.carriers.canned import Canned, CannedCarrier, CountingGate
 
@@ -35,7 +35,7 @@ GATE = OpenGate()
 
 
 def client(url: str, timeout_seconds: float = 2.0) -> HttpClient:
-    return HttpClient(Wire("Test", url, timeout_seconds, complaint), BasicLogin("user", "p4ssw0rd"))
+    return HttpClient(Wire("Test", url, timeout_seconds, complaint), FixedLogin.basic("user", "p4ssw0rd"))
 
 
 class ClosedGate:
@@ -71,7 +71,7 @@ def silent() -> Iterator[tuple[str, list[bytes]]]:
 def test_nothing_leaves_while_the_gate_is_closed() -> None:
     with CannedCarrier(Canned(200, {})) as carrier:
         with pytest.raises(NotSent):
-            client(carrier.url).change("/x", {}, ClosedGate())
+            client(carrier.url).change("/x", Form({}), ClosedGate())
         with pytest.raises(NotSent):
             client(carrier.url).read("/x", {}, ClosedGate())
         assert carrier.asked == []
@@ -103,7 +103,7 @@ def test_a_connection_that_stood_idle_for_long_is_not_used_again(monkeypatch: py
         talker = client(carrier.url)
         talker.read("/x", {}, GATE)
         time.sleep(0.1)
-        talker.change("/x", {}, GATE)
+        talker.change("/x", Form({}), GATE)
         assert carrier.asked[0].connection != carrier.asked[1].connection
 
 
@@ -116,11 +116,7 @@ def test_neither_proxies_nor_netrc_of_the_environment_are_used(monkeypatch: pyte
     monkeypatch.setitem(os.environ, "NO_PROXY", "")
     with CannedCarrier(Canned(200, {})) as carrier:
         client(carrier.url).read("/x", {}, GATE)
-        assert carrier.asked[0].headers["Authorization"] == BasicLogin("user", "p4ssw0rd").authorization(_no_token)
-
-
-def _no_token(url: str, form: object) -> object:
-    raise AssertionError("Basic needs no token")
+        assert carrier.asked[0].headers["Authorization"] == basic("user", "p4ssw0rd")
 
 
 def test_a_cookie_is_not_sent_back() -> None:
@@ -137,7 +133,7 @@ def test_a_redirect_is_not_followed(status: int) -> None:
         moved = Canned(status, b"", {"Location": f"{elsewhere.url}/x"})
         with CannedCarrier(moved) as carrier:
             with pytest.raises(OutcomeUnknown, match="redirect"):
-                client(carrier.url).change("/x", {}, GATE)
+                client(carrier.url).change("/x", Form({}), GATE)
             with pytest.raises(ReadFailed, match="redirect"):
                 client(carrier.url).read("/x", {}, GATE)
         assert elsewhere.asked == []
@@ -147,18 +143,18 @@ def test_a_refused_connection_means_that_nothing_was_sent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]
     with pytest.raises(CarrierDown):
-        client(f"http://127.0.0.1:{port}").change("/x", {}, GATE)
+        client(f"http://127.0.0.1:{port}").change("/x", Form({}), GATE)
 
 
 def test_a_name_without_an_address_means_that_nothing_was_sent() -> None:
     with pytest.raises(CarrierDown):
-        client("https://carrier.invalid").change("/x", {}, GATE)
+        client("https://carrier.invalid").change("/x", Form({}), GATE)
 
 
 def test_a_bad_certificate_means_that_nothing_was_sent(tmp_path: Path) -> None:
     with CannedCarrier(Canned(200, {}), tls=_self_signed(tmp_path)) as carrier:
         with pytest.raises(CarrierDown, match="SSLError"):
-            client(carrier.url).change("/x", {}, GATE)
+            client(carrier.url).change("/x", Form({}), GATE)
         assert carrier.asked == []
 
 
@@ -184,7 +180,7 @@ def test_silence_after_the_request_is_an_unknown_outcome(silent: tuple[str, list
     url, heard = silent
     started = time.monotonic()
     with pytest.raises(OutcomeUnknown) as unknown:
-        client(url, 0.3).change("/x", {"a": "b"}, GATE)
+        client(url, 0.3).change("/x", Form({"a": "b"}), GATE)
     assert unknown.value.__suppress_context__, "the cause may print our headers"
     assert time.monotonic() - started < 1
     assert len(heard) == 1
@@ -195,28 +191,42 @@ def test_an_unknown_outcome_stays_one_while_another_error_is_dealt_with(silent: 
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]
     try:
-        client(f"http://127.0.0.1:{port}").change("/x", {}, GATE)
+        client(f"http://127.0.0.1:{port}").change("/x", Form({}), GATE)
     except CarrierDown:
         with pytest.raises(OutcomeUnknown):
-            client(url, 0.2).change("/x", {}, GATE)
+            client(url, 0.2).change("/x", Form({}), GATE)
 
 
 def test_a_reply_longer_than_the_bound_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "MOST_REPLY_BYTES", 1000)
     with CannedCarrier(Canned(200, b" " * 300_000)) as carrier, pytest.raises(OutcomeUnknown, match="ReplyTooLong"):
-        client(carrier.url).change("/x", {}, GATE)
+        client(carrier.url).change("/x", Form({}), GATE)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 200_000, b"<html>"])
+@pytest.mark.parametrize("body", [b" ", b"{", b"\xff", b"[" * 200_000, b"<html>"])
 def test_a_2xx_without_valid_json_is_an_unknown_outcome(body: bytes) -> None:
     with CannedCarrier(Canned(200, body)) as carrier, pytest.raises(OutcomeUnknown, match="JSON"):
-        client(carrier.url).change("/x", {}, GATE)
+        client(carrier.url).change("/x", Form({}), GATE)
+
+
+def test_a_2xx_without_a_body_is_an_answer_without_a_document() -> None:
+    with CannedCarrier(Canned(204, b"", {"X-Total-Pages": "3"})) as carrier:
+        reply = client(carrier.url).change("/x", None, GATE, method="DELETE")
+    assert (reply.status, reply.document, reply.headers["x-total-pages"]) == (204, None, "3")
+    assert (carrier.asked[0].method, carrier.asked[0].body) == ("DELETE", b"")
+
+
+def test_json_is_sent_as_json() -> None:
+    with CannedCarrier(Canned(200, {})) as carrier:
+        client(carrier.url).change("/x", Json([{"iccid": "1"}]), GATE, method="PUT")
+    assert carrier.asked[0].headers["Content-Type"] == "application/json"
+    assert (carrier.asked[0].method, carrier.asked[0].body) == ("PUT", b'[{"iccid": "1"}]')
 
 
 def test_a_refusal_keeps_code_and_status() -> None:
     with CannedCarrier(Canned(422, {"code": 20001, "message": "no\r\nsuch"})) as carrier:
         with pytest.raises(RequestRefused, match="no  such") as refused:
-            client(carrier.url).change("/x", {}, GATE)
+            client(carrier.url).change("/x", Form({}), GATE)
         assert (refused.value.code, refused.value.status) == ("20001", 422)
 
 
@@ -224,7 +234,7 @@ def test_an_overloaded_carrier_that_names_a_time_is_left_alone_until_then() -> N
     with CannedCarrier(Canned(503, {}, {"Retry-After": "9"})) as carrier:
         gate = CountingGate()
         with pytest.raises(OutcomeUnknown):
-            client(carrier.url).change("/x", {}, gate)
+            client(carrier.url).change("/x", Form({}), gate)
         assert gate.waits == [9.0]
 
 
@@ -232,7 +242,7 @@ def test_an_overloaded_carrier_that_names_a_time_is_left_alone_until_then() -> N
 def test_a_wait_is_as_long_as_asked_within_reason(asked: str, waited: float) -> None:
     with CannedCarrier(Canned(429, {}, {"Retry-After": asked})) as carrier:
         with pytest.raises(LimitReached) as reached:
-            client(carrier.url).change("/x", {}, GATE)
+            client(carrier.url).change("/x", Form({}), GATE)
         assert reached.value.retry_after_seconds == waited
 
 

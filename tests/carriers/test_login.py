@@ -1,11 +1,10 @@
 import threading
 import time
-from collections.abc import Mapping
 
 import pytest
 
 from carriers.errors import CarrierDown, CredentialsRefused
-from carriers.login import BasicLogin, TokenLogin
+from carriers.login import AskForToken, FixedLogin, Json, Token, TokenLogin, TokenRequest
 
 
 class Endpoint:
@@ -16,7 +15,7 @@ class Endpoint:
         self.expires_in = expires_in
         self.pause_seconds = pause_seconds
 
-    def __call__(self, _url: str, _form: Mapping[str, str]) -> object:
+    def __call__(self, _request: TokenRequest) -> object:
         time.sleep(self.pause_seconds)
         self.count += 1
         return {"access_token": f"t{self.count}", "expires_in": self.expires_in}
@@ -30,30 +29,34 @@ class Clock:
 
 
 def login(clock: Clock | None = None) -> TokenLogin:
-    return TokenLogin("https://example.com/token", "id", "s3cr3t", clock or Clock())
+    return TokenLogin.client_credentials("https://example.com/token", "id", "s3cr3t", clock or Clock())
+
+
+def bearer_of(token: TokenLogin, ask: AskForToken, stale: str = "") -> str:
+    return token.headers(ask, {"Authorization": stale} if stale else None)["Authorization"]
 
 
 def test_a_token_is_used_until_shortly_before_it_expires() -> None:
     endpoint, clock = Endpoint(expires_in=100), Clock()
     bearer = login(clock)
-    assert bearer.authorization(endpoint) == "Bearer t1"
+    assert bearer_of(bearer, endpoint) == "Bearer t1"
     clock.now = 89.0
-    assert bearer.authorization(endpoint) == "Bearer t1"
+    assert bearer_of(bearer, endpoint) == "Bearer t1"
     clock.now = 90.0
-    assert bearer.authorization(endpoint) == "Bearer t2"
+    assert bearer_of(bearer, endpoint) == "Bearer t2"
 
 
 def test_a_refused_token_is_renewed_once_for_all_who_were_refused_with_it() -> None:
     endpoint, bearer = Endpoint(), login()
-    stale = bearer.authorization(endpoint)
-    assert bearer.authorization(endpoint, stale) == "Bearer t2"
-    assert bearer.authorization(endpoint, stale) == "Bearer t2"
+    stale = bearer_of(bearer, endpoint)
+    assert bearer_of(bearer, endpoint, stale) == "Bearer t2"
+    assert bearer_of(bearer, endpoint, stale) == "Bearer t2"
     assert endpoint.count == 2
 
 
 def test_threads_that_need_a_token_at_once_ask_for_one_together() -> None:
     endpoint, bearer = Endpoint(pause_seconds=0.05), login()
-    threads = [threading.Thread(target=bearer.authorization, args=(endpoint,)) for _ in range(8)]
+    threads = [threading.Thread(target=bearer.headers, args=(endpoint,)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -63,7 +66,7 @@ def test_threads_that_need_a_token_at_once_ask_for_one_together() -> None:
 
 @pytest.mark.parametrize("expires_in", [None, "soon", -5])
 def test_a_token_without_a_usable_expiry_still_works(expires_in: object) -> None:
-    assert login().authorization(Endpoint(expires_in)) == "Bearer t1"
+    assert bearer_of(login(), Endpoint(expires_in)) == "Bearer t1"
 
 
 @pytest.mark.parametrize(
@@ -71,23 +74,40 @@ def test_a_token_without_a_usable_expiry_still_works(expires_in: object) -> None
 )
 def test_an_answer_without_a_proper_token_is_refused(answer: object) -> None:
     with pytest.raises(CredentialsRefused):
-        login().authorization(lambda _url, _form: answer)
+        login().headers(lambda _request: answer)
 
 
 def test_a_token_endpoint_that_failed_is_asked_again_next_time() -> None:
     bearer = login()
 
-    def down(url: str, form: Mapping[str, str]) -> object:
+    def down(_request: TokenRequest) -> object:
         raise CarrierDown("down")
 
     with pytest.raises(CarrierDown):
-        bearer.authorization(down)
-    assert bearer.authorization(Endpoint()) == "Bearer t1"
+        bearer_of(bearer, down)
+    assert bearer_of(bearer, Endpoint()) == "Bearer t1"
 
 
 def test_no_login_shows_its_secrets() -> None:
     bearer = login()
-    bearer.authorization(Endpoint())
+    bearer_of(bearer, Endpoint())
     assert bearer.secrets() == ("s3cr3t", "t1")
-    for shown in (repr(bearer), repr(BasicLogin("user", "s3cr3t")), str(bearer)):
+    for shown in (repr(bearer), repr(FixedLogin.basic("user", "s3cr3t")), str(bearer)):
         assert "s3cr3t" not in shown
+
+
+def test_a_token_may_have_its_own_headers_and_its_own_request() -> None:
+    asked: list[TokenRequest] = []
+
+    def ask(request: TokenRequest) -> object:
+        asked.append(request)
+        return {"apiKey": "k", "token": "t"}
+
+    def read(answer: object) -> Token | None:
+        return Token({"X-Key": "k", "X-Token": "t"}, 60, ("t",)) if answer else None
+
+    request = TokenRequest("https://example.com/auth", Json({"key": "s3cr3t"}), {"X-Client": "c"})
+    bearer = TokenLogin(request, "s3cr3t", read=read)
+    assert bearer.headers(ask) == {"X-Key": "k", "X-Token": "t"}
+    assert (asked, bearer.secrets()) == ([request], ("s3cr3t", "t"))
+    assert "s3cr3t" not in repr(request)

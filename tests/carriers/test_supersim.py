@@ -142,8 +142,8 @@ CLAIMS = [
     Case("wrong token", Canned(401, complaint_of(20003, status=401)), CredentialsRefused),
     Case("a proxy's 400", Canned(400, b"<html>Bad Request"), OutcomeUnknown),
     Case("request timeout", Canned(408, complaint_of(20408, status=408)), OutcomeUnknown),
-    Case("empty", Canned(201), OutcomeUnknown),
-    Case("no content", Canned(204), OutcomeUnknown),
+    Case("empty", Canned(201), AnswerKind.UNKNOWN, "not_a_sim"),
+    Case("no content", Canned(204), AnswerKind.UNKNOWN, "not_a_sim"),
 ]
 
 CHANGES = [
