@@ -27,7 +27,7 @@ from carriers.errors import (
     RequestRefused,
 )
 from carriers.http import HttpClient, Wire, retry_after
-from carriers.login import FixedLogin, Form
+from carriers.login import FixedLogin, Form, Json, basic
 from carriers.supersim import complaint
 from tests.carriers.canned import Canned, CannedCarrier, CountingGate
 
