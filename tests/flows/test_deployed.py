@@ -16,9 +16,10 @@ from engine.rerunning import Only
 from flows.deployed import start_provision, start_rerun
 from flows.following import follow
 from tasks.parameters import RerunParameters
+from tests.configured import iccids
 from tests.flows.conftest import Until
 from tests.flows.prefect_server import deploy, server, worker
-from tests.flows.workshop import Workshop, iccids, open_workshop
+from tests.flows.workshop import Workshop, open_workshop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

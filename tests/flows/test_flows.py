@@ -28,8 +28,9 @@ from tasks.parameters import (
     RerunParameters,
     SettleParameters,
 )
+from tests.configured import iccids
 from tests.flows.conftest import Until
-from tests.flows.workshop import Workshop, iccids
+from tests.flows.workshop import Workshop
 
 pytestmark = pytest.mark.usefixtures("prefect_records")
 
