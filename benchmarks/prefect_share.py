@@ -20,7 +20,7 @@ from stdnum.luhn import calc_check_digit
 from benchmarks.workplace import simulated_carrier
 from carriers.simulated.access import Keys
 from config.build import make_folders
-from config.settings import load_settings
+from config.loading import load_settings
 from domain.lifecycle import Step
 from engine.context import Context
 from engine.draining import follow

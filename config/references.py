@@ -1,16 +1,13 @@
 """What no single section can see: names used twice, names that lead nowhere, times that do not fit. Pure rules."""
 
 from collections.abc import Hashable, Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from config.errors import Fault, near
+from config.settings import Settings
 from storage.sources.given import GivenFiles
 
-if TYPE_CHECKING:
-    from config.settings import Settings
 
-
-def faults_between(settings: "Settings") -> list[Fault]:
+def faults_between(settings: Settings) -> list[Fault]:
     """Every double name, every dangling reference, and every account whose requests would outlast a lease."""
     return [
         *_double_names(settings),
@@ -21,7 +18,7 @@ def faults_between(settings: "Settings") -> list[Fault]:
     ]
 
 
-def _double_names(settings: "Settings") -> Iterator[Fault]:
+def _double_names(settings: Settings) -> Iterator[Fault]:
     yield from _repeated("sources", "name", [source.name for source in settings.sources])
     for at, source in enumerate(settings.sources):
         if source.name == GivenFiles.name:
@@ -40,7 +37,7 @@ def _repeated(section: str, key: str, names: Iterable[Hashable]) -> Iterator[Fau
         seen.add(name)
 
 
-def _carrier_accounts(settings: "Settings") -> Iterator[Fault]:
+def _carrier_accounts(settings: Settings) -> Iterator[Fault]:
     named = [(("issuers", at, "carrier_account"), issuer.carrier_account) for at, issuer in enumerate(settings.issuers)]
     named += [(("plans", at, "carrier_account"), plan.carrier_account) for at, plan in enumerate(settings.plans)]
     for location, name in [*named, *_routed(settings)]:
@@ -49,13 +46,13 @@ def _carrier_accounts(settings: "Settings") -> Iterator[Fault]:
             yield Fault(location, f"names {name!r}, but there is no [carrier_accounts.{name}]{hint}")
 
 
-def _routed(settings: "Settings") -> Iterator[tuple[tuple[str | int, ...], str | None]]:
+def _routed(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str | None]]:
     for at, source in enumerate(settings.sources):
         for position, route in enumerate(source.routes):
             yield ("sources", at, "routes", position, "carrier_account"), route.carrier_account
 
 
-def _products(settings: "Settings") -> Iterator[Fault]:
+def _products(settings: Settings) -> Iterator[Fault]:
     accounts = {account.id for account in settings.accounts}
     for at, product in enumerate(settings.products):
         if product.account not in accounts:
@@ -63,7 +60,7 @@ def _products(settings: "Settings") -> Iterator[Fault]:
             yield Fault(("products", at, "account"), f"names {product.account!r}, and there is no such account{hint}")
 
 
-def _plans(settings: "Settings") -> Iterator[Fault]:
+def _plans(settings: Settings) -> Iterator[Fault]:
     currencies: dict[str, str] = {}
     for at, plan in enumerate(settings.plans):
         if [bool(plan.countries), plan.zone is not None, plan.worldwide].count(True) != 1:
@@ -77,7 +74,7 @@ def _plans(settings: "Settings") -> Iterator[Fault]:
             yield Fault(("plans", at, "currency"), f"{sentence}: prices of one carrier account share a currency.")
 
 
-def _timeouts(settings: "Settings") -> Iterator[Fault]:
+def _timeouts(settings: Settings) -> Iterator[Fault]:
     """A lease must outlast a request and the margin, or nothing could ever be sent."""
     timing = settings.timing
     for name, account in settings.carrier_accounts.items():
@@ -91,7 +88,7 @@ def _timeouts(settings: "Settings") -> Iterator[Fault]:
             )
 
 
-def _what_was_set(settings: "Settings", name: str) -> tuple[str, ...]:
+def _what_was_set(settings: Settings, name: str) -> tuple[str, ...]:
     """The key that somebody wrote down: of the others the defaults hold."""
     timing = [key for key in ("lease_seconds", "lease_margin_seconds") if key in settings.timing.model_fields_set]
     if "timeout_seconds" in settings.carrier_accounts[name].model_fields_set or not timing:

@@ -31,7 +31,7 @@ class Door:
 
     def settings(self) -> "Settings":
         """The settings of this invocation. Raises `ConfigurationError`, and `CannotDo` where nothing is configured."""
-        from config.settings import load_settings
+        from config.loading import load_settings
 
         given = self.config or os.environ.get("SIMLINE_CONFIG") or os.environ.get("SIMLINE_DATABASE__URL")
         if not given and not Path("simline.toml").is_file():

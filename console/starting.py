@@ -37,7 +37,7 @@ def init(
     too. With --key it prints a fresh key for registration codes: put it into the environment, and keep it safe.
     """
     from config.build import make_folders
-    from config.settings import load_settings
+    from config.loading import load_settings
     from config.starter import new_key, write_starter
 
     if key:

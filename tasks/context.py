@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from config.build import build_context, close_context
+from config.loading import load_settings
 from config.prepare import prepare
-from config.settings import Settings, load_settings
+from config.settings import Settings
 from engine.context import Context
 
 

@@ -8,7 +8,7 @@ from stdnum import luhn
 
 from carriers.simulated.access import Keys
 from config.build import make_folders
-from config.settings import Settings, load_settings
+from config.loading import load_settings
 
 ISSUERS = {"supersim": "8988307", "second": "8988323"}
 """Carrier account -> the first digits of its SIMs."""
@@ -73,7 +73,7 @@ carrier_reference = "HF{number:032d}"
 """
 
 
-def configure(folder: Path, urls: Mapping[str, str], *, most_sims: int, carrier: str = "") -> Settings:
+def configure(folder: Path, urls: Mapping[str, str], *, most_sims: int, carrier: str = "") -> None:
     """Write the three files for these carrier accounts (name -> address) and make the inbox.
 
     `most_sims` is the brake's; `carrier` holds further keys of every carrier account.
@@ -83,9 +83,7 @@ def configure(folder: Path, urls: Mapping[str, str], *, most_sims: int, carrier:
     (folder / "simline.toml").write_text(SIMLINE.format(most_sims=most_sims))
     (folder / "carriers.toml").write_text("".join(carriers))
     (folder / "plans.toml").write_text("".join(plans))
-    settings = load_settings(folder / "simline.toml", {})
-    make_folders(settings)
-    return settings
+    make_folders(load_settings(folder / "simline.toml", {}))
 
 
 def secrets() -> dict[str, str]:

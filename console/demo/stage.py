@@ -44,7 +44,7 @@ def stage(folder: Path) -> Iterator[Path]:
 def write_settings(folder: Path, addresses: Mapping[str, str]) -> "Settings":
     """The demo's own settings with the carriers' addresses in them; the user's environment has no say in them."""
     from config.build import make_folders
-    from config.settings import load_settings
+    from config.loading import load_settings
 
     for name in ("simline.toml", "carriers.toml", "plans.toml"):
         text = (_OURS / "settings" / name).read_text(encoding="utf-8")

@@ -8,7 +8,8 @@ import pytest
 
 from config.build import build_context, close_context, make_folders, open_database, worker_name
 from config.errors import ConfigurationError
-from config.settings import Settings, load_settings
+from config.loading import load_settings
+from config.settings import Settings
 from config.starter import new_key, write_starter
 from storage.sources.given import GivenFiles
 from storage.vault import VaultLocked

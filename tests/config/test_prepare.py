@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import TextClause, text
 
 from config.errors import ConfigurationError
+from config.loading import load_settings
 from config.prepare import prepare
-from config.settings import Settings, load_settings
+from config.settings import Settings
 from config.starter import write_starter
 from domain.products import Tier
 from storage import catalogue

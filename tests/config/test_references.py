@@ -6,7 +6,7 @@ import pytest
 
 from config.build import build_context, close_context
 from config.errors import ConfigurationError
-from config.settings import load_settings
+from config.loading import load_settings
 
 ACCOUNT = """
 [carrier_accounts.kore]

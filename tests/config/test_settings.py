@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from config.errors import ConfigurationError
+from config.loading import load_settings
 from config.sections import TimingSection
-from config.settings import SHIPPED, Settings, load_settings
+from config.settings import SHIPPED, Settings
 from engine.context import Timing
 
 MARKER = "sk-marker-5d1f"

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from config.errors import ConfigurationError
-from config.settings import SHIPPED, load_settings
+from config.loading import load_settings
+from config.settings import SHIPPED
 from config.starter import FILES, new_key, write_starter
 from storage.vault import Vault
 

@@ -69,10 +69,7 @@ def rows() -> Callable[..., list[str]]:
     """So many valid rows with registration codes."""
 
     def made(count: int, first: int = 0) -> list[str]:
-        numbers = range(first, first + count)
-        return [
-            f"{iccid},CODE{number}" for iccid, number in zip(iccids("supersim", count, first), numbers, strict=True)
-        ]
+        return [f"{iccid},CODE{number}" for number, iccid in enumerate(iccids("supersim", count, first), start=first)]
 
     return made
 

@@ -76,7 +76,7 @@ def test_while_a_worker_holds_sims_nothing_is_changed(planned: Any, holding: Any
 def holding(planned: Any) -> Any:
     """A worker takes two SIMs and keeps them."""
     from config.build import open_database
-    from config.settings import load_settings
+    from config.loading import load_settings
     from storage import ledger
     from storage.ledger import Lease
 

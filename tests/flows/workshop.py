@@ -12,7 +12,7 @@ from carriers.simulated.carrier import Options
 from carriers.simulated.faults import Faults
 from carriers.simulated.log import Entry, changing_requests
 from carriers.simulated.server import SimulatedCarrierServer, run_server
-from config.settings import load_settings
+from config.loading import load_settings
 from domain.lifecycle import Step
 from domain.pacing import Window
 from engine.context import Context

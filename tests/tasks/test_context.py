@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.errors import ConfigurationError
-from config.settings import load_settings
+from config.loading import load_settings
 from storage import catalogue
 from storage.migrate import is_current
 from tasks.context import close_engine, engine, engine_of
