@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 Finding = tuple[str, bool, str]
 """What was looked at, whether it is well, and a sentence."""
-SAMPLE = 100
-"""So many stored codes are opened to see whether the key is theirs."""
 
 
 def init(
@@ -122,13 +120,11 @@ def _codes(door: Door, key: str) -> str:
     from storage import sealing
     from storage.vault import Vault
 
-    vault = Vault(key)
     with door.ledger() as database, database.read() as tx:
-        stored = sealing.page(tx, limit=SAMPLE)
-    opened = sum(vault.opens(one.code) for one in stored)
+        stored, opened = sealing.try_some(tx, Vault(key))
     if stored and not opened:
         raise CannotDo("SIMLINE_KEY opens none of them: it is another key than that of their import. Add that one.")
-    if opened < len(stored):
+    if opened < stored:
         return "SIMLINE_KEY opens some of them only: `simline rotate-key` names the others."
     return "SIMLINE_KEY opens them." if stored else "There is none."
 

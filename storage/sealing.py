@@ -13,6 +13,8 @@ from storage.vault import CodeUnreadable, Vault
 
 AT_ONCE = 1_000
 """Codes of one transaction: the next run goes on behind the last one that was committed."""
+SAMPLE = 100
+"""So many codes tell whether the key is theirs."""
 NAMED = 20
 """So many SIMs whose code nobody can open are named."""
 
@@ -49,6 +51,22 @@ def page(tx: Transaction, after: str = "", *, limit: int) -> list[SealedCode]:
     c = sims.c
     stored = select(c.iccid, c.registration_code).where(c.registration_code.is_not(None), c.iccid > after)
     return [SealedCode._make(row) for row in tx.execute(stored.order_by(c.iccid).limit(limit))]
+
+
+class Tried(NamedTuple):
+    """A few of the stored codes: how many there are of them, and how many open."""
+
+    codes: int
+    opened: int
+
+
+def try_some(tx: Transaction, vault: Vault) -> Tried:
+    """Whether the keys are those of the stored codes: of several none opens only with another key.
+
+    Raises `VaultLocked` without a key.
+    """
+    codes = page(tx, limit=SAMPLE)
+    return Tried(len(codes), sum(vault.opens(one.code) for one in codes))
 
 
 def reseal(database: Database, vault: Vault, watch: Watch, *, at_once: int = AT_ONCE) -> Resealing:

@@ -98,6 +98,13 @@ def test_codes_that_no_key_opens_are_named_and_kept(stocked: Database, sealed: l
     assert codes_of(stocked)[sealed[2]] == strange
 
 
+def test_a_few_codes_tell_whether_the_key_is_theirs(stocked: Database, sealed: list[str]) -> None:
+    with stocked.begin() as tx:
+        tx.execute(update(table).where(table.c.iccid == sealed[2]).values(registration_code=b"damaged"))
+        assert sealing.try_some(tx, BOTH) == (7, 6)
+        assert sealing.try_some(tx, Vault(OTHER)) == (7, 0)
+
+
 def test_without_a_key_nothing_is_touched(stocked: Database, sealed: list[str]) -> None:
     before = codes_of(stocked)
     with pytest.raises(VaultLocked):
