@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reports.receipt import Receipt
     from storage.database import Database
     from storage.limits import Circuit
-    from storage.sims import SimRow
+    from storage.sims import Choice, SimRow
 
 PAGE = 20
 MOST = 10_000
@@ -163,28 +163,25 @@ def sims(
     with door.ledger() as database, database.read() as tx:
         total = ours.count(tx, choice)
         rows = ours.page(tx, choice, after=after, skip=((page or 1) - 1) * limit, limit=limit)
-    following = rows[-1].iccid if len(rows) == limit and rows else None
+    pages = _Pages(total, limit, page or 1, after, rows[-1].iccid if len(rows) == limit else None)
     if as_json:
-        door.screen.json({"sims": rows, "next": following, "total": total})
+        door.screen.json({"sims": rows, "next": pages.following, "total": total})
         return FINE
     if rows:
         _show_sims(door.screen, rows)
-    elif not total:
-        door.screen.say("No SIM fits.", Tone.QUIET)
-    given = {"--product": product, "--state": state, "--country": country, "--iccid": iccid or None}
-    if total:
-        _say_where(door, _Pages(total, limit, page or 1, after), given, following)
+    _say_where(door, pages, choice)
     return FINE
 
 
 @dataclass(frozen=True, slots=True)
 class _Pages:
-    """Which page of how many SIMs is shown; `after` a row instead of by its number where it is given."""
+    """Which page of how many SIMs is shown: by its number, or after a row where one is given."""
 
     total: int
     limit: int
     number: int
     after: str | None
+    following: str | None  # the row after which the next page begins
 
     @property
     def count(self) -> int:
@@ -192,18 +189,22 @@ class _Pages:
         return -(-self.total // self.limit)
 
 
-def _say_where(door: Door, pages: _Pages, given: Mapping[str, object], following: str | None) -> None:
+def _say_where(door: Door, pages: _Pages, choice: "Choice") -> None:
     """Which page this is, of how many SIMs, and what to type for the next."""
-    sims = counted(pages.total, "SIM")
-    if pages.after is not None:
-        where, more = f"{sims} in all.", following is not None
-        given = {**given, "--after": following}
-    else:
-        where, more = f"Page {pages.number:,} of {pages.count:,}, {sims} in all.", pages.number < pages.count
-        given = {**given, "--page": pages.number + 1}
-    if pages.limit != PAGE:
-        given = {**given, "--limit": pages.limit}
-    door.screen.say(where + (f" Next: {_to_type(door, 'sims', given)}" if more else ""), Tone.QUIET)
+    if not pages.total:
+        door.screen.say("No SIM fits.", Tone.QUIET)
+        return
+    where, option, following = f"{counted(pages.total, 'SIM')} in all.", "--after", pages.following
+    if pages.after is None:
+        where, option = f"Page {pages.number:,} of {pages.count:,}, {where}", "--page"
+        following = str(pages.number + 1) if pages.number < pages.count else None
+    options = {
+        **{"--product": choice.product, "--state": choice.state, "--country": choice.country},
+        **{"--iccid": choice.iccid_prefix or None, option: following},
+        **{"--limit": pages.limit if pages.limit != PAGE else None},
+    }
+    more = f" Next: {_to_type(door, 'sims', options)}" if following else ""
+    door.screen.say(where + more, Tone.QUIET)
 
 
 def _to_type(door: Door, command: str, options: Mapping[str, object]) -> str:

@@ -88,7 +88,7 @@ def test_sims_can_be_narrowed(stocked: Any, options: tuple[str, ...], count: int
 
 def test_a_page_says_which_of_how_many_it_is_and_what_to_type_for_the_next(stocked: Any, iccid: Any) -> None:
     said = stocked.simline("sims", "--limit", "2", "--country", "de", "--page", "2")
-    assert "Page 2 of 3, 6 SIMs in all. Next: simline sims --country de --page 3 --limit 2" in said.out
+    assert "Page 2 of 3, 6 SIMs in all. Next: simline sims --country DE --page 3 --limit 2" in said.out
     command = said.out.partition("Next: ")[2].strip()
     last = stocked.simline(*command.split()[1:])
     assert [line.split()[0] for line in last.out.splitlines()[1:-1]] == [iccid(4), iccid(50)]
