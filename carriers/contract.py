@@ -13,7 +13,7 @@ Three rules hold for every adapter:
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from domain.lifecycle import Action, SimState, Stage
 
@@ -71,6 +71,7 @@ class Answer:
     reason: str = ""
     detail: str = ""
     carrier_reference: str | None = None
+    carrier_request: str | None = None  # the carrier's own id of the job or action, to ask about it later
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class Capabilities:
     carrier: str
     claims: bool  # a SIM must be claimed (Stage.CLAIM) before its state can change
     needs_registration_code: bool
-    orders_per_request: int  # 1: one SIM a request
+    orders_per_request: int  # SIMs that one request for a change of state can name
     can_read: bool  # one SIM by its ICCID; without it an unknown outcome goes to a person
     page_size: int  # SIMs per page of the listing; 0: cannot list
     filters_by_state: bool
@@ -117,6 +118,15 @@ class Capabilities:
     poll_first_seconds: float  # the first look after an acceptance
     states: tuple[SimState, ...]  # what can be requested
     repeatable: bool  # asking for a state that already holds changes nothing
+    claims_per_request: int = 1  # SIMs that one claim can name
+    imports: bool = False  # an activation brings the SIM into the account: until then it is absent
+    follows: bool = False  # an answer may name a job or an action that can be asked about: keeps `Following` too
+    calls_back: bool = False  # it can call us when something has changed: a hint, never a fact
+    reset_header: str = "Retry-After"  # where a 429 says when to come back; empty: nowhere
+
+    def at_most(self, stage: Stage) -> int:
+        """SIMs that one changing request of this stage can name."""
+        return self.claims_per_request if stage is Stage.CLAIM else self.orders_per_request
 
 
 class Carrier(Protocol):
@@ -127,11 +137,14 @@ class Carrier(Protocol):
         """What this carrier offers."""
 
     def submit(self, orders: Sequence[Order], gate: Gate) -> Sequence[Answer]:
-        """Make the one changing request that asks for these orders (at most `orders_per_request`, one stage).
+        """Make the one changing request that asks for these orders: one stage, one action, all of one `batch_of`.
 
         Safe to repeat only as `capabilities.repeatable` says; the ledger decides, never the adapter.
         Raises `NotSent`, `LimitReached`, `OutcomeUnknown`, `CredentialsRefused`.
         """
+
+    def batch_of(self, order: Order) -> str:
+        """Orders may share a request where this word is the same; where a request names one SIM, any word will do."""
 
     def read(self, iccid: str, gate: Gate) -> CarrierSim:
         """What the carrier says of this SIM now; `SimState.ABSENT` when it is not in this account.
@@ -147,6 +160,17 @@ class Carrier(Protocol):
 
     def close(self) -> None:
         """Give the connections back."""
+
+
+@runtime_checkable
+class Following(Protocol):
+    """A carrier whose answers may name a job or an action that can be asked about (`capabilities.follows`)."""
+
+    def follow(self, carrier_request: str, iccids: Sequence[str], gate: Gate) -> Sequence[Answer]:
+        """How a job or action stands, for these of its SIMs. Safe to repeat; raises as `Carrier.read` does.
+
+        DONE and REJECTED are final, with the carrier's reason; ACCEPTED is under way; UNKNOWN tells nothing.
+        """
 
 
 @dataclass(frozen=True, slots=True)

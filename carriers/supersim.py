@@ -113,6 +113,10 @@ class SuperSim:
             ]
         return [self._change(order, gate)]
 
+    def batch_of(self, order: Order) -> str:
+        """A request names one SIM: any word will do."""
+        return order.stage
+
     def read(self, iccid: str, gate: Gate) -> CarrierSim:
         """What Super SIM says of this ICCID; `ABSENT` when it is not in the account. Safe to repeat."""
         sims = _listed(self._get({"Iccid": iccid}, gate))

@@ -40,12 +40,13 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What our operation asked for, and how often."""
+    """What our operation asked for, and how often. `imports`: the activation brings an absent SIM into the account."""
 
     action: Action
     stage: Stage
     step: Step  # SENT, ACCEPTED or UNKNOWN
     attempt: int
+    imports: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,8 @@ def _wait(asked: Asked, seen: Seen, reason: str, detail: str = "") -> Judgement:
 
 def _untouched(asked: Asked, seen: Seen, patience: Patience) -> Judgement:
     """The quiet period is over and the carrier shows the SIM as it was before: the request is lost."""
-    if asked.stage is Stage.CHANGE and seen.state in (SimState.ABSENT, SimState.RELEASED):
+    absent = seen.state in (SimState.ABSENT, SimState.RELEASED)
+    if absent and asked.stage is Stage.CHANGE and not (asked.imports and asked.action is Action.ACTIVATE):
         return Judgement(Step.NEEDS_REVIEW, "gone", "The SIM is no longer in the carrier's account.")
     if asked.attempt >= patience.attempts:
         return Judgement(

@@ -1,9 +1,13 @@
 """What a carrier's answer, or its absence, makes of an operation that was sent. Pure."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from carriers.contract import Answer, AnswerKind
 from carriers.errors import CarrierError, CredentialsRefused, NotSent, OutcomeUnknown, RequestRefused
-from domain.lifecycle import Stage, Step
+from domain.lifecycle import Action, SimState, Stage, Step
 from storage.ledger import Move, Operation
+from storage.sims import SeenSim
 
 CREDENTIALS_PAUSE_SECONDS = 60.0
 
@@ -24,9 +28,10 @@ def after_answer(operation: Operation, answer: Answer, *, poll_first: float, qui
     ids = (operation.id,)
     if operation.stage is Stage.CLAIM and answer.kind is AnswerKind.DONE:
         return Move(Step.INTENT, Step.PLANNED, "claimed", ids, answer.detail, stage=Stage.CHANGE)
+    named = answer.carrier_request
     target, reason = _TARGETS[answer.kind]
     due = {Step.ACCEPTED: poll_first, Step.SENT: poll_first, Step.UNKNOWN: quiet}.get(target, 0.0)
-    return Move(Step.INTENT, target, answer.reason or reason, ids, answer.detail, due)
+    return Move(Step.INTENT, target, answer.reason or reason, ids, answer.detail, due, carrier_request=named)
 
 
 def after_error(operations: tuple[Operation, ...], error: CarrierError, *, quiet: float) -> Move:
@@ -49,14 +54,29 @@ def after_error(operations: tuple[Operation, ...], error: CarrierError, *, quiet
 
 def gathered(moves: list[Move]) -> list[Move]:
     """Moves that differ only in their ids, as one each."""
-    together: dict[tuple[object, ...], list[int]] = {}
-    first: dict[tuple[object, ...], Move] = {}
+    together: dict[Move, list[int]] = {}
     for one in moves:
-        key = (one.source, one.target, one.reason, one.detail, one.due_in_seconds, one.stage, one.counts)
-        first.setdefault(key, one)
-        together.setdefault(key, []).extend(one.ids)
-    return [_with_ids(first[key], tuple(ids)) for key, ids in together.items()]
+        together.setdefault(replace(one, ids=()), []).extend(one.ids)
+    return [replace(one, ids=tuple(ids)) for one, ids in together.items()]
 
 
-def _with_ids(one: Move, ids: tuple[int, ...]) -> Move:
-    return Move(one.source, one.target, one.reason, ids, one.detail, one.due_in_seconds, one.stage, one.counts)
+def seen_by_answer(operation: Operation, answer: Answer) -> Iterator[SeenSim]:
+    """What the answer proves of the SIM: the carrier's id of it, and the state where it is certain."""
+    state = _state_after(operation, answer.kind)
+    if state is not None:
+        yield SeenSim(operation.iccid, state, answer.reason, carrier_reference=answer.carrier_reference)
+
+
+_DONE_STATE = {
+    Action.ACTIVATE: SimState.ACTIVE,
+    Action.DEACTIVATE: SimState.DEACTIVATED,
+    Action.RELEASE: SimState.RELEASED,
+}
+
+
+def _state_after(operation: Operation, kind: AnswerKind) -> SimState | None:
+    if kind is AnswerKind.ACCEPTED:
+        return SimState.ACTIVATING
+    if kind is AnswerKind.DONE:
+        return SimState.INACTIVE if operation.stage is Stage.CLAIM else _DONE_STATE[operation.action]
+    return None

@@ -3,9 +3,10 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
-from domain.lifecycle import Step
+from domain.lifecycle import Stage, Step
 from domain.lines import LineCounts
 from domain.manifests import ItemIdentity
 from engine.context import Context
@@ -75,6 +76,7 @@ def _seconds(context: Context, plans: Sequence[PlanTotal]) -> float:
     for plan in plans:
         work = context.carriers[plan.carrier_account]
         can = work.carrier.capabilities
-        requests = plan.sim_count * (2 if can.claims else 1) / can.orders_per_request
+        stages = (Stage.CLAIM, Stage.CHANGE) if can.claims else (Stage.CHANGE,)
+        requests = sum(ceil(plan.sim_count / can.at_most(stage)) for stage in stages)
         by_account[plan.carrier_account] = by_account.get(plan.carrier_account, 0.0) + requests / work.pace.per_second
     return max(by_account.values(), default=0.0)

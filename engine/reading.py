@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
-from carriers.contract import Carrier, CarrierSim, Gate, SimQuery
+from carriers.contract import Answer, Capabilities, Carrier, CarrierSim, Gate, SimQuery
 from carriers.errors import CarrierDown, CarrierError, NotSent, ReadFailed
 from domain.lifecycle import SimState
 
@@ -20,9 +20,13 @@ ENOUGH_FAILURES = 3
 
 @dataclass(slots=True)
 class Readings:
-    """What was seen, which SIMs gave no usable answer, how many requests it took, and the newest error, if any."""
+    """What was seen, which SIMs gave no usable answer, how many requests it took, and the newest error, if any.
+
+    `told` is what the carrier said of its own jobs and actions, by ICCID.
+    """
 
     seen: dict[str, CarrierSim] = field(default_factory=dict)
+    told: dict[str, Answer] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
     requests: int = 0
     failures: int = 0
@@ -39,13 +43,16 @@ class Readings:
         return isinstance(self.error, CarrierDown) or (self.error is not None and not isinstance(self.error, NotSent))
 
 
-def read_many(carrier: Carrier, iccids: Iterable[str], account_sims: int, gate: Gate) -> Readings:
+def read_many(
+    carrier: Carrier, iccids: Iterable[str], account_sims: int, gate: Gate, readings: Readings | None = None
+) -> Readings:
     """What the carrier says of these SIMs. Never raises for the carrier: what was seen before an error still counts.
 
-    `account_sims` is how many SIMs we believe the account holds: it tells how many pages a full listing takes.
+    `account_sims` is how many SIMs we believe the account holds: it tells how many pages a full listing takes. What is
+    read is added to the `readings` given.
     """
     wanted = list(dict.fromkeys(iccids))
-    readings = Readings()
+    readings = Readings() if readings is None else readings
     try:
         try:
             _list_what_pays(carrier, set(wanted), account_sims, gate, readings)
@@ -78,12 +85,17 @@ def _list_what_pays(carrier: Carrier, wanted: set[str], account_sims: int, gate:
     can = carrier.capabilities
     if can.page_size == 0 or len(wanted) <= FEW:
         return
-    all_pages = ceil(max(account_sims, 1) / can.page_size)
+    all_pages = listing_requests(can, account_sims)
     if can.filters_by_state and all_pages > 1:
         in_progress = SimQuery(state=SimState.ACTIVATING)
         _keep(readings, wanted, _pages(carrier, in_progress, gate, readings, at_most=len(wanted)))
     if len(wanted) - len(readings.seen) > all_pages:
         _keep(readings, wanted, _pages(carrier, SimQuery(), gate, readings, at_most=2 * all_pages))
+
+
+def listing_requests(can: Capabilities, account_sims: int) -> int:
+    """How many pages a listing of the whole account takes. Asked only of a carrier that can list."""
+    return ceil(max(account_sims, 1) / can.page_size)
 
 
 def _keep(readings: Readings, wanted: set[str], sims: Iterator[CarrierSim]) -> None:

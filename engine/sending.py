@@ -9,14 +9,14 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import groupby
 
 from carriers.contract import Answer, AnswerKind, Gate, Order
 from carriers.errors import CarrierDown, CarrierError, CredentialsRefused, NotSent, OutcomeUnknown
-from domain.lifecycle import Action, SimState, Stage
-from engine.answers import after_answer, after_error, gathered
+from domain.lifecycle import Stage
+from engine.answers import after_answer, after_error, gathered, seen_by_answer
 from engine.context import Context, Progress
 from engine.gate import count_failure, gate_of_lease, new_lease, sendable_seconds
+from engine.orders import order_of, requests_of, takes
 from engine.tally import Tally
 from storage import ledger, limits, sims
 from storage.database import Transaction
@@ -26,6 +26,8 @@ COMMIT_EVERY_SECONDS = 0.25
 COMMIT_AT_MOST = 200
 BATCH_SECONDS = 20.0
 """One lease takes what the carrier's limit lets through in this time, so a dead worker leaves few unknowns."""
+MOST_AT_ONCE = 20_000
+"""Operations of one lease, where a request names thousands."""
 PATIENCE_SECONDS = 5.0
 """A worker waits so long for the carrier's limit with a lease in hand; for longer it goes away and comes back."""
 
@@ -47,29 +49,36 @@ class Sent:
 def send_due(context: Context, account: str) -> Tally:
     """One lease's worth of planned operations of one carrier account. Taken 0 means that nothing is due.
 
+    Where the stages share requests differently each has a lease of its own, so that no more is taken than can leave.
     Any number of workers may run this at once. Raises `DatabaseUnavailable`, `VaultLocked`.
     """
-    tally, room = Tally(), _room(context, account)
-    if room.count == 0:
-        tally.wait_seconds = room.wait_seconds
-        return tally
+    tally = Tally()
+    for stage, size in takes(context.carriers[account].carrier.capabilities):
+        _send_stage(context, account, stage, size, tally)
+    return tally
+
+
+def _send_stage(context: Context, account: str, stage: Stage | None, size: int, tally: Tally) -> None:
+    room = _room(context, account)
+    if room.requests == 0:
+        tally.wait_seconds = max(tally.wait_seconds, room.wait_seconds)
+        return
     started = context.stopwatch.monotonic()
     lease = new_lease(context)
-    orders = _write_intentions(context, account, lease, room.count)
-    tally.taken = len(orders)
+    orders = _write_intentions(context, account, lease, min(MOST_AT_ONCE, room.requests * size), stage)
+    tally.taken += len(orders)
     if orders:
         gate = gate_of_lease(context, account, started)
         with closing(_send(context, account, orders, gate)) as batches:
             for sent in batches:
                 _write_answers(context, account, lease, sent, tally)
-    return tally
 
 
 @dataclass(frozen=True, slots=True)
 class _Room:
     """How many requests one lease taken now can let go; `wait_seconds` until there is room, when there is none."""
 
-    count: int
+    requests: int
     wait_seconds: float = 0.0
 
 
@@ -84,25 +93,14 @@ def _room(context: Context, account: str) -> _Room:
     return _Room(max(1, int(context.carriers[account].pace.per_second * seconds)))
 
 
-def _write_intentions(context: Context, account: str, lease: Lease, at_most: int) -> list[tuple[Operation, Order]]:
+def _write_intentions(
+    context: Context, account: str, lease: Lease, at_most: int, stage: Stage | None
+) -> list[tuple[Operation, Order]]:
     """Lease and commit. Codes are opened inside the transaction: a locked vault leaves no intention behind."""
     with context.commit("intent") as tx:
         deadline = context.timing.deadline_seconds
-        taken = ledger.take_to_send(tx, account, lease, limit=at_most, deadline_seconds=deadline)
-        return [(operation, _order(context, operation)) for operation in taken]
-
-
-def _order(context: Context, operation: Operation) -> Order:
-    claims = operation.stage is Stage.CLAIM and operation.sealed_code is not None
-    return Order(
-        iccid=operation.iccid,
-        action=operation.action,
-        stage=operation.stage,
-        carrier_reference=operation.carrier_reference,
-        plan_reference=operation.plan_reference,
-        home_country=operation.home_country,
-        registration_code=context.vault.reveal(operation.sealed_code) if claims and operation.sealed_code else None,
-    )
+        taken = ledger.take_to_send(tx, account, lease, limit=at_most, deadline_seconds=deadline, stage=stage)
+        return [(operation, order_of(context, operation)) for operation in taken]
 
 
 def _send(
@@ -115,10 +113,7 @@ def _send(
     work = context.carriers[account]
     pool = ThreadPoolExecutor(work.threads, thread_name_prefix=f"send-{account}")
     try:
-        pending = {
-            pool.submit(_request, context, account, group, gate)
-            for group in _groups(orders, work.carrier.capabilities.orders_per_request)
-        }
+        pending = {pool.submit(_request, context, account, group, gate) for group in requests_of(work.carrier, orders)}
         while pending:
             done, pending = _some(context, pending)
             broken = [future for future in done if future.exception()]
@@ -139,14 +134,6 @@ def _some(context: Context, pending: set[Future[Sent]]) -> tuple[set[Future[Sent
         if context.stopwatch.monotonic() >= ends and done:
             break
     return done, pending
-
-
-def _groups(orders: Sequence[tuple[Operation, Order]], size: int) -> Iterator[tuple[tuple[Operation, Order], ...]]:
-    """Orders that may share one request: same action and stage, at most `size`."""
-    by_kind = sorted(orders, key=lambda pair: (pair[1].action, pair[1].stage))
-    for _, alike in groupby(by_kind, key=lambda pair: (pair[1].action, pair[1].stage)):
-        pairs = tuple(alike)
-        yield from (pairs[i : i + size] for i in range(0, len(pairs), size))
 
 
 def _request(context: Context, account: str, group: tuple[tuple[Operation, Order], ...], gate: Gate) -> Sent:
@@ -170,7 +157,7 @@ def _write_answers(context: Context, account: str, lease: Lease, batch: list[Sen
             tally.steps[one.target.value] += len(moved)
             kept.update(moved)
         heard = [pair for sent in batch for pair in _heard(sent) if pair[0].id in kept]
-        sims.observe(tx, [seen for operation, answer in heard for seen in _seen(operation, answer)])
+        sims.observe(tx, [seen for operation, answer in heard for seen in seen_by_answer(operation, answer)])
         sims.blank_codes(tx, [operation.iccid for operation, answer in heard if _claims(operation, answer)])
         _tell_circuit(context, tx, account, batch)
     tally.requests += sum(1 for sent in batch if not isinstance(sent.error, NotSent))
@@ -202,28 +189,6 @@ def _heard(sent: Sent) -> Iterator[tuple[Operation, Answer]]:
     for operation in sent.operations:
         if operation.iccid in answers:
             yield operation, answers[operation.iccid]
-
-
-def _seen(operation: Operation, answer: Answer) -> Iterator[sims.SeenSim]:
-    """What the answer proves of the SIM: the carrier's id of it, and the state where it is certain."""
-    state = _state_after(operation, answer.kind)
-    if state is not None:
-        yield sims.SeenSim(operation.iccid, state, answer.reason, carrier_reference=answer.carrier_reference)
-
-
-_DONE_STATE = {
-    Action.ACTIVATE: SimState.ACTIVE,
-    Action.DEACTIVATE: SimState.DEACTIVATED,
-    Action.RELEASE: SimState.RELEASED,
-}
-
-
-def _state_after(operation: Operation, kind: AnswerKind) -> SimState | None:
-    if kind is AnswerKind.ACCEPTED:
-        return SimState.ACTIVATING
-    if kind is AnswerKind.DONE:
-        return SimState.INACTIVE if operation.stage is Stage.CLAIM else _DONE_STATE[operation.action]
-    return None
 
 
 def _claims(operation: Operation, answer: Answer) -> bool:

@@ -3,19 +3,21 @@
 Waiting holds no worker: a SIM that is not ready goes back as a row with a later `due_at`.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
 
-from carriers.contract import CarrierSim
+from carriers.contract import Answer, AnswerKind, CarrierSim
 from carriers.errors import NotSent
 from domain.judging import NO_READ, NOT_SEEN, Asked, Judgement, Patience, Seen, judge, judge_unread
 from domain.lifecycle import Stage, Step
 from domain.polling import next_look_seconds
-from engine.answers import gathered
+from engine.answers import gathered, seen_by_answer
 from engine.context import Context, Progress
+from engine.following import look
 from engine.gate import count_failure, gate_of_lease, new_lease
-from engine.reading import Readings, read_many
+from engine.reading import Readings
 from engine.tally import Tally
 from storage import ledger, limits, sims
 from storage.database import Transaction
@@ -23,6 +25,12 @@ from storage.ledger import Lease, Move, Operation
 
 AT_ONCE = 5_000
 """Rows of one lease: enough for a listing to pay, few enough to be judged well within the lease."""
+TOLD = {
+    AnswerKind.DONE: Step.DONE,
+    AnswerKind.REJECTED: Step.REJECTED,
+    AnswerKind.REVIEW: Step.NEEDS_REVIEW,
+}
+"""What a job or action that has ended makes of an operation."""
 RETRY_SECONDS = 10.0
 """A read that failed is tried again after this; the circuit breaker keeps a carrier that is down from being asked."""
 
@@ -64,7 +72,7 @@ def _read(context: Context, account: str, taken: list[Operation], account_sims: 
         return Readings()
     context.at("before-read")
     gate = gate_of_lease(context, account, started)
-    readings = read_many(work.carrier, [one.iccid for one in taken], account_sims, gate)
+    readings = look(work.carrier, taken, account_sims, gate)
     context.at("after-read")
     return readings
 
@@ -96,8 +104,9 @@ def _write(one: _Round, tally: Tally) -> None:
             kept.update(moved)
         for (seconds, looked), ids in later.items():
             kept.update(ledger.look_again(tx, ids, fence=fence, in_seconds=seconds, looked=looked))
-        seen = {operation.iccid for operation in one.taken if operation.id in kept} & readings.seen.keys()
-        sims.observe(tx, [_seen(readings.seen[iccid]) for iccid in seen])
+        mine = [operation for operation in one.taken if operation.id in kept]
+        seen = {operation.iccid for operation in mine} & readings.seen.keys()
+        sims.observe(tx, [*_told(mine, readings), *(_seen(readings.seen[iccid]) for iccid in seen)])
         sims.blank_codes(tx, sorted(seen.intersection(_claimed(one.taken, moves))))
         _tell_circuit(context, tx, one.account, readings)
     tally.requests += readings.requests
@@ -122,7 +131,11 @@ def _judge_all(one: _Round) -> tuple[list[Move], dict[tuple[float, bool], list[i
 
 def _judge(one: _Round, operation: Operation) -> Judgement:
     work = one.context.carriers[one.account]
-    asked = Asked(operation.action, operation.stage, operation.step, operation.attempt)
+    imports = work.carrier.capabilities.imports
+    asked = Asked(operation.action, operation.stage, operation.step, operation.attempt, imports)
+    told = one.readings.told.get(operation.iccid)
+    if told is not None:
+        return _judge_told(told, past_deadline=_past_deadline_seconds(operation, one.taken_at) >= 0)
     sim = one.readings.seen.get(operation.iccid)
     if not work.carrier.capabilities.can_read:
         return NO_READ
@@ -138,6 +151,15 @@ def _judge(one: _Round, operation: Operation) -> Judgement:
     return judge(asked, seen, Patience(work.quiet_seconds, one.context.timing.attempts))
 
 
+def _judge_told(told: Answer, *, past_deadline: bool) -> Judgement:
+    """What the carrier says of its own job or action needs no second witness; one that goes on is waited for."""
+    if told.kind in TOLD:
+        return Judgement(TOLD[told.kind], told.reason or "told_by_job", told.detail)
+    if past_deadline:
+        return Judgement(Step.TIMED_OUT, "not_true_in_time", "The carrier's job has not ended after 24 h.")
+    return Judgement(None, "in_progress")
+
+
 def _past_deadline_seconds(operation: Operation, now: datetime) -> float:
     """Negative while there is time."""
     return (now - operation.deadline_at).total_seconds() if operation.deadline_at else -inf
@@ -146,7 +168,7 @@ def _past_deadline_seconds(operation: Operation, now: datetime) -> float:
 def _look_again(one: _Round, operation: Operation) -> tuple[float, bool]:
     """In how many seconds, and whether this look counts. A SIM that cannot be read does not hold up the others."""
     readings = one.readings
-    if operation.iccid in readings.seen:
+    if operation.iccid in readings.seen or operation.iccid in readings.told:
         return _next_look(one.context, operation, one.taken_at), True
     if operation.iccid in readings.unreadable:
         return max(RETRY_SECONDS, _next_look(one.context, operation, one.taken_at)), True
@@ -180,6 +202,14 @@ def _move(operation: Operation, judgement: Judgement, context: Context) -> Move:
 
 def _seen(sim: CarrierSim) -> sims.SeenSim:
     return sims.SeenSim(sim.iccid, sim.state, sim.word, sim.carrier_reference, sim.plan_reference, sim.msisdn, sim.imsi)
+
+
+def _told(operations: Sequence[Operation], readings: Readings) -> Iterator[sims.SeenSim]:
+    """SIMs of which a job that has ended proves the state."""
+    for operation in operations:
+        told = readings.told.get(operation.iccid)
+        if told is not None:
+            yield from seen_by_answer(operation, told)
 
 
 def _claimed(taken: list[Operation], moves: list[Move]) -> list[str]:

@@ -42,6 +42,7 @@ class Operation(NamedTuple):
     intent_at: datetime | None
     accepted_at: datetime | None
     deadline_at: datetime | None
+    carrier_request: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ class Move:
 
     `due_in_seconds` says when somebody looks next; `stage` starts that stage with a fresh count of attempts;
     `counts` is False when the request surely did not leave (429, no slot): then the attempt is taken back;
-    `deadline_in_seconds` gives a re-run by a person a new deadline and fresh attempts.
+    `deadline_in_seconds` gives a re-run by a person a new deadline and fresh attempts; `carrier_request` is the
+    carrier's own id of what it made of the request.
     """
 
     source: Step
@@ -71,6 +73,7 @@ class Move:
     stage: Stage | None = None
     counts: bool = True
     deadline_in_seconds: float | None = None
+    carrier_request: str | None = None
 
 
 def move(tx: Transaction, change: Move, *, actor: str, fence: str | None) -> list[int]:
@@ -105,6 +108,8 @@ def _new(tx: Transaction, change: Move) -> dict[Any, Any]:
         new[c.attempt] = c.attempt - 1
     if change.target in (Step.ACCEPTED, Step.SENT):
         new |= {c.accepted_at: now, c.looks: 0}
+    if change.carrier_request is not None:
+        new[c.carrier_request] = change.carrier_request
     if change.deadline_in_seconds is not None:  # a person's re-run starts the clock anew
         new |= {c.deadline_at: now + timedelta(seconds=change.deadline_in_seconds), c.attempt: 0}
     return new
@@ -139,17 +144,18 @@ def _note(tx: Transaction, changed: Select[Any], change: Move, actor: str) -> In
 
 
 def take_to_send(
-    tx: Transaction, account: str, lease: Lease, *, limit: int, deadline_seconds: float
+    tx: Transaction, account: str, lease: Lease, *, limit: int, deadline_seconds: float, stage: Stage | None = None
 ) -> list[Operation]:
-    """Lease up to `limit` planned operations that are due and write down the intention to send them."""
+    """Lease up to `limit` planned operations (of this stage) that are due; write down the intention to send them."""
     c, now = operations.c, tx.now()
-    due = _due(tx, TO_SEND, account, limit)
+    due = _due(tx, TO_SEND, account, limit, *([] if stage is None else [c.stage == stage.value]))
     taken = {
         c.step: Step.INTENT.value,
         c.attempt: c.attempt + 1,
         c.fence: lease.fence,
         c.worker: lease.worker,
         c.intent_at: now,
+        c.carrier_request: None,
         c.due_at: now + timedelta(seconds=lease.seconds),
         c.deadline_at: now + timedelta(seconds=deadline_seconds),
         c.reason: "taken",
@@ -242,7 +248,7 @@ _WORDS: dict[str, dict[str, Any]] = {
 
 
 def _read(tx: Transaction, ids: Sequence[int], *, with_times: bool) -> list[Operation]:
-    """The operations by id; their times only where somebody judges by them.
+    """The operations by id; their times, and what the carrier made of them, only where somebody judges by them.
 
     The SIMs are asked for by their numbers, not joined: before its statistics are fresh PostgreSQL would read them all.
     """
@@ -250,11 +256,11 @@ def _read(tx: Transaction, ids: Sequence[int], *, with_times: bool) -> list[Oper
         return []
     o = operations.c
     columns = [o.iccid, o.id, o.action, o.generation, o.stage, o.step, o.attempt, o.looks, o.manifest_id]
-    columns += [o.intent_at, o.accepted_at, o.deadline_at] if with_times else []
+    columns += [o.intent_at, o.accepted_at, o.deadline_at, o.carrier_request] if with_times else []
     rows = tx.execute(select(*columns).where(among(tx, o.id, ids)).order_by(o.id)).all()
     of_sim = _of_sims(tx, [row[0] for row in rows])
     action, stage, step = (_WORDS[kind] for kind in ("Action", "Stage", "Step"))
-    absent = () if with_times else (None, None, None)
+    absent = () if with_times else (None, None, None, None)
     return [
         Operation(
             row[1],

@@ -213,6 +213,7 @@ operations = Table(
     Column("reason", Text),
     Column("detail", Text),
     Column("looks", Integer, nullable=False, server_default="0"),  # polls since the acceptance
+    Column("carrier_request", Text),  # the carrier's own id of the job or action that took this operation
     Column("transitions", Integer, nullable=False, server_default="0"),  # rows of history so far
     Column("created_at", UtcTime, nullable=False),
     Column("intent_at", UtcTime),

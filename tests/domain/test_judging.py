@@ -49,6 +49,14 @@ def test_a_sim_that_left_the_account_goes_to_a_person() -> None:
     assert judge(asked(), seen(SimState.ABSENT), PATIENCE).target is Step.NEEDS_REVIEW
 
 
+def test_where_an_activation_imports_the_sim_an_absent_one_is_asked_for_again() -> None:
+    importing = Asked(Action.ACTIVATE, Stage.CHANGE, Step.SENT, 1, imports=True)
+    assert judge(importing, seen(SimState.ABSENT, since=299), PATIENCE).target is None
+    assert judge(importing, seen(SimState.ABSENT), PATIENCE).target is Step.PLANNED
+    deactivating = Asked(Action.DEACTIVATE, Stage.CHANGE, Step.SENT, 1, imports=True)
+    assert judge(deactivating, seen(SimState.ABSENT), PATIENCE).target is Step.NEEDS_REVIEW
+
+
 def test_the_fifth_lost_request_goes_to_a_person() -> None:
     assert judge(asked(attempt=5), seen(SimState.INACTIVE), PATIENCE).target is Step.NEEDS_REVIEW
 

@@ -44,6 +44,9 @@ class ScriptedCarrier:
         self.submitted.extend(orders)
         return [self.answer(order) for order in orders]
 
+    def batch_of(self, order: Order) -> str:
+        return order.home_country or ""
+
     def read(self, iccid: str, gate: Gate) -> CarrierSim:
         gate.wait_for_slot()
         self.read_iccids.append(iccid)

@@ -189,6 +189,29 @@ def test_orders_share_a_request_and_one_that_the_answer_leaves_out_is_unknown(sc
     assert sorted(len(request) for request in bulk.requests) == [2, 4]
 
 
+def test_claims_and_changes_that_share_requests_differently_are_taken_apart(scripted_rig: Rig) -> None:
+    bulk = Bulk()
+    bulk.can(claims=True, needs_registration_code=False, orders_per_request=4, claims_per_request=1)
+    work = scripted_rig.context.carriers[ACCOUNT]
+    rig = scripted_rig.but(carriers={ACCOUNT: replace(work, carrier=bulk)})
+    rig.load(2)
+    assert send(rig) == {Step.PLANNED: 2}
+    assert [len(request) for request in bulk.requests] == [1, 1]
+    assert send(rig) == {Step.DONE: 2}
+    assert [len(request) for request in bulk.requests] == [1, 1, 2]
+
+
+def test_orders_of_different_batches_do_not_share_a_request(scripted_rig: Rig) -> None:
+    bulk = Bulk()
+    bulk.can(claims=False, orders_per_request=4)
+    bulk.batch_of = lambda order: order.iccid[-2:]  # type: ignore[method-assign]
+    work = scripted_rig.context.carriers[ACCOUNT]
+    rig = scripted_rig.but(carriers={ACCOUNT: replace(work, carrier=bulk)})
+    rig.load(2)
+    send(rig)
+    assert [len(request) for request in bulk.requests] == [1, 1]
+
+
 def test_an_answer_about_a_sim_that_nobody_asked_for_is_ignored(scripted_rig: Rig, changing: ScriptedCarrier) -> None:
     scripted_rig.load(2)
     changing.answer = lambda order: Answer(order.iccid[::-1], AnswerKind.DONE)

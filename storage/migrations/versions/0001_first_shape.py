@@ -191,6 +191,7 @@ def _operations() -> None:
         sa.Column("reason", sa.Text()),
         sa.Column("detail", sa.Text()),
         sa.Column("looks", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("carrier_request", sa.Text()),
         sa.Column("transitions", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("intent_at", TIME),
