@@ -49,7 +49,10 @@ def _counts(tx: Transaction, rows: Select[tuple[str, int]]) -> dict[str, int]:
 
 
 def doubt_planned(tx: Transaction, account: str, clocks: Clocks, *, limit: int, reason: str, actor: str) -> int:
-    """Make up to `limit` planned operations unknown; how many were. A request of each may have left until now."""
+    """Make up to `limit` planned operations unknown; how many were.
+
+    A request of each may have left until now, and what the carrier called an earlier one says nothing of it.
+    """
     c = operations.c
     ids = tuple(tx.execute(select(c.id).where(text(TO_SEND), c.carrier_account == account).limit(limit)).scalars())
     doubt = Move(
@@ -63,7 +66,7 @@ def doubt_planned(tx: Transaction, account: str, clocks: Clocks, *, limit: int, 
     )
     moved = ledger.move(tx, doubt, actor=actor, fence=None)
     if moved:
-        tx.execute(update(operations).where(among(tx, c.id, moved)).values(intent_at=tx.now()))
+        tx.execute(update(operations).where(among(tx, c.id, moved)).values(intent_at=tx.now(), carrier_request=None))
     return len(moved)
 
 
@@ -74,6 +77,7 @@ def restart_open(tx: Transaction, account: str, clocks: Clocks) -> int:
     later = now + timedelta(seconds=clocks.wait_seconds)
     new = {
         c.intent_at: now,
+        c.carrier_request: None,
         c.accepted_at: case((c.accepted_at.is_not(None), now), else_=None),
         c.deadline_at: now + timedelta(seconds=clocks.deadline_seconds),
         c.due_at: case((c.step == Step.INTENT.value, c.due_at), else_=later),  # its lease is over: it becomes unknown

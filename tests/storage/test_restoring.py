@@ -25,7 +25,13 @@ def ledger(stocked: Database, delivered: Delivered, iccids: Numbers, moving_cloc
     """One operation at each step, in the order of `STEPS`, written down an hour ago."""
     delivered("a.txt", iccids(len(STEPS)), steps=[step.value for step in STEPS])
     with stocked.begin() as tx:
-        times = {"intent_at": tx.now(), "accepted_at": tx.now(), "due_at": tx.now(), "attempt": 3}
+        times = {
+            "intent_at": tx.now(),
+            "accepted_at": tx.now(),
+            "due_at": tx.now(),
+            "attempt": 3,
+            "carrier_request": "job",
+        }
         tx.execute(update(operations).values(times))
     moving_clock.move(3600)
     return stocked
@@ -53,6 +59,7 @@ def test_only_planned_operations_become_unknown_and_wait(ledger: Database) -> No
         (told,) = tx.execute(select(history)).all()
         now = tx.now()
     assert (row.step, row.reason, row.attempt, row.intent_at) == ("unknown", "restored", 0, now)
+    assert row.carrier_request is None
     assert ((row.due_at - now).total_seconds(), (row.deadline_at - now).total_seconds()) == (420, 86_400)
     assert (told.from_step, told.to_step, told.detail, told.actor) == ("planned", "unknown", "Lost.", "ann")
 
@@ -73,7 +80,7 @@ def test_the_clocks_of_what_is_open_start_anew_and_no_other(ledger: Database) ->
         rows = {Step(row.step): row for row in tx.execute(select(operations))}
     for step in (Step.SENT, Step.ACCEPTED, Step.UNKNOWN):
         row = rows[step]
-        assert (row.intent_at, row.accepted_at) == (now, now)
+        assert (row.intent_at, row.accepted_at, row.carrier_request) == (now, now, None)
         assert ((row.due_at - now).total_seconds(), (row.deadline_at - now).total_seconds()) == (420, 86_400)
     assert (rows[Step.INTENT].intent_at, rows[Step.INTENT].due_at < now) == (now, True)
     assert {step for step, row in rows.items() if row.intent_at < now} == set(Step) - {
