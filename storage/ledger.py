@@ -8,9 +8,10 @@ the request as *maybe sent*. History gets one row per transition in the same tra
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Insert, Select, and_, insert, literal, or_, select, text, update
+from sqlalchemy import Column, ColumnElement, Insert, Row, Select, and_, insert, literal, or_, select, text, update
 
 from domain.lifecycle import Action, SimState, Stage, Step, check_move
 from storage.among import among
@@ -88,7 +89,7 @@ def move(tx: Transaction, change: Move, *, actor: str, fence: str | None) -> lis
     c = operations.c
     held = c.fence == fence if fence is not None else or_(c.fence.is_(None), c.due_at <= tx.now())
     where = and_(among(tx, c.id, change.ids), c.step == change.source.value, held)
-    return _change(tx, where, _new(tx, change), change, actor)
+    return [row[0] for row in _change(tx, where, _new(tx, change), change, actor)]
 
 
 def _new(tx: Transaction, change: Move) -> dict[Any, Any]:
@@ -115,18 +116,35 @@ def _new(tx: Transaction, change: Move) -> dict[Any, Any]:
     return new
 
 
-def _change(tx: Transaction, which: ColumnElement[bool], new: dict[Any, Any], change: Move, actor: str) -> list[int]:
-    """Change these operations and write a row of history for each; their ids. On PostgreSQL this is one statement."""
+_READ = tuple(operations.c[name] for name in Operation._fields[1:9])
+"""An operation's own columns after its id, in the order of `Operation`'s fields, up to those of its SIM."""
+
+
+def _change(
+    tx: Transaction,
+    which: ColumnElement[bool],
+    new: dict[Any, Any],
+    change: Move,
+    actor: str,
+    *columns: Column[Any],
+) -> Sequence[Row[Any]]:
+    """Change these operations and write a row of history for each; their ids, and these columns of them.
+
+    On PostgreSQL this is one statement.
+    """
     c = operations.c
+    columns = (c.id, *columns)
     changing = update(operations).where(which).values(new | {c.transitions: c.transitions + 1})
     if tx.is_postgresql:
-        changed = changing.returning(c.id, c.transitions, c.stage).cte("changed")
+        changed = changing.returning(*{*columns, c.transitions, c.stage}).cte("changed")
         noted = _note(tx, select(changed.c.id, changed.c.transitions, changed.c.stage), change, actor)
-        return list(tx.execute(noted.returning(history.c.operation_id)).scalars())
-    ids = list(tx.execute(changing.returning(c.id)).scalars())
-    if ids:
-        tx.execute(_note(tx, select(c.id, c.transitions, c.stage).where(among(tx, c.id, ids)), change, actor))
-    return ids
+        wanted = select(*(changed.c[column.name] for column in columns))
+        return tx.execute(wanted.add_cte(noted.cte("noted"))).all()  # type: ignore[no-any-return]
+    rows: Sequence[Row[Any]] = tx.execute(changing.returning(*columns)).all()
+    if rows:
+        ids = among(tx, c.id, [row[0] for row in rows])
+        tx.execute(_note(tx, select(c.id, c.transitions, c.stage).where(ids), change, actor))
+    return rows
 
 
 def _note(tx: Transaction, changed: Select[Any], change: Move, actor: str) -> Insert:
@@ -161,8 +179,8 @@ def take_to_send(
         c.reason: "taken",
         c.detail: "",
     }
-    ids = _change(tx, c.id.in_(due), taken, Move(Step.PLANNED, Step.INTENT, "taken", ()), lease.worker)
-    return _read(tx, ids, with_times=False)
+    intended = Move(Step.PLANNED, Step.INTENT, "taken", ())
+    return _with_sims(tx, _change(tx, c.id.in_(due), taken, intended, lease.worker, *_READ))
 
 
 def take_to_settle(tx: Transaction, account: str, lease: Lease, *, limit: int) -> list[Operation]:
@@ -170,8 +188,9 @@ def take_to_settle(tx: Transaction, account: str, lease: Lease, *, limit: int) -
     c = operations.c
     due = _due(tx, TO_SETTLE, account, limit, c.step != Step.INTENT.value)
     taken = {c.fence: lease.fence, c.worker: lease.worker, c.due_at: tx.now() + timedelta(seconds=lease.seconds)}
-    ids = list(tx.execute(update(operations).where(c.id.in_(due)).values(taken).returning(c.id)).scalars())
-    return _read(tx, ids, with_times=True)
+    times = (c.intent_at, c.accepted_at, c.deadline_at, c.carrier_request)
+    leased = update(operations).where(c.id.in_(due)).values(taken).returning(c.id, *_READ, *times)
+    return _with_sims(tx, tx.execute(leased).all())
 
 
 def expire_intents(tx: Transaction, account: str, *, quiet_seconds: float, limit: int, actor: str) -> int:
@@ -239,7 +258,7 @@ def look_again(tx: Transaction, ids: Sequence[int], *, fence: str, in_seconds: f
         c.looks: c.looks + (1 if looked else 0),
     }
     mine = update(operations).where(among(tx, c.id, ids), c.fence == fence).values(later)
-    return list(tx.execute(mine.returning(c.id)).scalars())
+    return list(tx.execute(mine.returning(c.id)).scalars().all())
 
 
 _WORDS: dict[str, dict[str, Any]] = {
@@ -247,34 +266,36 @@ _WORDS: dict[str, dict[str, Any]] = {
 }
 
 
-def _read(tx: Transaction, ids: Sequence[int], *, with_times: bool) -> list[Operation]:
-    """The operations by id; their times, and what the carrier made of them, only where somebody judges by them.
+_UNASKED = (None, None, None, None)
+"""The times of an operation, and its job, where nobody judges by them."""
+
+
+def _with_sims(tx: Transaction, rows: Sequence[Row[Any]]) -> list[Operation]:
+    """These rows of ids and `_READ` (and the times) with what is known of their SIMs, in the order of their ids.
 
     The SIMs are asked for by their numbers, not joined: before its statistics are fresh PostgreSQL would read them all.
     """
-    if not ids:
+    if not rows:
         return []
-    o = operations.c
-    columns = [o.iccid, o.id, o.action, o.generation, o.stage, o.step, o.attempt, o.looks, o.manifest_id]
-    columns += [o.intent_at, o.accepted_at, o.deadline_at, o.carrier_request] if with_times else []
-    rows = tx.execute(select(*columns).where(among(tx, o.id, ids)).order_by(o.id)).all()
-    of_sim = _of_sims(tx, [row[0] for row in rows])
+    of_sim = _of_sims(tx, [row[1] for row in rows])
     action, stage, step = (_WORDS[kind] for kind in ("Action", "Stage", "Step"))
-    absent = () if with_times else (None, None, None, None)
     return [
         Operation(
-            row[1],
-            row[0],
-            action[row[2]],
-            row[3],
-            stage[row[4]],
-            step[row[5]],
-            *row[6:9],
-            *of_sim[row[0]],
-            *row[9:],
-            *absent,
+            id_,
+            iccid,
+            action[action_word],
+            generation,
+            stage[stage_word],
+            step[step_word],
+            attempt,
+            looks,
+            manifest_id,
+            *of_sim[iccid],
+            *(times or _UNASKED),
         )
-        for row in rows
+        for id_, iccid, action_word, generation, stage_word, step_word, attempt, looks, manifest_id, *times in sorted(
+            rows, key=itemgetter(0)
+        )
     ]
 
 
@@ -284,4 +305,4 @@ def _of_sims(tx: Transaction, iccids: Sequence[str]) -> dict[str, tuple[Any, ...
     columns = [s.iccid, s.state, s.home_country, plans.c.carrier_reference, s.carrier_reference, s.registration_code]
     found = select(*columns).outerjoin(plans, plans.c.id == s.plan_id).where(among(tx, s.iccid, iccids))
     state = _WORDS["SimState"]
-    return {row[0]: (state[row[1]], *row[2:]) for row in tx.execute(found)}
+    return {row[0]: (state[row[1]], *row[2:]) for row in tx.execute(found).all()}
