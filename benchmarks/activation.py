@@ -3,7 +3,7 @@
     python -m benchmarks.activation [--sims 5000] [--limit 100] [--workers 2] [--database sqlite|postgresql]
 
 The reference is the limit itself: the share of it that reached the carrier, from the carrier's own log, between the
-first request and the last one of the drain. The most requests in any second come from the same log.
+first request and the last one that asks for a change. The most requests in any second come from the same log.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from stdnum.luhn import calc_check_digit
 from benchmarks.manifest import ISSUERS
 from benchmarks.postgres import SAFE, ThrowawayPostgres
 from benchmarks.workplace import ACCOUNT, open_context, prepare, simulated_carrier
-from carriers.simulated.log import Entry, most_in_any_window, read_log
+from carriers.simulated.log import Entry, changing_requests, most_in_any_window, read_log
 from domain.lifecycle import Step
 from domain.pacing import Window
 from engine.context import Context
@@ -62,8 +62,9 @@ def _is_over(database: Database) -> bool:
 
 
 def share_of_limit(entries: list[Entry], limit: int) -> float:
-    """Requests a second over the time in which there was work to send, as a share of the limit."""
-    arrivals = [entry.at for entry in entries if entry.method]
+    """Requests a second while there was work to send, up to the last change, as a share of the limit."""
+    ends = max(entry.at for entry in changing_requests(entries))
+    arrivals = [entry.at for entry in entries if entry.method and entry.at <= ends]
     return (len(arrivals) - 1) / (max(arrivals) - min(arrivals)) / limit
 
 

@@ -20,38 +20,39 @@ from storage.ledger import Lease
 Commit = Callable[[str], AbstractContextManager[Transaction]]
 """`Context.commit`: a transaction whose commit has a name."""
 
-PREFETCH_SECONDS = 0.2
+AHEAD_SECONDS = 0.2
 """So far ahead are slots reserved in one statement; a killed worker wastes at most these."""
 
 
 class Slots:
     """Departures of one carrier account for this process. Safe to share between threads."""
 
-    def __init__(self, commit: Commit, account: str, pace: Pace, stopwatch: Stopwatch, threads: int) -> None:
+    def __init__(self, commit: Commit, account: str, pace: Pace, stopwatch: Stopwatch) -> None:
         self._commit = commit
         self._account = account
         self._pace = pace
         self._stopwatch = stopwatch
-        self._count = max(1, min(threads, int(PREFETCH_SECONDS * pace.per_second)))
         self._departures: deque[float] = deque()
         self._lock = threading.Lock()
 
-    def next_departure(self, latest: float) -> float:
+    def next_departure(self, latest: float, users: int) -> float:
         """The next slot of this process, as a moment of the stopwatch. Raises `CarrierPaused`.
+
+        `users` threads go on asking: where none is left, so many are reserved at once.
 
         Raises `NotSent` when it comes after `latest`; then it stays for whoever can still use it: slots that were
         thrown away would push the limit ahead faster than time goes by.
         """
         with self._lock:
             if not self._departures:
-                self._reserve()
+                self._reserve(max(1, min(users, int(AHEAD_SECONDS * self._pace.per_second))))
             now = self._stopwatch.monotonic()
             leaves = max(now, self._departures[0])
             if leaves > latest:
                 raise NotSent("The lease ends before the carrier's limit has room for this request.", leaves - now)
             return self._departures.popleft()
 
-    def _reserve(self) -> None:
+    def _reserve(self, count: int) -> None:
         with self._commit("slot") as tx:
             circuit = limits.circuit(tx, self._account)
             if circuit.paused_for_seconds > 0:
@@ -59,7 +60,7 @@ class Slots:
                     f"{self._account} is not asked for {circuit.paused_for_seconds:.0f} s: {circuit.last_failure}",
                     retry_after_seconds=circuit.paused_for_seconds,
                 )
-            reserved = limits.reserve(tx, self._account, self._pace, self._count)
+            reserved = limits.reserve(tx, self._account, self._pace, count)
         first = self._stopwatch.monotonic() + reserved.wait_seconds
         self._departures.extend(first + i * reserved.interval_seconds for i in range(reserved.count))
 
@@ -72,18 +73,21 @@ class Slots:
 
 
 class LeaseGate:
-    """Lets requests of one lease through. Keeps the contract of `carriers.contract.Gate`."""
+    """Lets requests of one lease through, from so many threads. Keeps the contract of `carriers.contract.Gate`."""
 
-    def __init__(self, slots: Slots, stopwatch: Stopwatch, last_departure: float, lateness_seconds: float) -> None:
+    def __init__(
+        self, slots: Slots, stopwatch: Stopwatch, last_departure: float, *, lateness_seconds: float, threads: int
+    ) -> None:
         self._slots = slots
         self._stopwatch = stopwatch
         self._last_departure = last_departure
         self._lateness = lateness_seconds
+        self._threads = threads
 
     def wait_for_slot(self) -> None:
         """Return when one request may leave now; raise `NotSent` when that would be after the lease."""
         while True:
-            departure = self._slots.next_departure(self._last_departure)
+            departure = self._slots.next_departure(self._last_departure, self._threads)
             early_by = departure - self._stopwatch.monotonic()
             if early_by > 0:
                 self._stopwatch.sleep(early_by)
@@ -106,8 +110,8 @@ def sendable_seconds(context: Context, account: str) -> float:
     return timing.lease_seconds - context.carriers[account].timeout_seconds - timing.lease_margin_seconds
 
 
-def gate_of_lease(context: Context, account: str, started: float) -> LeaseGate:
-    """A gate that closes early enough for the last answer to come within the lease.
+def gate_of_lease(context: Context, account: str, started: float, *, threads: int = 1) -> LeaseGate:
+    """A gate for so many threads that closes early enough for the last answer to come within the lease.
 
     `started` is the stopwatch *before* the lease was taken, so that our idea of its end is never later than the
     database's.
@@ -115,10 +119,10 @@ def gate_of_lease(context: Context, account: str, started: float) -> LeaseGate:
     work = context.carriers[account]
     slots = context.slots.get(account)
     if slots is None:
-        made = Slots(context.commit, account, work.pace, context.stopwatch, work.threads)
+        made = Slots(context.commit, account, work.pace, context.stopwatch)
         slots = context.slots.setdefault(account, made)
     last = started + sendable_seconds(context, account)
-    return LeaseGate(slots, context.stopwatch, last, work.pace.lateness_seconds)
+    return LeaseGate(slots, context.stopwatch, last, lateness_seconds=work.pace.lateness_seconds, threads=threads)
 
 
 def count_failure(context: Context, tx: Transaction, account: str, sentence: str) -> None:

@@ -1,13 +1,16 @@
 """Operations as orders to a carrier, and which of them share a request."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from typing import TypeVar
 
 from carriers.contract import Capabilities, Carrier, Order
 from domain.lifecycle import Stage
 from engine.context import Context
+from storage import sealing
+from storage.database import Transaction
 from storage.ledger import Operation
+from storage.vault import CodeUnreadable
 
 T = TypeVar("T")
 
@@ -19,9 +22,33 @@ def takes(can: Capabilities) -> list[tuple[Stage | None, int]]:
     return [(stage, can.at_most(stage)) for stage in (Stage.CHANGE, Stage.CLAIM)]
 
 
-def order_of(context: Context, operation: Operation) -> Order:
-    """The operation as its carrier is asked for it, with its registration code opened where a claim needs it."""
-    claims = operation.stage is Stage.CLAIM and operation.sealed_code is not None
+def opened_codes(context: Context, tx: Transaction, operations: Sequence[Operation]) -> dict[int, str]:
+    """Operation id -> registration code in plain text, for claims that have one; what no key opens is left out.
+
+    Raises `VaultLocked` where nothing opens: then the keys are wrong, not the codes.
+    """
+    opened: dict[int, str] = {}
+    unreadable: CodeUnreadable | None = None
+    for operation in operations:
+        if operation.stage is Stage.CLAIM and operation.sealed_code is not None:
+            try:
+                opened[operation.id] = context.vault.reveal(operation.sealed_code)
+            except CodeUnreadable as error:
+                unreadable = error
+    if unreadable is not None and not opened:
+        tried = sealing.try_some(tx, context.vault)
+        if tried.codes > 1 and not tried.opened:
+            raise unreadable
+    return opened
+
+
+def lacks_code(operation: Operation, codes: Mapping[int, str]) -> bool:
+    """Whether a claim's code lies in the ledger and cannot be opened."""
+    return operation.stage is Stage.CLAIM and operation.sealed_code is not None and operation.id not in codes
+
+
+def order_of(operation: Operation, code: str | None) -> Order:
+    """The operation as its carrier is asked for it."""
     return Order(
         iccid=operation.iccid,
         action=operation.action,
@@ -29,7 +56,7 @@ def order_of(context: Context, operation: Operation) -> Order:
         carrier_reference=operation.carrier_reference,
         plan_reference=operation.plan_reference,
         home_country=operation.home_country,
-        registration_code=context.vault.reveal(operation.sealed_code) if claims and operation.sealed_code else None,
+        registration_code=code,
     )
 
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from carriers.contract import Answer, AnswerKind, Gate, Order
 from carriers.errors import CarrierDown, CarrierError, CredentialsRefused, NotSent, OutcomeUnknown
-from domain.lifecycle import Stage
+from domain.lifecycle import Stage, Step
 from engine.answers import after_answer, after_error, gathered, seen_by_answer
 from engine.context import Context, Progress
 from engine.gate import count_failure, gate_of_lease, new_lease, sendable_seconds
-from engine.orders import order_of, requests_of, takes
+from engine.orders import lacks_code, opened_codes, order_of, requests_of, takes
 from engine.tally import Tally
 from storage import ledger, limits, sims
 from storage.database import Transaction
@@ -26,6 +26,7 @@ COMMIT_EVERY_SECONDS = 0.25
 COMMIT_AT_MOST = 200
 BATCH_SECONDS = 20.0
 """One lease takes what the carrier's limit lets through in this time, so a dead worker leaves few unknowns."""
+CODE_UNREADABLE = "No key of SIMLINE_KEY opens its stored registration code. Add the key of its import, then re-run it."
 MOST_AT_ONCE = 20_000
 """Operations of one lease, where a request names thousands."""
 PATIENCE_SECONDS = 5.0
@@ -68,7 +69,8 @@ def _send_stage(context: Context, account: str, stage: Stage | None, size: int, 
     orders = _write_intentions(context, account, lease, min(MOST_AT_ONCE, room.requests * size), stage)
     tally.taken += len(orders)
     if orders:
-        gate = gate_of_lease(context, account, started)
+        threads = min(len(orders), context.carriers[account].threads)
+        gate = gate_of_lease(context, account, started, threads=threads)
         with closing(_send(context, account, orders, gate)) as batches:
             for sent in batches:
                 _write_answers(context, account, lease, sent, tally)
@@ -96,11 +98,18 @@ def _room(context: Context, account: str) -> _Room:
 def _write_intentions(
     context: Context, account: str, lease: Lease, at_most: int, stage: Stage | None
 ) -> list[tuple[Operation, Order]]:
-    """Lease and commit. Codes are opened inside the transaction: a locked vault leaves no intention behind."""
+    """Lease and commit. Codes are opened inside the transaction: a locked vault leaves no intention behind.
+
+    One code that no key opens holds up its own SIM alone.
+    """
     with context.commit("intent") as tx:
         deadline = context.timing.deadline_seconds
         taken = ledger.take_to_send(tx, account, lease, limit=at_most, deadline_seconds=deadline, stage=stage)
-        return [(operation, order_of(context, operation)) for operation in taken]
+        codes = opened_codes(context, tx, taken)
+        closed = tuple(operation.id for operation in taken if lacks_code(operation, codes))
+        for_a_person = Move(Step.INTENT, Step.NEEDS_REVIEW, "code_unreadable", closed, CODE_UNREADABLE)
+        ledger.move(tx, for_a_person, actor=lease.worker, fence=lease.fence)
+        return [(one, order_of(one, codes.get(one.id))) for one in taken if one.id not in closed]
 
 
 def _send(

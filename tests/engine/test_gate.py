@@ -27,9 +27,9 @@ def stopwatch(moving_clock: MovingClock) -> TurnedStopwatch:
 
 @pytest.fixture
 def gate(scripted_rig: Rig, moving_clock: MovingClock, stopwatch: TurnedStopwatch) -> LeaseGate:
-    """One slot is reserved at a time; the lease lets requests go for 10 s."""
-    slots = Slots(scripted_rig.context.commit, ACCOUNT, PACE, stopwatch, threads=4)
-    return LeaseGate(slots, stopwatch, stopwatch.time + 10.0, PACE.lateness_seconds)
+    """Two slots are reserved at a time; the lease lets requests go for 10 s."""
+    slots = Slots(scripted_rig.context.commit, ACCOUNT, PACE, stopwatch)
+    return LeaseGate(slots, stopwatch, stopwatch.time + 10.0, lateness_seconds=PACE.lateness_seconds, threads=2)
 
 
 def paused_for(database: Database, seconds: float) -> None:
@@ -93,8 +93,8 @@ def test_a_paused_carrier_lets_nothing_through(gate: LeaseGate, stocked: Databas
 
 def test_what_the_carrier_says_voids_the_slots_in_hand(scripted_rig: Rig, stopwatch: TurnedStopwatch) -> None:
     swift = Pace(interval_seconds=0.01)
-    slots = Slots(scripted_rig.context.commit, ACCOUNT, swift, stopwatch, threads=8)
-    gate = LeaseGate(slots, stopwatch, stopwatch.time + 20.0, 0.015)
+    slots = Slots(scripted_rig.context.commit, ACCOUNT, swift, stopwatch)
+    gate = LeaseGate(slots, stopwatch, stopwatch.time + 20.0, lateness_seconds=0.015, threads=8)
     gate.wait_for_slot()
     gate.told_to_wait(7.0)
     gate.wait_for_slot()

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import select
+from cryptography.fernet import Fernet
+from sqlalchemy import select, update
 
 from carriers.contract import Answer, AnswerKind, Gate, Order
 from carriers.errors import (
@@ -23,6 +24,7 @@ from domain.pacing import Window, pace_of
 from engine.sending import send_due
 from engine.settling import settle_due
 from storage import limits
+from storage import sims as storage_sims
 from storage.database import Database, DatabaseUnavailable
 from storage.schema import history, operations, sims
 from storage.vault import Vault, VaultLocked
@@ -168,6 +170,33 @@ def test_a_locked_vault_leaves_no_intention_behind(scripted_rig: Rig, scripted: 
         send(scripted_rig.but(vault=Vault(None)))
     assert scripted_rig.steps() == {Step.PLANNED: 3}
     assert scripted.submitted == []
+
+
+def test_one_code_that_no_key_opens_holds_up_its_own_sim_alone(scripted_rig: Rig) -> None:
+    scripted_rig.load(3)
+    damage(scripted_rig, iccids(3)[1])
+    assert send(scripted_rig) == {Step.PLANNED: 2, Step.NEEDS_REVIEW: 1}
+    with scripted_rig.context.database.read() as tx:
+        (operation,) = storage_sims.story(tx, iccids(3)[1])
+    assert operation.reason == "code_unreadable"
+
+
+def test_where_no_code_opens_at_all_the_key_is_wrong_and_nothing_is_intended(scripted_rig: Rig) -> None:
+    scripted_rig.load(3)
+    with pytest.raises(VaultLocked):
+        send(scripted_rig.but(vault=Vault(Fernet.generate_key().decode())))
+    assert scripted_rig.steps() == {Step.PLANNED: 3}
+
+
+def test_the_last_code_there_is_may_be_the_damaged_one(scripted_rig: Rig) -> None:
+    scripted_rig.load(1)
+    damage(scripted_rig, iccids(1)[0])
+    assert send(scripted_rig) == {Step.NEEDS_REVIEW: 1}
+
+
+def damage(rig: Rig, iccid: str) -> None:
+    with rig.context.database.begin() as tx:
+        tx.execute(update(sims).where(sims.c.iccid == iccid).values(registration_code=b"damaged"))
 
 
 class Bulk(ScriptedCarrier):
