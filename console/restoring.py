@@ -74,7 +74,8 @@ def _show(screen: Screen, found: "Sequence[Doubt]", *, done: bool) -> None:
     screen.gap()
     sims = counted(sum(one.planned + one.in_progress for one in found), "SIM")
     if done:
-        screen.say(f"{sims} to be read before anything is sent. Start the workers, or run `simline settle --here`.", Tone.MOVING)
+        screen.say(f"{sims} to be read before anything is sent.", Tone.MOVING)
+        screen.say("Start the workers, or run `simline settle --here`.", Tone.MOVING)
     else:
         screen.say(f"{sims} would be read before anything is sent. Nothing was changed.", Tone.ATTENTION)
         screen.say("Stop every worker and every schedule. Then --yes-really does it.")

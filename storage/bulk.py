@@ -62,8 +62,12 @@ def _copy(tx: Transaction, target: str, values: Values) -> None:
     lines = ["\t".join(row) + end for row in zip(*map(_cells, lists.values()), strict=True)]
     statement = f"COPY {target} ({', '.join((*lists, *fixed))}) FROM STDIN"
     connection: Any = tx.connection.connection.driver_connection
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write("".join(lines))
+
+    def copy_in() -> None:
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.write("".join(lines))
+
+    tx.behind(copy_in)  # the server sorts in while the next rows are read and placed
 
 
 _ESCAPED = ("\\", "\t", "\n", "\r")

@@ -7,6 +7,7 @@ instead of failing half-way. PostgreSQL: READ COMMITTED; the claims lock their r
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,14 +36,45 @@ class Transaction:
     """One open transaction: a connection, its dialect, and the database's idea of now."""
 
     def __init__(self, connection: Connection, clock: Clock | None) -> None:
-        self.connection = connection
+        self._connection = connection
         self._clock = clock
         self._now: datetime | None = None
+        self._behind: Future[None] | None = None
+        self._writer: ThreadPoolExecutor | None = None
+
+    @property
+    def connection(self) -> Connection:
+        """The connection, once nobody else uses it."""
+        self.catch_up()
+        return self._connection
+
+    def behind(self, work: Callable[[], None]) -> None:
+        """Let this use the driver's connection while the caller goes on; whoever needs the connection next waits.
+
+        Its error is raised there, at the latest before the commit. For PostgreSQL, which works on another core.
+        """
+        self.catch_up()
+        self._writer = self._writer or ThreadPoolExecutor(1, thread_name_prefix="written-behind")
+        self._behind = self._writer.submit(work)
+
+    def catch_up(self) -> None:
+        """Wait for what is written behind, and raise its error."""
+        pending, self._behind = self._behind, None
+        if pending is not None:
+            pending.result()
+
+    def close(self) -> None:
+        """Catch up and let the second thread go."""
+        try:
+            self.catch_up()
+        finally:
+            if self._writer:
+                self._writer.shutdown()
 
     @property
     def is_postgresql(self) -> bool:
         """Which of the two dialects this is."""
-        return self.connection.dialect.name == "postgresql"
+        return self._connection.dialect.name == "postgresql"
 
     @property
     def has_own_clock(self) -> bool:
@@ -90,7 +122,11 @@ class Database:
     def begin(self) -> Iterator[Transaction]:
         """One transaction: committed when the block ends, rolled back when it raises."""
         with self._troubles(), self._engine.begin() as connection:
-            yield Transaction(connection, self._clock)
+            transaction = Transaction(connection, self._clock)
+            try:
+                yield transaction
+            finally:
+                transaction.close()
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:

@@ -6,15 +6,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from psycopg.errors import UniqueViolation
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import StatementError
 
 from benchmarks.postgres import FAST, ThrowawayPostgres
 from domain.manifests import ItemIdentity
 from storage import loading, manifests, migrate
+from storage.bulk import insert_rows
 from storage.database import Database, DatabaseUnavailable, Transaction, describe
 from storage.loading import LoadBlock
-from storage.schema import accounts, operations, sims
+from storage.schema import accounts, limits, operations, sims
 from tests.conftest import MovingClock
 
 
@@ -248,3 +250,37 @@ def test_a_crash_during_the_commit_of_a_load_keeps_all_or_nothing(own_server: Th
     assert in_sims == in_operations
     assert in_sims in (kept, kept + 500)  # the last commit may have reached the disk before its answer was lost
     database.close()
+
+
+def test_what_is_written_behind_is_waited_for_by_whoever_needs_the_connection(database: Database) -> None:
+    order: list[str] = []
+
+    def slow() -> None:
+        time.sleep(0.1)
+        order.append("behind")
+
+    with database.begin() as tx:
+        tx.behind(slow)
+        order.append("meanwhile")
+        tx.execute(text("SELECT 1"))
+        order.append("after")
+    assert order == ["meanwhile", "behind", "after"]
+
+
+def test_an_error_of_what_was_written_behind_keeps_the_transaction_from_being_committed(database: Database) -> None:
+    def fail() -> None:
+        raise ValueError("it broke")
+
+    with pytest.raises(ValueError, match="it broke"), database.begin() as tx:
+        tx.execute(text("INSERT INTO limits (carrier_account) VALUES ('a')"))
+        tx.behind(fail)
+    with database.read() as tx:
+        assert tx.execute(text("SELECT count(*) FROM limits")).scalar_one() == 0
+
+
+def test_a_refusal_of_the_database_is_met_behind_too(database: Database) -> None:
+    if not database.is_postgresql:
+        pytest.skip("only PostgreSQL is written to behind the caller's back")
+    with pytest.raises(UniqueViolation), database.begin() as tx:
+        names = {"carrier_account": ["a", "a"]}
+        insert_rows(tx, names, {limits: ["carrier_account"]})
