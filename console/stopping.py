@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -50,3 +51,10 @@ def stop_sign(screen: Screen, soon: str = SOON) -> Iterator[StopSign]:
             signal.signal(each, earlier)
     if sign.is_up:
         raise KeyboardInterrupt
+
+
+def pause(sign: StopSign, seconds: float) -> None:
+    """Between two looks; the sign ends it."""
+    ends = time.monotonic() + seconds
+    while not sign.is_up and time.monotonic() < ends:
+        time.sleep(min(0.2, seconds))

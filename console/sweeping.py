@@ -1,6 +1,5 @@
 """`watch`, `pick-up` and `settle`: the sources and the carriers, once or until somebody stops it."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -10,17 +9,15 @@ from cyclopts import Parameter, validators
 from console.at_server import Here, has_server
 from console.bringing_on import WAIT_SECONDS, end_with_receipts
 from console.commands import FINE, NEEDS_YOU
-from console.door import AtDoor, CannotDo, Door
+from console.deliveries import chosen_sources, say_intake
+from console.door import AtDoor, Door
 from console.following import Follower
 from console.importing import NoActivate
 from console.screen import Screen
-from console.stopping import StopSign, stop_sign
+from console.stopping import StopSign, pause, stop_sign
 from reports.verdict import Tone, counted
 
 if TYPE_CHECKING:
-    from config.settings import Settings
-    from domain.lines import LineCounts
-    from domain.manifests import ManifestState
     from engine.context import Context
     from engine.intake import Intake
     from engine.tally import Tally
@@ -140,43 +137,11 @@ def _look_once(door: Door, context: "Context", names: list[str], sign: StopSign,
         door.screen.complain(str(error))
 
 
-def pause(sign: StopSign, seconds: float) -> None:
-    """Between two looks; the sign ends it."""
-    ends = time.monotonic() + seconds
-    while not sign.is_up and time.monotonic() < ends:
-        time.sleep(min(0.2, seconds))
-
-
-def chosen_sources(settings: "Settings", source: str | None) -> list[str]:
-    """The configured sources' names, or the one that was asked for. Raises `CannotDo`."""
-    names = [section.name for section in settings.sources]
-    if source is not None and source not in names:
-        raise CannotDo(f"There is no source {source}. Configured: {', '.join(names) or 'none'}.")
-    if not names:
-        raise CannotDo(
-            "No source is configured. Add [[sources]] to simline.toml, or name a file to `simline import FILE`."
-        )
-    return [source] if source else names
-
-
 def _sweep(door: Door, context: "Context", names: list[str]) -> "Iterator[Intake]":
     from engine.picking_up import pick_up as sweep
 
     for name in names:
         yield from sweep(context, name, actor=door.actor)
-
-
-def say_intake(screen: Screen, manifest_id: str, state: "ManifestState", counts: "LineCounts", sentence: str) -> None:
-    """One line for a manifest that was taken in, refused, or waits for a person."""
-    from domain.manifests import ManifestState
-
-    if state in (ManifestState.LOADED, ManifestState.FINISHED):
-        more = f", {counts.rejected:,} rejected" if counts.rejected else ""
-        tone = Tone.ATTENTION if counts.rejected else Tone.GOOD
-        screen.say(f"{manifest_id}: {counted(counts.accepted, 'new SIM')}{more}.", tone)
-    else:
-        tone = Tone.ATTENTION if state is ManifestState.NEEDS_APPROVAL else Tone.REFUSED
-        screen.say(f"{manifest_id}: {state.value.replace('_', ' ')}. {sentence}", tone)
 
 
 @contextmanager

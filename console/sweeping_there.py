@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from console.at_server import FOLLOWING_STOPS, follow_there
 from console.bringing_on import say_what_is_left
 from console.commands import FINE, NEEDS_YOU
+from console.deliveries import chosen_sources, say_intake
 from console.door import Door
 from console.following import Follower
 from console.looking import paused_carriers, say_paused
-from console.stopping import StopSign, stop_sign
+from console.stopping import StopSign, pause, stop_sign
 from console.summary import receipt_now, show_receipt, status_of
-from console.sweeping import chosen_sources, pause, say_intake
 from domain.manifests import ManifestState
 from reports.verdict import Tone
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from carriers.contract import Answer, AnswerKind
 from carriers.errors import CarrierError, CredentialsRefused, NotSent, OutcomeUnknown, RequestRefused
 from domain.lifecycle import Action, SimState, Stage, Step
-from storage.ledger import Move, Operation
+from storage.leased import Operation
+from storage.ledger import Move
 from storage.sims import SeenSim
 
 CREDENTIALS_PAUSE_SECONDS = 60.0

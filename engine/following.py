@@ -11,7 +11,7 @@ from carriers.errors import CarrierError
 from domain.judging import WANTED
 from domain.lifecycle import SimState
 from engine.reading import Readings, listing_requests, read_many
-from storage.ledger import Operation
+from storage.leased import Operation
 
 MOST_REASONS = 50
 """So many actions are asked for their reasons in one round; the others wait for the next."""

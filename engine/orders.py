@@ -9,7 +9,7 @@ from domain.lifecycle import Stage
 from engine.context import Context
 from storage import sealing
 from storage.database import Transaction
-from storage.ledger import Operation
+from storage.leased import Operation
 from storage.vault import CodeUnreadable
 
 T = TypeVar("T")

@@ -20,7 +20,8 @@ from engine.orders import lacks_code, opened_codes, order_of, requests_of, takes
 from engine.tally import Tally
 from storage import ledger, limits, sims
 from storage.database import Transaction
-from storage.ledger import Lease, Move, Operation
+from storage.leased import Operation
+from storage.ledger import Lease, Move
 
 COMMIT_EVERY_SECONDS = 0.25
 COMMIT_AT_MOST = 200

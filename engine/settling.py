@@ -21,7 +21,8 @@ from engine.reading import Readings
 from engine.tally import Tally
 from storage import ledger, limits, sims
 from storage.database import Transaction
-from storage.ledger import Lease, Move, Operation
+from storage.leased import Operation
+from storage.ledger import Lease, Move
 
 AT_ONCE = 5_000
 """Rows of one lease: enough for a listing to pay, few enough to be judged well within the lease."""

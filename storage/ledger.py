@@ -7,43 +7,20 @@ the request as *maybe sent*. History gets one row per transition in the same tra
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from operator import itemgetter
-from typing import Any, NamedTuple
+from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Insert, Row, Select, and_, insert, literal, or_, select, text, update
 
-from domain.lifecycle import Action, SimState, Stage, Step, check_move
+from domain.lifecycle import Stage, Step, check_move
 from storage.among import among
 from storage.database import Transaction
-from storage.schema import TO_SEND, TO_SETTLE, history, operations, plans, sims
+from storage.leased import COLUMNS, TIMES, Operation, with_sims
+from storage.schema import TO_SEND, TO_SETTLE, history, operations, sims
 from storage.spans import of_manifest
 
 ENDED = frozenset({Step.DONE, Step.REJECTED, Step.TIMED_OUT, Step.NEEDS_REVIEW, Step.WITHDRAWN})
 """Steps at which nothing looks again by itself."""
-
-
-class Operation(NamedTuple):
-    """One leased operation with what its next request or read needs. A tuple: a lease holds thousands."""
-
-    id: int
-    iccid: str
-    action: Action
-    generation: int
-    stage: Stage
-    step: Step
-    attempt: int
-    looks: int
-    manifest_id: str
-    sim_state: SimState
-    home_country: str
-    plan_reference: str | None
-    carrier_reference: str | None
-    sealed_code: bytes | None
-    intent_at: datetime | None
-    accepted_at: datetime | None
-    deadline_at: datetime | None
-    carrier_request: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +93,6 @@ def _new(tx: Transaction, change: Move) -> dict[Any, Any]:
     return new
 
 
-_READ = tuple(operations.c[name] for name in Operation._fields[1:9])
-"""An operation's own columns after its id, in the order of `Operation`'s fields, up to those of its SIM."""
-
-
 def _change(
     tx: Transaction,
     which: ColumnElement[bool],
@@ -180,7 +153,7 @@ def take_to_send(
         c.detail: "",
     }
     intended = Move(Step.PLANNED, Step.INTENT, "taken", ())
-    return _with_sims(tx, _change(tx, c.id.in_(due), taken, intended, lease.worker, *_READ))
+    return with_sims(tx, _change(tx, c.id.in_(due), taken, intended, lease.worker, *COLUMNS))
 
 
 def take_to_settle(tx: Transaction, account: str, lease: Lease, *, limit: int) -> list[Operation]:
@@ -188,9 +161,8 @@ def take_to_settle(tx: Transaction, account: str, lease: Lease, *, limit: int) -
     c = operations.c
     due = _due(tx, TO_SETTLE, account, limit, c.step != Step.INTENT.value)
     taken = {c.fence: lease.fence, c.worker: lease.worker, c.due_at: tx.now() + timedelta(seconds=lease.seconds)}
-    times = (c.intent_at, c.accepted_at, c.deadline_at, c.carrier_request)
-    leased = update(operations).where(c.id.in_(due)).values(taken).returning(c.id, *_READ, *times)
-    return _with_sims(tx, tx.execute(leased).all())
+    leased = update(operations).where(c.id.in_(due)).values(taken).returning(c.id, *COLUMNS, *TIMES)
+    return with_sims(tx, tx.execute(leased).all())
 
 
 def expire_intents(tx: Transaction, account: str, *, quiet_seconds: float, limit: int, actor: str) -> int:
@@ -259,50 +231,3 @@ def look_again(tx: Transaction, ids: Sequence[int], *, fence: str, in_seconds: f
     }
     mine = update(operations).where(among(tx, c.id, ids), c.fence == fence).values(later)
     return list(tx.execute(mine.returning(c.id)).scalars().all())
-
-
-_WORDS: dict[str, dict[str, Any]] = {
-    kind.__name__: {word.value: word for word in kind} for kind in (Action, Stage, Step, SimState)
-}
-
-
-_UNASKED = (None, None, None, None)
-"""The times of an operation, and its job, where nobody judges by them."""
-
-
-def _with_sims(tx: Transaction, rows: Sequence[Row[Any]]) -> list[Operation]:
-    """These rows of ids and `_READ` (and the times) with what is known of their SIMs, in the order of their ids.
-
-    The SIMs are asked for by their numbers, not joined: before its statistics are fresh PostgreSQL would read them all.
-    """
-    if not rows:
-        return []
-    of_sim = _of_sims(tx, [row[1] for row in rows])
-    action, stage, step = (_WORDS[kind] for kind in ("Action", "Stage", "Step"))
-    return [
-        Operation(
-            id_,
-            iccid,
-            action[action_word],
-            generation,
-            stage[stage_word],
-            step[step_word],
-            attempt,
-            looks,
-            manifest_id,
-            *of_sim[iccid],
-            *(times or _UNASKED),
-        )
-        for id_, iccid, action_word, generation, stage_word, step_word, attempt, looks, manifest_id, *times in sorted(
-            rows, key=itemgetter(0)
-        )
-    ]
-
-
-def _of_sims(tx: Transaction, iccids: Sequence[str]) -> dict[str, tuple[Any, ...]]:
-    """What an operation needs of its SIM, from `sim_state` to `sealed_code`."""
-    s = sims.c
-    columns = [s.iccid, s.state, s.home_country, plans.c.carrier_reference, s.carrier_reference, s.registration_code]
-    found = select(*columns).outerjoin(plans, plans.c.id == s.plan_id).where(among(tx, s.iccid, iccids))
-    state = _WORDS["SimState"]
-    return {row[0]: (state[row[1]], *row[2:]) for row in tx.execute(found).all()}

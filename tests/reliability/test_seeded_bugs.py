@@ -21,7 +21,8 @@ from engine.context import Context
 from engine.sending import send_due
 from storage import ledger, loading
 from storage.database import Transaction
-from storage.ledger import Move, Operation
+from storage.leased import Operation
+from storage.ledger import Move
 from storage.schema import operations
 from tests.engine.rig import ACCOUNT, iccids, manifest
 from tests.reliability.world import QUIET_SECONDS, World

@@ -11,7 +11,8 @@ from sqlalchemy import func, insert, select, text, update
 from domain.lifecycle import TRANSITIONS, IllegalMove, SimState, Stage, Step
 from storage import audit, ledger
 from storage.database import Database, Transaction
-from storage.ledger import Lease, Move, Operation
+from storage.leased import Operation
+from storage.ledger import Lease, Move
 from storage.loading import LoadBlock
 from storage.schema import history, operations
 from tests.conftest import MovingClock
