@@ -127,9 +127,9 @@ def no_quiet_period(patch: Patch) -> None:
 def history_forgotten(patch: Patch) -> None:
     """Steps change without a row of history."""
 
-    def silent(tx: Transaction, which: Any, new: dict[Any, Any], *_: Any) -> list[int]:
+    def silent(tx: Transaction, which: Any, new: dict[Any, Any], _change: Move, _actor: str, *columns: Any) -> Any:
         changing = update(operations).where(which).values(new)
-        return list(tx.execute(changing.returning(operations.c.id)).scalars())
+        return tx.execute(changing.returning(operations.c.id, *columns)).all()
 
     patch.setattr(ledger, "_change", silent)
 
