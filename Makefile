@@ -4,7 +4,7 @@
 WORKERS ?= 2
 ENOUGH := import sys, venv; sys.exit(sys.version_info < (3, 11))
 LOCKED := .venv/.locked-$(shell cat requirements/dev.txt pyproject.toml | cksum | cut -d ' ' -f 1)
-PYTEST := .venv/bin/python -m pytest -n $(WORKERS) --dist loadfile
+PYTEST := .venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # What failed on two busy cores is run once more, alone, and counts only if it fails again: servers and deadlines are real.
 ALONE := .venv/bin/python -m pytest --last-failed --last-failed-no-failures none
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet

@@ -32,7 +32,7 @@ from tests.configured import iccids
 from tests.flows.conftest import Until
 from tests.flows.workshop import Workshop
 
-pytestmark = pytest.mark.usefixtures("prefect_records")
+pytestmark = [pytest.mark.usefixtures("prefect_records"), pytest.mark.slow]
 
 
 def settled(workshop: Workshop) -> bool:

@@ -19,7 +19,7 @@ from tasks.decorator import task
 from tasks.rounds import OUTSTANDING, AccountWork, Step, each, go_on, outcome
 from tasks.runner import side_by_side
 
-pytestmark = pytest.mark.usefixtures("prefect_records")
+pytestmark = [pytest.mark.usefixtures("prefect_records"), pytest.mark.slow]
 
 
 class Passing(Exception):

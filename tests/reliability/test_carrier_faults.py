@@ -13,6 +13,8 @@ from domain.lifecycle import SimState, Stage, Step
 from storage import sims
 from tests.reliability.world import QUIET_SECONDS, World
 
+pytestmark = pytest.mark.slow  # each is quick, all of them are minutes
+
 ACTIVATE, CLAIM, READ, LIST = RequestKind.ACTIVATE, RequestKind.CLAIM, RequestKind.READ, RequestKind.LIST
 SHOWS = (READ, LIST)
 LEASE = 90.0
@@ -239,7 +241,6 @@ def _iccids(world: World) -> list[str]:
         return [sim.iccid for sim in sims.page(tx)]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_storm_of_every_fault_ends_with_every_sim_active_once(world: World, seed: int) -> None:
     world.rig.load(24)
