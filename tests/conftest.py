@@ -20,7 +20,6 @@ from benchmarks.postgres import FAST, ThrowawayPostgres
 from storage import migrate
 from storage.database import Database
 
-
 LONGEST_FIRST = (
     "test_demo.py",
     "test_with_a_server.py",
