@@ -1,6 +1,6 @@
 """Operations as orders to a carrier, and which of them share a request."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 from typing import TypeVar
 
@@ -30,9 +30,9 @@ def opened_codes(context: Context, tx: Transaction, operations: Sequence[Operati
     opened: dict[int, str] = {}
     unreadable: CodeUnreadable | None = None
     for operation in operations:
-        if operation.stage is Stage.CLAIM and operation.sealed_code is not None:
+        if (sealed := sealed_for_claim(operation)) is not None:
             try:
-                opened[operation.id] = context.vault.reveal(operation.sealed_code)
+                opened[operation.id] = context.vault.reveal(sealed)
             except CodeUnreadable as error:
                 unreadable = error
     if unreadable is not None and not opened:
@@ -42,9 +42,9 @@ def opened_codes(context: Context, tx: Transaction, operations: Sequence[Operati
     return opened
 
 
-def lacks_code(operation: Operation, codes: Mapping[int, str]) -> bool:
-    """Whether a claim's code lies in the ledger and cannot be opened."""
-    return operation.stage is Stage.CLAIM and operation.sealed_code is not None and operation.id not in codes
+def sealed_for_claim(operation: Operation) -> bytes | None:
+    """The sealed code that this operation's request needs; None where it needs none."""
+    return operation.sealed_code if operation.stage is Stage.CLAIM else None
 
 
 def order_of(operation: Operation, code: str | None) -> Order:

@@ -16,7 +16,7 @@ from domain.lifecycle import Stage, Step
 from engine.answers import after_answer, after_error, gathered, seen_by_answer
 from engine.context import Context, Progress
 from engine.gate import count_failure, gate_of_lease, new_lease, sendable_seconds
-from engine.orders import lacks_code, opened_codes, order_of, requests_of, takes
+from engine.orders import opened_codes, order_of, requests_of, sealed_for_claim, takes
 from engine.tally import Tally
 from storage import ledger, limits, sims
 from storage.database import Transaction
@@ -107,8 +107,8 @@ def _write_intentions(
         deadline = context.timing.deadline_seconds
         taken = ledger.take_to_send(tx, account, lease, limit=at_most, deadline_seconds=deadline, stage=stage)
         codes = opened_codes(context, tx, taken)
-        closed = tuple(operation.id for operation in taken if lacks_code(operation, codes))
-        for_a_person = Move(Step.INTENT, Step.NEEDS_REVIEW, "code_unreadable", closed, CODE_UNREADABLE)
+        closed = {one.id for one in taken if sealed_for_claim(one) is not None}.difference(codes)
+        for_a_person = Move(Step.INTENT, Step.NEEDS_REVIEW, "code_unreadable", tuple(sorted(closed)), CODE_UNREADABLE)
         ledger.move(tx, for_a_person, actor=lease.worker, fence=lease.fence)
         return [(one, order_of(one, codes.get(one.id))) for one in taken if one.id not in closed]
 
