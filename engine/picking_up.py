@@ -135,7 +135,7 @@ def take_in_claimed(context: Context, claimed: Claimed, actor: str) -> Intake | 
         return _take_in(context, claimed, actor)
     except LeaseLost:
         return None
-    except FileNotFoundError:  # a successor that had the lease has put the file where it belongs
+    except (FileNotFoundError, SourceUnavailable):  # or a successor that has the lease put the file away
         if not _is_ours(context, claimed):
             return None
         _give_back(context, claimed)

@@ -18,7 +18,7 @@ from storage.sources.contract import Item, ItemChanged, Route, SourceUnavailable
 from storage.sources.inbox import Inbox
 from storage.sources.moves import Moves, size_and_time
 from storage.sources.names import SIDECAR_BYTES, SIDECAR_ENDINGS, may_be_a_manifest, to_key
-from storage.sources.placing import in_words, is_file, is_folder
+from storage.sources.placing import file_seen, in_words, is_file, is_folder
 from storage.sources.records import Records
 from storage.sources.stillness import NANOSECONDS, clock_of
 
@@ -108,7 +108,8 @@ class FolderSource:
 
     def _claim(self, identity: ItemIdentity) -> Path:
         origin = self._moves.origin(identity)
-        if not is_file(origin) or self._identity(identity.key, origin.lstat()) != identity:
+        seen = file_seen(origin)
+        if seen is None or self._identity(identity.key, seen) != identity:
             raise ItemChanged(f"{identity.key!r} was overwritten, deleted or taken since it was listed")
         return self._moves.claim(identity)
 
@@ -120,11 +121,11 @@ class FolderSource:
             record = self._records.read(folder.name)
             if record is None:
                 self._moves.return_to_inbox(folder)
-            elif is_file(standing := self._moves.standing(record.identity)):
+            elif seen := file_seen(standing := self._moves.standing(record.identity)):
                 self._moves.bring_sidecars(record.identity)
                 beside = [standing.name + ending for ending in SIDECAR_ENDINGS]
                 sidecar = next((name for name in beside if is_file(standing.with_name(name))), None)
-                yield self._item(record.identity, standing.lstat(), sidecar)
+                yield self._item(record.identity, seen, sidecar)
 
     def _waiting_items(self, unreadable: list[str]) -> Iterator[Item]:
         for waiting in self._inbox.complete(unreadable):
@@ -146,6 +147,6 @@ class FolderSource:
         with in_words(self.name, self.root):
             for path in (self._moves.standing(identity), self._moves.origin(identity)):
                 if is_file(path.with_name(name)):
-                    with path.with_name(name).open("rb") as sidecar:
+                    with suppress(FileNotFoundError), path.with_name(name).open("rb") as sidecar:
                         return sidecar.read(SIDECAR_BYTES)
         raise SourceUnavailable(f"{name!r} beside {identity.key!r} vanished while it was read; run again.")

@@ -39,7 +39,8 @@ class Inbox:
                 beside = [name + ending for ending in SIDECAR_ENDINGS if name + ending in files]
                 seen.update(folder / part for part in (name, *beside))
                 if not os.access(folder / name, os.R_OK):
-                    unreadable.append(str(folder / name))
+                    if os.path.lexists(folder / name):  # else it was taken meanwhile
+                        unreadable.append(str(folder / name))
                 elif self._is_complete(folder, files, [name, *beside], now):
                     path = (folder / name).relative_to(self.folder).as_posix()
                     yield Waiting(path, files[name], next(iter(beside), None))

@@ -35,22 +35,29 @@ def in_words(source: str, root: Path) -> Iterator[None]:
         ) from error
 
 
+def file_seen(path: Path) -> os.stat_result | None:
+    """What is seen of the regular file there; None where there is none, or no longer: neighbours move files too."""
+    seen = _seen(path)
+    return seen if seen is not None and S_ISREG(seen.st_mode) else None
+
+
 def is_file(path: Path) -> bool:
     """Whether a regular file is there; a link to one is none."""
-    return S_ISREG(_mode(path))
+    return file_seen(path) is not None
 
 
 def is_folder(path: Path) -> bool:
     """Whether a real folder is there; a link to one is none."""
-    return S_ISDIR(_mode(path))
+    seen = _seen(path)
+    return seen is not None and S_ISDIR(seen.st_mode)
 
 
-def _mode(path: Path) -> int:
+def _seen(path: Path) -> os.stat_result | None:
     try:
-        return path.lstat().st_mode
+        return path.lstat()
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
-            return 0
+            return None
         raise
 
 

@@ -1,6 +1,8 @@
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -135,6 +137,29 @@ def test_a_folder_exchanged_for_a_link_after_the_listing_is_not_entered(place: F
     with pytest.raises(ItemChanged):
         place.source().take(item, tmp_path)
     assert (tmp_path / "outside" / "list.txt").read_bytes() == TEXT
+
+
+def test_a_neighbour_who_puts_files_away_meanwhile_does_not_make_the_folder_unavailable(
+    place: Folder, tmp_path: Path
+) -> None:
+    done = Event()
+
+    def look() -> int:
+        seen, source = 0, place.source()
+        while not done.is_set():
+            seen += len(list(source.items()))
+        return seen
+
+    with ThreadPoolExecutor(2) as pool:
+        lookers = [pool.submit(look) for _ in range(2)]
+        try:
+            for n in range(150):
+                place.put(f"{n}.txt.totals.json", b"{}")
+                place.put(f"{n}.txt", TEXT)
+                place.finish(f"{n}.txt", "processed", tmp_path / "made")
+        finally:
+            done.set()
+        assert sum(looker.result() for looker in lookers) > 0
 
 
 def test_a_drive_that_is_not_mounted_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
