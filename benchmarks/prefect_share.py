@@ -18,7 +18,7 @@ from cryptography.fernet import Fernet
 from stdnum.luhn import calc_check_digit
 
 from benchmarks.workplace import simulated_carrier
-from carriers.simulated.access import Keys
+from carriers.simulated.supersim import CREDENTIALS
 from config.build import make_folders
 from config.loading import load_settings
 from domain.lifecycle import Step
@@ -137,8 +137,7 @@ def main() -> None:
     parser.add_argument("--sims", type=int, default=1_000)
     parser.add_argument("--limit", type=int, default=100)
     options = parser.parse_args()
-    keys = Keys()
-    os.environ.update(BENCH_SID=keys.account_sid, BENCH_TOKEN=keys.auth_token)
+    os.environ.update(BENCH_SID=CREDENTIALS["account_sid"], BENCH_TOKEN=CREDENTIALS["auth_token"])
     os.environ["SIMLINE_KEY"] = Fernet.generate_key().decode()
     alone = seconds_of(by_engine, options.sims, options.limit)
     with tempfile.TemporaryDirectory() as home:

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.manifest import ISSUERS
 from carriers.contract import CarrierAccount
 from carriers.registry import open_carrier
-from carriers.simulated.access import Keys
+from carriers.simulated.supersim import CREDENTIALS
 from domain.brake import Brake
 from domain.iccid import IssuerProfile
 from domain.pacing import Window, pace_of
@@ -51,9 +51,8 @@ def open_context(
     by_code: bool = False,
 ) -> Context:
     """The engine's context. Unless `by_code`, the account's SIMs come registered and manifests need no codes."""
-    keys = Keys()
-    login = {"account_sid": keys.account_sid, "auth_token": keys.auth_token}
-    account = CarrierAccount(ACCOUNT, "supersim", carrier_url, {"registration": "code" if by_code else "done"}, login)
+    options = {"registration": "code" if by_code else "done"}
+    account = CarrierAccount(ACCOUNT, "supersim", carrier_url, options, CREDENTIALS)
     at_work = CarrierAtWork(open_carrier(account), pace_of(limit), quiet_seconds=60)
     return Context(
         database=Database(database_url),

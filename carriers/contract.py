@@ -12,6 +12,7 @@ Three rules hold for every adapter:
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
@@ -103,6 +104,46 @@ class Page:
     next_cursor: str | None
 
 
+class UsageScope(StrEnum):
+    """Whose usage one request can ask for."""
+
+    NONE = "none"  # the carrier tells no usage
+    SIM = "sim"  # of one SIM
+    ACCOUNT = "account"  # of all SIMs, in pages
+
+
+@dataclass(frozen=True, slots=True)
+class UsageQuery:
+    """Whole UTC days, both ends included; of one SIM where the carrier is asked per SIM, else of all."""
+
+    first: date
+    last: date
+    iccid: str | None = None
+    carrier_reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Bytes of one SIM from `first` to `last`, UTC days, both ends included. No answer for a day is not zero.
+
+    The SIM is named by its ICCID or, where the carrier's answer does not say it, by the carrier's own id.
+    """
+
+    first: date
+    last: date
+    total_bytes: int
+    iccid: str | None = None
+    carrier_reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsagePage:
+    """One page of usage. `next_cursor` is None on the last page."""
+
+    usages: tuple[Usage, ...]
+    next_cursor: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a carrier offers, as data: the engine chooses the cheapest way by it and `simline carriers` prints it."""
@@ -123,6 +164,10 @@ class Capabilities:
     follows: bool = False  # an answer may name a job or an action that can be asked about: keeps `Following` too
     calls_back: bool = False  # it can call us when something has changed: a hint, never a fact
     reset_header: str = "Retry-After"  # where a 429 says when to come back; empty: nowhere
+    usage: UsageScope = UsageScope.NONE  # other than NONE: keeps `Metering` too
+    usage_by_day: bool = True  # False: one sum for the billing period so far
+    usage_kept_days: int = 0  # so far back can be asked; 0: the present billing period alone
+    usage_lag_hours: float = 0.0  # so late can usage still be booked
 
     def at_most(self, stage: Stage) -> int:
         """SIMs that one changing request of this stage can name."""
@@ -171,6 +216,14 @@ class Following(Protocol):
 
         DONE and REJECTED are final, with the carrier's reason; ACCEPTED is under way; UNKNOWN tells nothing.
         """
+
+
+@runtime_checkable
+class Metering(Protocol):
+    """A carrier that tells how much its SIMs used (`capabilities.usage`)."""
+
+    def usage(self, query: UsageQuery, cursor: str | None, gate: Gate) -> UsagePage:
+        """One page of usage in whole bytes, whatever unit the carrier speaks. Safe to repeat; raises as `page` does."""
 
 
 @dataclass(frozen=True, slots=True)

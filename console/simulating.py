@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from carriers.simulated.knobs import BadKnob, Knobs
-from carriers.simulated.registry import DIALECTS, NoSuchDialect
+from carriers.simulated.registry import SIMULATIONS, NotSimulated
 from carriers.simulated.serving import serve
 from console.commands import FINE
 from console.door import CannotDo
@@ -18,8 +18,10 @@ def _help() -> str:
         "It listens on 127.0.0.1 until Ctrl-C; its first line of output is its address. Faults can be changed while it "
         "runs: POST the JSON of --faults to /_simulator/faults. Its credentials are no secret:",
     ]
-    for name, dialect in DIALECTS.items():
-        paragraphs.append(f"{name}: " + ", ".join(f"{secret} {word}" for secret, word in dialect.credentials.items()))
+    for name, simulation in SIMULATIONS.items():
+        paragraphs.append(
+            f"{name}: " + ", ".join(f"{secret} {word}" for secret, word in simulation.credentials.items())
+        )
     return "\n\n".join(paragraphs)
 
 
@@ -28,7 +30,7 @@ simulate = App(name="simulate", help=_help())
 
 @simulate.default
 def simulated(
-    carrier: Annotated[str, Parameter(help=f"Which one, as in carriers.toml: {', '.join(DIALECTS)}.")],
+    carrier: Annotated[str, Parameter(help=f"Which one, as in carriers.toml: {', '.join(SIMULATIONS)}.")],
     /,
     *,
     knobs: Knobs | None = None,
@@ -36,6 +38,6 @@ def simulated(
     """Run a simulated carrier."""
     try:
         serve(carrier, knobs or Knobs())
-    except (BadKnob, NoSuchDialect) as error:
+    except (BadKnob, NotSimulated) as error:
         raise CannotDo(str(error)) from None
     return FINE

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from carriers.simulated.faults import Fault, RequestKind
+from carriers.simulated.faults import RequestKind
 from carriers.simulated.log import Entry, changing_requests, most_in_any_window
 from domain.pacing import Window
 from engine.context import Context
@@ -112,8 +112,11 @@ def _effects(tx: Transaction, log: CarrierLog) -> Iterator[Violation]:
     What the carrier itself took back does not: it may be asked for again.
     """
     generations = audit.generations(tx, log.account)
-    lasting = (entry for entry in log.entries if entry.reason != Fault.FALLS_BACK)
-    carried_out = Counter((entry.iccid, entry.kind) for entry in lasting if entry.effect or entry.redundant)
+    carried_out = Counter(
+        (iccid, entry.kind)
+        for entry in log.entries
+        for iccid in {*entry.effects, *entry.redundant}.difference(entry.taken_back)
+    )
     for (iccid, kind), count in carried_out.items():
         allowed = 1 if kind is RequestKind.CLAIM else generations.get((iccid, kind.value), 0)
         if count > allowed:
@@ -130,7 +133,8 @@ def _intentions(tx: Transaction, log: CarrierLog) -> Iterator[Violation]:
     requests: dict[str, list[float]] = {}
     for entry in changing_requests(log.entries):
         if entry.status != HTTPStatus.UNAUTHORIZED:
-            requests.setdefault(entry.iccid, []).append(entry.at)
+            for iccid in entry.iccids:
+                requests.setdefault(iccid, []).append(entry.at)
     for iccid, arrivals in requests.items():
         written = intents.get(iccid, [])
         for nth, arrived in enumerate(sorted(arrivals)):

@@ -6,7 +6,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 from stdnum import luhn
 
-from carriers.simulated.access import Keys
+from carriers.simulated.supersim import CREDENTIALS
 from config.build import make_folders
 from config.loading import load_settings
 
@@ -88,11 +88,10 @@ def configure(folder: Path, urls: Mapping[str, str], *, most_sims: int, carrier:
 
 def secrets() -> dict[str, str]:
     """A fresh key, and what the simulated carriers take, as the environment holds them."""
-    keys = Keys()
     return {
         "SIMLINE_KEY": Fernet.generate_key().decode(),
-        "TEST_CARRIER_SID": keys.account_sid,
-        "TEST_CARRIER_TOKEN": keys.auth_token,
+        "TEST_CARRIER_SID": CREDENTIALS["account_sid"],
+        "TEST_CARRIER_TOKEN": CREDENTIALS["auth_token"],
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from cyclopts import App, Parameter
 
 from carriers.simulated.knobs import BadKnob, Knobs
-from carriers.simulated.registry import NoSuchDialect
+from carriers.simulated.registry import NotSimulated
 from carriers.simulated.serving import serve
 
 
@@ -27,7 +27,7 @@ def start(carrier: str, /, *, knobs: Knobs | None = None) -> int:
     """A simulated carrier on 127.0.0.1."""
     try:
         serve(carrier, knobs or Knobs())
-    except (BadKnob, NoSuchDialect) as error:
+    except (BadKnob, NotSimulated) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from datetime import date
 
 from carriers.simulated.carrier import SimulatedCarrier
 from carriers.simulated.faults import faults_as_json, faults_from
@@ -12,7 +13,8 @@ from domain.lifecycle import SimState
 def administer(carrier: SimulatedCarrier, method: str, question: str, body: bytes) -> Answer:
     """GET shows, POST (JSON) sets: `faults` replaces them all, `fleet` adds cards and SIMs.
 
-    A fleet is `{"cards": [{"iccid", "registration_code", "others"}], "sims": [{"iccid", "state", "plan"}]}`.
+    A fleet is `{"cards": [{"iccid", "registration_code", "others"}], "sims": [{"iccid", "state", "plan"}],
+    "usage": [{"iccid", "day", "bytes"}]}`; days are in UTC.
     """
     try:
         wanted = json.loads(body) if method == "POST" else None
@@ -39,8 +41,10 @@ def _fleet(carrier: SimulatedCarrier, wanted: dict[str, list[dict[str, str]]] | 
             carrier.fleet.add_card(card["iccid"], card["registration_code"], bool(card.get("others")))
         for sim in wanted.get("sims", []):
             carrier.fleet.put(sim["iccid"], SimState(sim["state"]), sim.get("plan"))
+        for usage in wanted.get("usage", []):
+            carrier.fleet.put_usage(usage["iccid"], date.fromisoformat(usage["day"]), int(usage["bytes"]))
         sims = [
             {"iccid": sim.iccid, "reference": sim.reference, "state": sim.visible, "plan": sim.plan}
-            for sim in carrier.fleet.listing(0)
+            for sim in carrier.fleet.listing()
         ]
     return Answer(200, {"counts": Counter(str(sim["state"]) for sim in sims), "sims": sims})

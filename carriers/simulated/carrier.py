@@ -1,16 +1,15 @@
 """The simulated carrier without its sockets: limit, credentials, faults, effects and the log, one request at a time."""
 
 import heapq
-import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from carriers.simulated import supersim
-from carriers.simulated.access import Access, Keys
+from carriers.simulated.access import Tokens
+from carriers.simulated.dialect import Setting, Simulation
 from carriers.simulated.faults import Fault, Faults, RequestKind
 from carriers.simulated.fleet import Fate, Fleet
 from carriers.simulated.limit import Limit
@@ -19,14 +18,15 @@ from carriers.simulated.spoil import INSTEAD, SPOILT
 from carriers.simulated.wire import Answer, Request, Wish
 from domain.pacing import Window
 
-TOKEN_PATH = "/oauth/token"  # noqa: S105
-
 FATES = {Fault.STUCK: Fate.STUCK, Fault.FALLS_BACK: Fate.FALLS_BACK}
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a simulated carrier behaves. Without limits it takes everything; `open_registry` takes any code."""
+    """How a simulated carrier behaves. Without limits it takes everything; `open_registry` takes any SIM and code.
+
+    `credentials` stand instead of the usual ones of the same name.
+    """
 
     limits: Sequence[Window] = ()
     retry_after: bool = True
@@ -35,7 +35,7 @@ class Options:
     jitter_seconds: float = 0.0
     seed: int = 0
     token_seconds: float = 3600.0
-    keys: Keys = field(default_factory=Keys)
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     faults: Faults = field(default_factory=Faults)
     fleet_file: Path | None = None
     state_file: Path | None = None
@@ -45,19 +45,18 @@ class Options:
 class SimulatedCarrier:
     """Answers requests one after the other. Thread-safe; what is slow about an answer is left to the server."""
 
-    def __init__(self, options: Options, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, simulation: Simulation, options: Options, clock: Callable[[], float] = time.time) -> None:
         self._options = options
-        self._clock = clock
+        self.clock = clock
         self.lock = threading.Lock()
         self._limit = Limit(options.limits)
-        self._access = Access(options.keys, options.token_seconds, clock)
         self._seen: Counter[tuple[RequestKind, str]] = Counter()
         self._arrived = 0
         self._late: list[tuple[float, int, Wish]] = []
         self.faults = options.faults
         self.log = RequestLog(options.log_file)
         self.fleet = Fleet(
-            supersim.reference_of,
+            simulation.reference_of,
             clock,
             open_registry=options.open_registry,
             activation_seconds=options.activation_seconds,
@@ -67,24 +66,26 @@ class SimulatedCarrier:
         )
         if options.fleet_file:
             self.fleet.add_cards(options.fleet_file)
-        self.dialect = supersim.SuperSimDialect(self.fleet, options.keys.account_sid)
+        self._tokens = Tokens(options.token_seconds, clock)
+        credentials = {**simulation.credentials, **options.credentials}
+        self.dialect = simulation.open(Setting(self.fleet, self._tokens, credentials, clock))
 
     def answer(self, request: Request) -> Answer:
         """Let one request in or not, carry it out as its fault allows, and write it down."""
         with self.lock:
-            now = self._clock()
+            now = self.clock() if request.arrived_at is None else request.arrived_at
             self._arrived += 1
             self._carry_out_late(now)
             refused = self._refusal(request, now)
-            wish = self._wish(request)
-            answer = refused or self._met(wish, now)
-            self._write_down(request, now, wish, answer)
+            wish = self.dialect.wish(request)
+            answer, fates = (refused, {}) if refused else self._met(wish, now)
+            self._write_down(request, now, wish, answer, fates)
             return answer
 
     def settle(self) -> None:
         """Carry out what is due by now without waiting for a request."""
         with self.lock:
-            self._carry_out_late(self._clock())
+            self._carry_out_late(self.clock())
 
     def close(self) -> None:
         """Close the files."""
@@ -95,48 +96,43 @@ class SimulatedCarrier:
     def _refusal(self, request: Request, now: float) -> Answer | None:
         wait = self._limit.refusal_seconds(now)
         if wait is not None:
-            headers = {"Retry-After": str(math.ceil(wait))} if self._options.retry_after else {}
-            return replace(supersim.TOO_MANY, headers=headers)
-        if request.path != TOKEN_PATH and not self._access.allows(request.authorization):
-            return supersim.UNAUTHORIZED
+            return replace(self.dialect.too_many(wait if self._options.retry_after else None), reason="limit")
+        if not self.dialect.admits(request):
+            return replace(self.dialect.unauthorized(), reason="credentials")
         return None
 
-    def _wish(self, request: Request) -> Wish:
-        if request.path != TOKEN_PATH:
-            return self.dialect.wish(request)
-        return Wish(RequestKind.TOKEN, "", lambda _fate: self._token(request))
-
-    def _token(self, request: Request) -> Answer:
-        token = self._access.token(request.form)
-        return Answer(200, token) if token else Answer(401, {"error": "unauthorized_client"}, reason="credentials")
-
-    def _met(self, wish: Wish, now: float) -> Answer:
-        """The wish meets its fault: instead of the effect, around it, or on the way back."""
-        self._seen[wish.kind, wish.iccid] += 1
-        fault = self.faults.decide(wish.kind, wish.iccid, self._seen[wish.kind, wish.iccid])
-        if fault is None:
-            return wish.carry_out(Fate.NORMAL)
+    def _met(self, wish: Wish, now: float) -> tuple[Answer, Mapping[str, Fate]]:
+        """The wish meets its fault: instead of the effect, around it, or on the way back; and the fates of its SIMs."""
+        met = {iccid: fault for iccid in wish.iccids or ("",) if (fault := self._decide(wish.kind, iccid))}
+        fates = {iccid: FATES[fault] for iccid, fault in met.items() if fault in FATES}
+        fault = next((fault for fault in met.values() if fault not in FATES), None)
         if fault is Fault.TOKEN_EXPIRES:
-            self._access.expire_all()
+            self._tokens.expire_all()
         if fault is Fault.LATE_EFFECT:
             heapq.heappush(self._late, (now + self.faults.late_seconds, self._arrived, wish))
         if fault in INSTEAD:
-            return replace(INSTEAD[fault](self.faults), reason=fault)
-        answer = wish.carry_out(FATES.get(fault, Fate.NORMAL))
-        spoil = SPOILT.get(fault)
-        return replace(spoil(answer, self.faults) if spoil else answer, reason=fault)
+            return replace(INSTEAD[fault](self.dialect, self.faults), reason=fault), {}
+        answer = wish.carry_out(lambda iccid: fates.get(iccid, Fate.NORMAL))
+        if fault in SPOILT:
+            answer = SPOILT[fault](self.dialect, answer, self.faults)
+        return (replace(answer, reason=fault or next(iter(met.values()))) if met else answer), fates
 
-    def _write_down(self, request: Request, now: float, wish: Wish, answer: Answer) -> None:
+    def _decide(self, kind: RequestKind, iccid: str) -> Fault | None:
+        self._seen[kind, iccid] += 1
+        return self.faults.decide(kind, iccid, self._seen[kind, iccid])
+
+    def _write_down(self, request: Request, now: float, wish: Wish, answer: Answer, fates: Mapping[str, Fate]) -> None:
         entry = Entry(
             number=self._arrived,
             at=now,
             method=request.method,
             path=request.path,
             kind=wish.kind,
-            iccid=wish.iccid,
+            iccids=wish.iccids,
             status="lost" if answer.lost else answer.status,
-            effect=answer.effect,
+            effects=answer.effects,
             redundant=answer.redundant,
+            taken_back=tuple(iccid for iccid in answer.effects if fates.get(iccid) is Fate.FALLS_BACK),
             reason=answer.reason,
         )
         self.log.add(entry)
@@ -144,6 +140,6 @@ class SimulatedCarrier:
     def _carry_out_late(self, now: float) -> None:
         while self._late and self._late[0][0] <= now:
             at, number, wish = heapq.heappop(self._late)
-            done = wish.carry_out(Fate.NORMAL)
-            entry = Entry(number, at, "", "", wish.kind, wish.iccid, "late", done.effect, done.redundant, done.reason)
-            self.log.add(entry)
+            done = wish.carry_out(lambda _iccid: Fate.NORMAL)
+            late = Entry(number, at, "", "", wish.kind, wish.iccids, "late", done.effects, done.redundant)
+            self.log.add(replace(late, reason=done.reason))

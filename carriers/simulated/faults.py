@@ -12,8 +12,11 @@ class RequestKind(StrEnum):
     CLAIM = "claim"
     ACTIVATE = "activate"
     DEACTIVATE = "deactivate"
+    RELEASE = "release"
     READ = "read"
     LIST = "list"
+    FOLLOW = "follow"  # about a job or an action
+    USAGE = "usage"
     TOKEN = "token"  # noqa: S105
     OTHER = "other"
 
@@ -49,21 +52,21 @@ class Fault(StrEnum):
 
 
 ANY = frozenset(RequestKind)
-CHANGES = frozenset({RequestKind.CLAIM, RequestKind.ACTIVATE, RequestKind.DEACTIVATE})
+CHANGES = frozenset({RequestKind.CLAIM, RequestKind.ACTIVATE, RequestKind.DEACTIVATE, RequestKind.RELEASE})
 STATUS_CHANGES = CHANGES - {RequestKind.CLAIM}
 SHOWS = frozenset({RequestKind.READ, RequestKind.LIST})
-SPOILT = CHANGES | SHOWS
+AUTHORIZED = ANY - {RequestKind.TOKEN, RequestKind.OTHER}
 
 MEETS: dict[Fault, frozenset[RequestKind]] = {
     **dict.fromkeys(Fault, ANY),
-    Fault.TOKEN_EXPIRES: SPOILT,
-    Fault.ERROR_INSIDE: SPOILT,
+    Fault.TOKEN_EXPIRES: AUTHORIZED,
+    Fault.ERROR_INSIDE: AUTHORIZED,
     Fault.ERROR_AFTER_EFFECT: CHANGES,
     Fault.LATE_EFFECT: CHANGES,
     Fault.STUCK: STATUS_CHANGES,
     Fault.FALLS_BACK: STATUS_CHANGES,
     Fault.FLAPS: SHOWS,
-    Fault.UNKNOWN_WORD: SPOILT,
+    Fault.UNKNOWN_WORD: AUTHORIZED,
     Fault.PAGE_REPEATS: frozenset({RequestKind.LIST}),
     Fault.PAGE_FOREIGN: frozenset({RequestKind.LIST}),
     Fault.PAGE_LOSES: frozenset({RequestKind.LIST}),

@@ -8,8 +8,10 @@ import csv
 import json
 import math
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import date
 from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
@@ -94,6 +96,7 @@ class Fleet:
         self._sims: dict[str, Sim] = {}
         self._by_reference: dict[str, Sim] = {}
         self._in_order: list[Sim] = []
+        self._used: dict[tuple[str, date], int] = {}
         self._journal = _replayed(journal, self._keep) if journal else None
 
     def add_card(self, iccid: str, registration_code: str, others: bool = False) -> None:
@@ -108,19 +111,19 @@ class Fleet:
 
     def put(self, iccid: str, state: SimState, plan: str | None) -> Sim:
         """Have a SIM in the account in this state without a request."""
-        sim = self._sims.get(iccid) or self._new(iccid)
+        sim = self._taken(iccid)
         sim.state, sim.plan, sim.target, sim.updated_at = state, plan, None, self._clock()
         self._write(sim)
         return sim
 
     def claim(self, iccid: str, registration_code: str) -> Claim:
         """Take a SIM into the account."""
-        if iccid in self._sims:
+        if self.find(iccid):
             return Claim.ALREADY_OURS
         card = self._cards.get(iccid, Card(registration_code) if self._open_registry else None)
         if card is None or card.others or card.registration_code != registration_code:
             return Claim.NOT_REGISTRABLE
-        self._write(self._new(iccid))
+        self._write(self._taken(iccid))
         return Claim.TAKEN
 
     def change(self, sim: Sim, target: SimState, plan: str | None, fate: Fate = Fate.NORMAL) -> bool:
@@ -136,20 +139,38 @@ class Fleet:
         self._write(sim)
         return effect
 
+    def card(self, iccid: str) -> Card | None:
+        """What the carrier knows of a SIM that it made, whoever has it; with an open registry it made every SIM."""
+        return self._cards.get(iccid, Card("") if self._open_registry else None)
+
+    def iccid_of(self, registration_code: str) -> str | None:
+        """The SIM of this code. With an open registry a code that ends with an ICCID is that SIM's."""
+        known = (iccid for iccid, card in self._cards.items() if card.registration_code == registration_code)
+        spelt = re.search(r"[0-9]{18,20}$", registration_code) if self._open_registry else None
+        return next(known, spelt[0] if spelt else None)
+
     def find(self, iccid: str) -> Sim | None:
-        """The SIM as it is now."""
+        """The SIM as it is now; None once it was released."""
         return self._settled(self._sims.get(iccid))
 
     def find_reference(self, reference: str) -> Sim | None:
-        """The SIM as it is now, by the carrier's own id."""
+        """The SIM as it is now, by the carrier's own id; None once it was released."""
         return self._settled(self._by_reference.get(reference))
 
-    def listing(self, after: int) -> Iterator[Sim]:
+    def listing(self, after: int = 0) -> Iterator[Sim]:
         """The SIMs in the order of their claims, from number `after` on, each as it is now."""
         for number in range(after, len(self._in_order)):
-            sim = self._in_order[number]
-            sim.settle(self._clock())
-            yield sim
+            sim = self._settled(self._in_order[number])
+            if sim is not None:
+                yield sim
+
+    def put_usage(self, iccid: str, day: date, used: int) -> None:
+        """Let the SIM have used so many bytes on this UTC day. Not kept over a restart."""
+        self._used[iccid, day] = used
+
+    def used(self, iccid: str, day: date) -> int:
+        """Bytes of one UTC day."""
+        return self._used.get((iccid, day), 0)
 
     def close(self) -> None:
         """Close the journal."""
@@ -157,17 +178,23 @@ class Fleet:
             self._journal.close()
 
     def _settled(self, sim: Sim | None) -> Sim | None:
-        if sim:
-            sim.settle(self._clock())
-        return sim
+        if sim is None:
+            return None
+        sim.settle(self._clock())
+        return None if sim.state is SimState.RELEASED else sim
 
     def _delay(self, iccid: str) -> float:
         jitter = random.Random(f"{self._seed}|{iccid}").uniform(0, self.jitter_seconds)  # noqa: S311
         return self.activation_seconds + jitter
 
-    def _new(self, iccid: str) -> Sim:
-        now = self._clock()
-        return self._keep(Sim(iccid, self._reference_of(iccid), len(self._in_order), now, now))
+    def _taken(self, iccid: str) -> Sim:
+        """Into the account, for the first time or after a release."""
+        sim, now = self._sims.get(iccid), self._clock()
+        if sim is None:
+            return self._keep(Sim(iccid, self._reference_of(iccid), len(self._in_order), now, now))
+        if sim.state is SimState.RELEASED:
+            sim.state, sim.plan, sim.target, sim.updated_at = SimState.INACTIVE, None, None, now
+        return sim
 
     def _keep(self, sim: Sim) -> Sim:
         if sim.number < len(self._in_order):

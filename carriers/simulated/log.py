@@ -13,8 +13,9 @@ from carriers.simulated.faults import CHANGES, RequestKind
 class Entry:
     """One request, or an effect that came later than its request (`method` is then empty).
 
-    `status` is what was answered, or "lost" when nothing whole was. `effect`: this request claimed a SIM or began a
-    change that was not under way yet. `redundant`: a changing request that was carried out and had nothing to change.
+    `status` is what was answered, or "lost" when nothing whole was. `effects`: the SIMs that this request claimed, or
+    whose change it began that was not under way yet; of them the carrier takes `taken_back` back by itself.
+    `redundant`: the SIMs for which it was carried out and had nothing to change.
     """
 
     number: int
@@ -22,11 +23,12 @@ class Entry:
     method: str
     path: str
     kind: RequestKind
-    iccid: str
+    iccids: tuple[str, ...]
     status: int | str
-    effect: bool
-    redundant: bool
-    reason: str
+    effects: tuple[str, ...] = ()
+    redundant: tuple[str, ...] = ()
+    taken_back: tuple[str, ...] = ()
+    reason: str = ""
 
     def as_json(self) -> str:
         """One line."""
@@ -68,12 +70,13 @@ def read_log(path: Path) -> list[Entry]:
 
 
 def _entry(fields: dict[str, object]) -> Entry:
-    return Entry(**(fields | {"kind": RequestKind(str(fields["kind"]))}))  # type: ignore[arg-type]
+    named = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    return Entry(**(named | {"kind": RequestKind(str(fields["kind"]))}))  # type: ignore[arg-type]
 
 
 def effect_counts(entries: Iterable[Entry]) -> Counter[tuple[str, RequestKind]]:
     """How often each (ICCID, kind) took effect; the promise is that nothing here exceeds 1 per generation."""
-    return Counter((entry.iccid, entry.kind) for entry in entries if entry.effect)
+    return Counter((iccid, entry.kind) for entry in entries for iccid in entry.effects)
 
 
 def changing_requests(entries: Iterable[Entry]) -> list[Entry]:

@@ -16,9 +16,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from carriers.simulated.admin import administer
 from carriers.simulated.carrier import Options, SimulatedCarrier
+from carriers.simulated.registry import open_simulated
 from carriers.simulated.wire import Answer, Manner, Request
 
-MOST_FORM_BYTES = 64 * 1024
+MOST_BODY_BYTES = 16 << 20
 ADMIN_PREFIX = "/_simulator/"
 
 
@@ -65,9 +66,9 @@ class SimulatedCarrierServer(ThreadingHTTPServer):
         self.carrier.close()
 
 
-def run_server(options: Options, port: int = 0) -> tuple[SimulatedCarrierServer, str]:
+def run_server(options: Options, port: int = 0, *, carrier: str = "supersim") -> tuple[SimulatedCarrierServer, str]:
     """Serve in a thread of this process; the server (call its `close`) and its address."""
-    server = SimulatedCarrierServer(SimulatedCarrier(options), port)
+    server = SimulatedCarrierServer(open_simulated(carrier, options), port)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True, name="simulated carrier").start()
     return server, server.url
 
@@ -78,12 +79,15 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True  # with delayed acknowledgements it costs 40 ms an answer
 
     def do_GET(self) -> None:
-        """Reads."""
+        """Every method goes the same way."""
         self._serve()
 
-    def do_POST(self) -> None:
-        """Changes, tokens, and what the loopback door sets."""
-        self._serve()
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+
+    def parse_request(self) -> bool:
+        """Note the arrival first: what comes after may have to wait for another thread."""
+        self._arrived_at = self.server.carrier.clock()
+        return super().parse_request()
 
     def log_message(self, *_: object) -> None:
         """The request log says it all."""
@@ -101,27 +105,29 @@ class _Handler(BaseHTTPRequestHandler):
             method=self.command,
             path=address.path,
             query=dict(parse_qsl(address.query)),
-            form=dict(parse_qsl(body.decode("utf-8", "replace"))) if self._is_form() else {},
-            authorization=self.headers.get("Authorization", ""),
+            form=dict(parse_qsl(body.decode("utf-8", "replace"))) if self._holds("x-www-form-urlencoded") else {},
+            document=_json(body) if self._holds("json") else None,
+            headers={name.lower(): value for name, value in self.headers.items()},
+            arrived_at=self._arrived_at,
         )
         self._deliver(self.server.carrier.answer(request))
 
-    def _is_form(self) -> bool:
-        return self.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded")
+    def _holds(self, kind: str) -> bool:
+        return self.headers.get("Content-Type", "").partition(";")[0] == f"application/{kind}"
 
     def _body(self) -> bytes | None:
         """The request's body; None when it is not one, and the connection ends."""
         length = self.headers.get("Content-Length", "0")
-        most = MOST_FORM_BYTES if not self.path.startswith(ADMIN_PREFIX) else 1 << 30
+        most = MOST_BODY_BYTES if not self.path.startswith(ADMIN_PREFIX) else 1 << 30
         if not length.isdecimal() or int(length) > most or "Transfer-Encoding" in self.headers:
             self.close_connection = True
-            self._deliver(Answer(413, {"code": 20413, "message": "Request Entity Too Large", "status": 413}))
+            self._deliver(self.server.carrier.dialect.broken(413))
             return None
         body = self.rfile.read(int(length))
         return body if len(body) == int(length) else None
 
     def _deliver(self, answer: Answer) -> None:
-        body = json.dumps(answer.document).encode()
+        body = b"" if answer.document is None else json.dumps(answer.document).encode()
         half = body[: len(body) // 2]
         ways: dict[Manner, Callable[[], None]] = {
             Manner.WHOLE: lambda: self._write(answer, len(body), body),
@@ -138,12 +144,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _write(self, answer: Answer, length: int, body: bytes, last: bool = False) -> None:
         """Head and body in one piece."""
         self.close_connection = self.close_connection or last
-        headers = {"Content-Type": "application/json", "Content-Length": length, **answer.headers}
+        headers = {"Content-Length": length, **answer.headers}
+        if length:
+            headers["Content-Type"] = "application/json"
         if self.close_connection:
             headers["Connection"] = "close"
         lines = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        self.wfile.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        self.wfile.write("\r\n".join(lines).encode() + b"\r\n\r\n" + (b"" if self.command == "HEAD" else body))
 
     def _dribble(self, answer: Answer, body: bytes) -> None:
         self._write(answer, len(body), b"")
@@ -159,3 +167,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         os.close(self.connection.detach())
         self.close_connection = True
+
+
+def _json(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None

@@ -8,16 +8,20 @@ from types import FrameType
 
 from carriers.simulated.carrier import SimulatedCarrier
 from carriers.simulated.knobs import BadKnob, Knobs
-from carriers.simulated.registry import dialect_of
+from carriers.simulated.registry import open_simulated
 from carriers.simulated.server import SimulatedCarrierServer
+
+SWITCH_SECONDS = 0.0005
+"""A thread that makes a long page must not keep the next request waiting: its arrival is what the limit counts."""
 
 
 def serve(carrier: str, knobs: Knobs) -> None:
     """Serve in this thread until SIGINT, SIGTERM or, if asked to, the end of the standard input.
 
-    The first line of output is the address. Raises `NoSuchDialect`, `BadKnob`, and `OSError` for a file.
+    The first line of output is the address. Raises `NotSimulated`, `BadKnob`, and `OSError` for a file.
     """
-    server = _listening(dialect_of(carrier).open(knobs.options()), knobs.port)
+    sys.setswitchinterval(SWITCH_SECONDS)
+    server = _listening(open_simulated(carrier, knobs.options()), knobs.port)
     signal.signal(signal.SIGTERM, _stop)
     if knobs.until_eof:
         threading.Thread(target=_stop_at_eof, daemon=True).start()

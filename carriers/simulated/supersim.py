@@ -3,15 +3,20 @@
 A `ready` SIM connects like an active one; here it is shown as active from the start.
 """
 
+import base64
 import hashlib
+import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from itertools import islice
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
-from carriers.simulated.faults import RequestKind
-from carriers.simulated.fleet import Claim, Fate, Fleet, Sim
+from carriers.simulated.dialect import ELSEWHERE, Setting, Simulation
+from carriers.simulated.faults import Fault, RequestKind
+from carriers.simulated.fleet import Claim, Fate, Sim
 from carriers.simulated.wire import Answer, Request, Wish, certain
 from domain.lifecycle import SimState
 
@@ -28,6 +33,13 @@ TARGETS: dict[str, tuple[RequestKind, SimState]] = {
 }
 STATUSES = {*WORDS.values(), "ready"}
 MOST_PER_PAGE = 1000
+TOKEN_PATH = "/oauth/token"  # noqa: S105
+CREDENTIALS = {
+    "account_sid": "AC" + 32 * "0",
+    "auth_token": "simulated-token",
+    "client_id": "simulated-client",
+    "client_secret": "simulated-secret",
+}
 
 
 def reference_of(iccid: str) -> str:
@@ -46,40 +58,87 @@ def refusal(status: int, code: int, message: str, reason: str) -> Answer:
     return Answer(status, {"code": code, "message": message, "more_info": more, "status": status}, reason=reason)
 
 
-UNAUTHORIZED = refusal(401, 20003, "Authenticate", "credentials")
-TOO_MANY = refusal(429, 20429, "Too Many Requests", "limit")
 NO_SUCH_THING = refusal(404, 20404, "The requested resource was not found", "not found")
 
 
 class SuperSimDialect:
-    """Reads wishes from requests and answers them in Super SIM's words. `url` is where the server can be reached."""
+    """Keeps `carriers.simulated.dialect.Dialect`."""
 
-    def __init__(self, fleet: Fleet, account_sid: str) -> None:
-        self._fleet = fleet
-        self._account_sid = account_sid
+    def __init__(self, setting: Setting) -> None:
+        self._fleet = setting.fleet
+        self._tokens = setting.tokens
+        self._credentials = setting.credentials
         self.url = ""
+
+    def admits(self, request: Request) -> bool:
+        """Basic, or a bearer token that was bought here."""
+        scheme, _, proof = request.headers.get("authorization", "").partition(" ")
+        account, token = (self._credentials[name] for name in ("account_sid", "auth_token"))
+        return (
+            request.path == TOKEN_PATH
+            or (scheme == "Basic" and proof == base64.b64encode(f"{account}:{token}".encode()).decode())
+            or (scheme == "Bearer" and self._tokens.is_good(proof))
+        )
+
+    def unauthorized(self) -> Answer:
+        """Twilio's 20003."""
+        return refusal(401, 20003, "Authenticate", "")
+
+    def too_many(self, seconds: float | None) -> Answer:
+        """Twilio's 20429."""
+        headers = {} if seconds is None else {"Retry-After": str(math.ceil(seconds))}
+        return replace(refusal(429, 20429, "Too Many Requests", ""), headers=headers)
+
+    def broken(self, status: int) -> Answer:
+        """Its codes are 20000 and the status."""
+        return refusal(status, 20000 + status, HTTPStatus(status).phrase, "")
+
+    def reworded(self, answer: Answer, word: str | None) -> Answer:
+        """In one SIM or in a list of them."""
+        word = WORDS[SimState.ACTIVATING] if word is None else word
+        document = _fields(answer.document)
+        if "sims" in document:
+            return replace(answer, document=document | {"sims": [sim | {"status": word} for sim in _sims(answer)]})
+        return replace(answer, document=document | {"status": word}) if "sid" in document else answer
+
+    def repaged(self, answer: Answer, fault: Fault) -> Answer:
+        """The address of the next page stands in `meta`."""
+        document = _fields(answer.document)
+        if fault is Fault.PAGE_LOSES:
+            return replace(answer, document=document | {"sims": _sims(answer)[::2]})
+        meta = _fields(document.get("meta"))
+        following = meta.get("next_page_url")
+        if fault is Fault.PAGE_REPEATS:
+            following = f"{meta.get('url')}&PageToken=PA0"
+        elif following:
+            following = urlsplit(str(following))._replace(netloc=ELSEWHERE).geturl()
+        return replace(answer, document=document | {"meta": meta | {"next_page_url": following}})
 
     def wish(self, request: Request) -> Wish:
         """What the request asks for; a request that makes no sense wishes for its refusal."""
         collection, _, reference = request.path.removeprefix("/v1/").partition("/")
+        if request.path == TOKEN_PATH:
+            return Wish(RequestKind.TOKEN, (), lambda _fates: self._token(request.form))
         if collection != "Sims" or not request.path.startswith("/v1/"):
             return certain(RequestKind.OTHER, NO_SUCH_THING)
-        match request.method, bool(reference):
-            case "POST", False:
-                return self._claim(request.form)
-            case "POST", True:
-                return self._update(reference, request.form)
-            case "GET", False:
-                return self._list(request.query)
-            case "GET", True:
-                return self._fetch(reference)
+        if request.method == "POST":
+            return self._update(reference, request.form) if reference else self._claim(request.form)
+        if request.method == "GET":
+            return self._fetch(reference) if reference else self._list(request.query)
         return certain(RequestKind.OTHER, refusal(405, 20004, "Method not allowed", "method"))
+
+    def _token(self, form: Mapping[str, str]) -> Answer:
+        client = {name: form.get(name) for name in ("client_id", "client_secret")}
+        if form.get("grant_type") != "client_credentials" or not client.items() <= self._credentials.items():
+            return Answer(401, {"error": "unauthorized_client"}, reason="credentials")
+        token = {"access_token": self._tokens.issue(), "token_type": "Bearer", "expires_in": int(self._tokens.seconds)}
+        return Answer(200, token)
 
     def _claim(self, form: Mapping[str, str]) -> Wish:
         iccid, code = form.get("Iccid", ""), form.get("RegistrationCode", "")
         if not iccid or not code:
             return certain(RequestKind.CLAIM, refusal(400, 83001, "A required parameter is missing", "missing"), iccid)
-        return Wish(RequestKind.CLAIM, iccid, lambda _fate: self._claimed(iccid, code))
+        return Wish(RequestKind.CLAIM, (iccid,), lambda _fates: self._claimed(iccid, code))
 
     def _claimed(self, iccid: str, code: str) -> Answer:
         outcome = self._fleet.claim(iccid, code)
@@ -89,8 +148,8 @@ class SuperSimDialect:
         if outcome is Claim.ALREADY_OURS:
             message = f"The SIM is already registered to your account as {sim.reference}"
             said = refusal(400, 83003, message, "already ours")
-            return Answer(said.status, said.document, redundant=True, reason=said.reason)
-        return Answer(201, self._sim(sim), effect=True)
+            return replace(said, redundant=(iccid,))
+        return Answer(201, self._sim(sim), effects=(iccid,))
 
     def _update(self, reference: str, form: Mapping[str, str]) -> Wish:
         sim = self._fleet.find_reference(reference)
@@ -103,26 +162,27 @@ class SuperSimDialect:
         if target is SimState.ACTIVE and not (sim.plan or form.get("Fleet")):
             return certain(kind, refusal(400, 20001, "The SIM must be assigned to a Fleet", "no fleet"), sim.iccid)
         plan = fleet_sid(form["Fleet"]) if form.get("Fleet") else None
-        return Wish(kind, sim.iccid, lambda fate: self._updated(sim, target, plan, fate))
+        return Wish(kind, (sim.iccid,), lambda fates: self._updated(sim, target, plan, fates(sim.iccid)))
 
     def _updated(self, sim: Sim, target: SimState, plan: str | None, fate: Fate) -> Answer:
         effect = self._fleet.change(sim, target, plan, fate)
         status = 202 if effect or sim.target else 200
-        return Answer(status, self._sim(sim), effect=effect, redundant=not effect)
+        changed, unchanged = ((sim.iccid,), ()) if effect else ((), (sim.iccid,))
+        return Answer(status, self._sim(sim), effects=changed, redundant=unchanged)
 
     def _fetch(self, reference: str) -> Wish:
         sim = self._fleet.find_reference(reference)
         if sim is None:
             return certain(RequestKind.READ, NO_SUCH_THING)
-        return Wish(RequestKind.READ, sim.iccid, lambda _fate: Answer(200, self._sim(sim)))
+        return Wish(RequestKind.READ, (sim.iccid,), lambda _fates: Answer(200, self._sim(sim)))
 
     def _list(self, query: Mapping[str, str]) -> Wish:
         size = query.get("PageSize", "50")
         if not _is_valid(query, size):
             return certain(RequestKind.LIST, refusal(400, 20001, "A parameter of the listing is not valid", "query"))
         if "Iccid" in query:
-            return Wish(RequestKind.READ, query["Iccid"], lambda _fate: self._one(query["Iccid"], query))
-        return Wish(RequestKind.LIST, "", lambda _fate: self._page(query, int(size)))
+            return Wish(RequestKind.READ, (query["Iccid"],), lambda _fates: self._one(query["Iccid"], query))
+        return Wish(RequestKind.LIST, (), lambda _fates: self._page(query, int(size)))
 
     def _one(self, iccid: str, query: Mapping[str, str]) -> Answer:
         sim = self._fleet.find(iccid)
@@ -165,7 +225,7 @@ class SuperSimDialect:
         address = f"{self.url}/v1/Sims/{sim.reference}"
         return {
             "sid": sim.reference,
-            "account_sid": self._account_sid,
+            "account_sid": self._credentials["account_sid"],
             "unique_name": "",
             "status": WORDS[sim.visible],
             "fleet_sid": sim.plan,
@@ -175,6 +235,18 @@ class SuperSimDialect:
             "url": address,
             "links": {"billing_periods": f"{address}/BillingPeriods", "sim_ip_addresses": f"{address}/IpAddresses"},
         }
+
+
+SIMULATION = Simulation(CREDENTIALS, reference_of, SuperSimDialect)
+
+
+def _fields(document: object) -> dict[str, object]:
+    return document if isinstance(document, dict) else {}
+
+
+def _sims(answer: Answer) -> list[dict[str, object]]:
+    sims = _fields(answer.document).get("sims")
+    return sims if isinstance(sims, list) else []
 
 
 def _is_valid(query: Mapping[str, str], size: str) -> bool:

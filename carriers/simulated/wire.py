@@ -10,13 +10,18 @@ from carriers.simulated.fleet import Fate
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request. Repeated query or form fields keep their last value."""
+    """One HTTP request. Repeated query or form fields keep their last value; names of headers are in lower case.
+
+    `document` is a JSON body, None where there is none. `arrived_at` (epoch seconds): None means now.
+    """
 
     method: str
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str] = field(default_factory=dict, repr=False)
-    authorization: str = field(default="", repr=False)
+    document: object = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    arrived_at: float | None = None
 
 
 class Manner(StrEnum):
@@ -32,15 +37,15 @@ class Manner(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is answered, and how. `effect` and `redundant` as in the log.
+    """What is answered, and how. `effects` and `redundant` name SIMs, as in the log. A `document` of None has no body.
 
     `seconds`: the pause before the answer, or the time that a dribble takes.
     """
 
     status: int
-    document: dict[str, object]
-    effect: bool = False
-    redundant: bool = False
+    document: object = None
+    effects: tuple[str, ...] = ()
+    redundant: tuple[str, ...] = ()
     reason: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     manner: Manner = Manner.WHOLE
@@ -52,15 +57,19 @@ class Answer:
         return self.manner in (Manner.CLOSED, Manner.RESET, Manner.TRUNCATED)
 
 
+Fates = Callable[[str], Fate]
+"""ICCID -> how its change goes on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a request asks for; `carry_out` has the effect, once."""
+    """What a request asks for, and for which SIMs; `carry_out` has the effect, once."""
 
     kind: RequestKind
-    iccid: str
-    carry_out: Callable[[Fate], Answer]
+    iccids: tuple[str, ...]
+    carry_out: Callable[[Fates], Answer]
 
 
-def certain(kind: RequestKind, answer: Answer, iccid: str = "") -> Wish:
+def certain(kind: RequestKind, answer: Answer, *iccids: str) -> Wish:
     """A wish that has no effect and one answer."""
-    return Wish(kind, iccid, lambda _fate: answer)
+    return Wish(kind, iccids, lambda _fates: answer)

@@ -11,27 +11,24 @@ import pytest
 from carriers.contract import CarrierAccount, OpenGate, Order
 from carriers.errors import CarrierError
 from carriers.registry import open_carrier
-from carriers.simulated.access import Keys
 from carriers.simulated.carrier import Options
 from carriers.simulated.faults import Fault, Faults
+from carriers.simulated.supersim import CREDENTIALS
 from domain.lifecycle import Action, Stage
 from tests.carriers.canned import Canned, CannedCarrier
 from tests.carriers.conftest import Simulate
 
 PASSWORD, CLIENT_SECRET, CODE = "p4ssw0rd-marker", "cl13nt-s3cr3t-marker", "r3g-c0d3-marker"
-KEYS = Keys(auth_token=PASSWORD, client_secret=CLIENT_SECRET)
-BASIC = base64.b64encode(f"{KEYS.account_sid}:{PASSWORD}".encode()).decode()
+KEYS = CREDENTIALS | {"auth_token": PASSWORD, "client_secret": CLIENT_SECRET}
+BASIC = base64.b64encode(f"{KEYS['account_sid']}:{PASSWORD}".encode()).decode()
 MARKERS = (PASSWORD, CLIENT_SECRET, CODE, BASIC)
 ORDER = Order("89883070000123456789", Action.ACTIVATE, Stage.CLAIM, registration_code=CODE)
 
 
 def accounts(url: str) -> list[CarrierAccount]:
-    basic = CarrierAccount(
-        "a", "supersim", url, {}, {"account_sid": KEYS.account_sid, "auth_token": PASSWORD}, timeout_seconds=0.4
-    )
+    basic = CarrierAccount("a", "supersim", url, {}, KEYS, timeout_seconds=0.4)
     token = {"auth": "oauth", "token_url": f"{url}/oauth/token"}
-    secrets = {"client_id": KEYS.client_id, "client_secret": CLIENT_SECRET}
-    return [basic, replace(basic, options=token, secrets=secrets)]
+    return [basic, replace(basic, options=token)]
 
 
 def shown_by(account: CarrierAccount) -> str:
@@ -52,7 +49,7 @@ def test_no_fault_brings_a_secret_to_light(
 ) -> None:
     options = Options(
         open_registry=True,
-        keys=KEYS,
+        credentials=KEYS,
         faults=Faults({fault: 1.0} if fault else {}, slow_seconds=0.6),
         log_file=tmp_path / "requests.jsonl",
         state_file=tmp_path / "state.jsonl",
@@ -87,4 +84,4 @@ def test_a_secret_that_cannot_stand_in_a_header_is_not_quoted() -> None:
 
 
 def test_the_options_of_a_simulated_carrier_do_not_show_its_keys() -> None:
-    assert PASSWORD not in repr(Options(keys=KEYS))
+    assert PASSWORD not in repr(Options(credentials=KEYS))

@@ -6,8 +6,8 @@ import pytest
 
 from carriers.contract import AnswerKind, CarrierAccount, OpenGate, Order
 from carriers.errors import CarrierError, CredentialsRefused, NotSent, OutcomeUnknown, ReadFailed
-from carriers.simulated.access import Keys
 from carriers.simulated.faults import Fault, RequestKind
+from carriers.simulated.supersim import CREDENTIALS
 from carriers.supersim import CAPABILITIES, STATES, SuperSim
 from domain.lifecycle import Action, SimState, Stage
 from tests.carriers.canned import Canned, CannedCarrier, CountingGate
@@ -21,20 +21,17 @@ from tests.carriers.contract_suite import (
     World,
 )
 
-KEYS = Keys()
 SID = "HS" + 32 * "0"
 OTHER_SID = "HS" + 32 * "1"
 
 
 def basic(url: str, timeout_seconds: float = 5.0) -> CarrierAccount:
-    secrets = {"account_sid": KEYS.account_sid, "auth_token": KEYS.auth_token}
-    return CarrierAccount("test", "supersim", url, {}, secrets, timeout_seconds)
+    return CarrierAccount("test", "supersim", url, {}, CREDENTIALS, timeout_seconds)
 
 
 def oauth(url: str, timeout_seconds: float = 5.0) -> CarrierAccount:
     options = {"auth": "oauth", "token_url": f"{url}/oauth/token"}
-    secrets = {"client_id": KEYS.client_id, "client_secret": KEYS.client_secret}
-    return CarrierAccount("test", "supersim", url, options, secrets, timeout_seconds)
+    return CarrierAccount("test", "supersim", url, options, CREDENTIALS, timeout_seconds)
 
 
 class TestWithBasic(CarrierContract):

@@ -27,7 +27,7 @@ def test_a_file_becomes_active_sims_and_a_receipt_beside_it(place: Any, rows: An
     assert "5.50 USD" in said.out
     assert (place.folder / "order.csv.receipt.html").exists()
     assert "order.csv.receipt.html" in said.out
-    assert [entry.effect for entry in place.changes()] == [True] * 10
+    assert [len(entry.effects) for entry in place.changes()] == [1] * 10
 
 
 def test_without_a_terminal_nothing_but_plain_lines_is_written(place: Any, rows: Any) -> None:

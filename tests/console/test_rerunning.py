@@ -24,7 +24,7 @@ def test_what_the_carrier_refused_is_asked_again_and_nothing_else(refused: Any, 
     assert said.status == FINE
     assert "1 SIM goes on." in said.out
     assert "All 3 SIMs are active" in said.out
-    assert {entry.iccid for entry in refused.changes()[before:]} == {iccid(1)}
+    assert {entry.iccids for entry in refused.changes()[before:]} == {(iccid(1),)}
 
 
 def test_the_reason_stands_in_the_history_of_the_sim(refused: Any, iccid: Any) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from carriers.simulated.registry import DIALECTS
+from carriers.simulated.registry import SIMULATIONS
 from console.commands import CANNOT
 from tests.console.conftest import ROOT
 
@@ -96,6 +96,6 @@ def test_a_port_that_is_taken_is_a_sentence(simline: Callable[..., Any]) -> None
 
 def test_the_help_names_every_carrier_with_its_credentials(simline: Callable[..., Any]) -> None:
     words = " ".join(simline("simulate", "--help").out.split())
-    for name, dialect in DIALECTS.items():
+    for name, simulation in SIMULATIONS.items():
         assert f"{name}: " in words
-        assert all(f"{secret} {word}" in words for secret, word in dialect.credentials.items())
+        assert all(f"{secret} {word}" in words for secret, word in simulation.credentials.items())

@@ -10,7 +10,7 @@ from stdnum import luhn
 
 from carriers.contract import Carrier, CarrierAccount
 from carriers.registry import open_carrier
-from carriers.simulated.access import Keys
+from carriers.simulated.supersim import CREDENTIALS
 from domain.iccid import IssuerProfile
 from domain.lifecycle import Stage, Step
 from domain.pacing import Pace, Window, pace_of
@@ -48,10 +48,8 @@ def manifest(numbers: Sequence[str], *more: str) -> str:
 
 def open_supersim(url: str, timeout_seconds: float = 5.0) -> Carrier:
     """The adapter for a simulated carrier at this address."""
-    keys = Keys()
-    secrets = {"account_sid": keys.account_sid, "auth_token": keys.auth_token}
-    options = {"auth": "basic"}
-    return open_carrier(CarrierAccount(ACCOUNT, "supersim", url, options, secrets, timeout_seconds))
+    account = CarrierAccount(ACCOUNT, "supersim", url, {"auth": "basic"}, CREDENTIALS, timeout_seconds)
+    return open_carrier(account)
 
 
 def stock(database: Database, tier: Tier = Tier.GROWTH) -> None:

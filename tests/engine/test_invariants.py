@@ -62,18 +62,19 @@ def test_a_run_that_kept_the_promise_breaks_nothing(kept: Kept) -> None:
 def test_an_effect_too_many_is_named(kept: Kept) -> None:
     twice = replace(kept.changes()[-1], number=99)
     (found,) = [one for one in kept.found([*kept.entries, twice]) if one.invariant == 1]
-    assert found.sentence == f"SIM {twice.iccid}: activate was carried out 2 times at {ACCOUNT}; 1 allowed."
+    assert found.sentence == f"SIM {twice.iccids[0]}: activate was carried out 2 times at {ACCOUNT}; 1 allowed."
 
 
 def test_an_effect_for_a_sim_that_nobody_planned_is_named(kept: Kept) -> None:
-    stranger = replace(kept.changes()[-1], iccid=iccids(99)[-1])
+    unplanned = iccids(99)[-1]
+    stranger = replace(kept.changes()[-1], iccids=(unplanned,), effects=(unplanned,))
     assert numbers(kept.found([*kept.entries, stranger])) == {1, 3}
 
 
 def test_a_request_without_an_intention_is_named(kept: Kept) -> None:
-    more = replace(kept.changes()[0], effect=False, at=kept.entries[-1].at + 1)
+    more = replace(kept.changes()[0], effects=(), at=kept.entries[-1].at + 1)
     (found,) = kept.found([*kept.entries, more])
-    assert found == Violation(3, f"SIM {more.iccid}: request 3 reached {ACCOUNT} without an older intention.")
+    assert found == Violation(3, f"SIM {more.iccids[0]}: request 3 reached {ACCOUNT} without an older intention.")
 
 
 def test_a_request_that_came_before_its_intention_is_named(kept: Kept) -> None:
@@ -84,7 +85,7 @@ def test_a_request_that_came_before_its_intention_is_named(kept: Kept) -> None:
 
 def test_a_request_turned_away_for_its_token_and_made_again_breaks_nothing(kept: Kept) -> None:
     first = kept.changes()[0]
-    turned_away = replace(first, status=401, effect=False, at=first.at - 0.001)
+    turned_away = replace(first, status=401, effects=(), at=first.at - 0.001)
     assert kept.found([turned_away, *kept.entries]) == []
 
 

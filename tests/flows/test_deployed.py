@@ -122,7 +122,7 @@ def test_a_rerun_through_the_deployment_sends_what_the_carrier_refused(plant: Pl
     assert states[0].name == "Scheduled"
     assert states[-1].name == "Completed", states[-1].message
     until(lambda: workshop.steps() == {Step.DONE: 32})
-    assert {entry.iccid for entry in workshop.changes()[before:]} == {REFUSED}
+    assert {entry.iccids for entry in workshop.changes()[before:]} == {(REFUSED,)}
 
 
 def test_a_manifest_started_once_has_one_run_and_started_again_another(plant: Plant) -> None:

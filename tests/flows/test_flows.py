@@ -173,7 +173,7 @@ def test_a_rerun_sends_what_the_carrier_refused_and_nothing_else(workshop: Works
     assert rerun(asked) == 1
     until(lambda: settled(workshop))
     assert workshop.steps() == {Step.DONE: 4}
-    assert {entry.iccid for entry in workshop.changes()[before:]} == {refused}
+    assert {entry.iccids for entry in workshop.changes()[before:]} == {(refused,)}
     assert rerun(asked) == 0
 
 

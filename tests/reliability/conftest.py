@@ -8,9 +8,10 @@ import pytest
 
 from carriers.contract import CarrierAccount
 from carriers.registry import open_carrier
-from carriers.simulated.access import Keys
-from carriers.simulated.carrier import Options, SimulatedCarrier
+from carriers.simulated.carrier import Options
+from carriers.simulated.registry import open_simulated
 from carriers.simulated.server import SimulatedCarrierServer
+from carriers.simulated.supersim import CREDENTIALS
 from domain.pacing import Window
 from engine.context import Timing
 from storage.database import Database
@@ -27,7 +28,7 @@ TIMEOUT_SECONDS = 0.4
 def server(moving_clock: MovingClock) -> Iterator[SimulatedCarrierServer]:
     """A simulated carrier that lives on the moved clock."""
     options = Options(limits=[LIMIT], open_registry=True, activation_seconds=2.0, token_seconds=1e9)
-    carrier = SimulatedCarrier(options, lambda: moving_clock().timestamp())
+    carrier = open_simulated("supersim", options, lambda: moving_clock().timestamp())
     running = SimulatedCarrierServer(carrier)
     threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True).start()
     yield running
@@ -43,12 +44,9 @@ def open_world(
     opened = []
 
     def open_one(url: str = "", password: str = "", oauth: bool = False) -> World:
-        keys, url = Keys(), url or server.url
-        secrets = {"account_sid": keys.account_sid, "auth_token": password or keys.auth_token}
-        options = {"auth": "basic"}
-        if oauth:
-            secrets = {"client_id": keys.client_id, "client_secret": keys.client_secret}
-            options = {"auth": "oauth", "token_url": f"{url}/oauth/token"}
+        url = url or server.url
+        secrets = CREDENTIALS | ({"auth_token": password} if password else {})
+        options = {"auth": "oauth", "token_url": f"{url}/oauth/token"} if oauth else {"auth": "basic"}
         carrier = open_carrier(CarrierAccount(ACCOUNT, "supersim", url, options, secrets, TIMEOUT_SECONDS))
         opened.append(carrier)
         rig = open_rig(

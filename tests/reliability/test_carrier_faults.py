@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from carriers.simulated.carrier import Options, SimulatedCarrier
 from carriers.simulated.faults import Fault, Faults, RequestKind
+from carriers.simulated.registry import open_simulated
 from carriers.simulated.server import SimulatedCarrierServer
 from domain.lifecycle import SimState, Stage, Step
 from storage import sims
@@ -224,8 +224,7 @@ def test_a_carrier_that_is_down_is_not_hammered(world: World) -> None:
 
 def test_a_sim_that_is_somebody_elses_is_refused_and_the_others_go_on(world: World) -> None:
     world.rig.load(3)
-    options = Options()
-    closed = SimulatedCarrier(options, lambda: world.clock().timestamp())
+    closed = open_simulated("supersim", None, lambda: world.clock().timestamp())
     numbers = _iccids(world)
     for number in numbers[:2]:
         closed.fleet.add_card(number, f"code-{number}")

@@ -13,8 +13,8 @@ from carriers.simulated.log import (
     read_log,
 )
 
-CLAIM = Entry(1, 10.0, "POST", "/v1/Sims", RequestKind.CLAIM, "8988", 201, True, False, "")
-READ = replace(CLAIM, method="GET", kind=RequestKind.READ, status=200, effect=False)
+CLAIM = Entry(1, 10.0, "POST", "/v1/Sims", RequestKind.CLAIM, ("8988",), 201, ("8988",))
+READ = replace(CLAIM, method="GET", kind=RequestKind.READ, status=200, effects=())
 LATE = replace(CLAIM, method="", path="", status="late")
 
 
@@ -41,9 +41,9 @@ def test_a_line_torn_by_a_kill_is_left_out(tmp_path: Path) -> None:
 
 
 def test_effects_are_counted_late_ones_included_and_requests_by_their_method() -> None:
-    entries = [CLAIM, READ, LATE, replace(CLAIM, effect=False)]
+    entries = [CLAIM, READ, LATE, replace(CLAIM, effects=())]
     assert effect_counts(entries) == {("8988", RequestKind.CLAIM): 2}
-    assert changing_requests(entries) == [CLAIM, replace(CLAIM, effect=False)]
+    assert changing_requests(entries) == [CLAIM, replace(CLAIM, effects=())]
 
 
 @pytest.mark.parametrize(

@@ -13,16 +13,15 @@ from pathlib import Path
 import pytest
 import requests
 
-from carriers.simulated.access import Keys
 from carriers.simulated.carrier import Options
 from carriers.simulated.faults import Fault, Faults, RequestKind
 from carriers.simulated.log import effect_counts, most_in_any_window, read_log
+from carriers.simulated.supersim import CREDENTIALS
 from domain.pacing import Window
 from tests.carriers.conftest import Simulate
 
 ROOT = Path(__file__).parents[3]
-KEYS = Keys()
-AUTH = (KEYS.account_sid, KEYS.auth_token)
+AUTH = (CREDENTIALS["account_sid"], CREDENTIALS["auth_token"])
 ICCID = "89883070000123456789"
 CLAIM = {"Iccid": ICCID, "RegistrationCode": "code"}
 PLAN = "HF" + 32 * "a"
@@ -92,7 +91,7 @@ def test_a_form_that_is_sent_as_json_is_not_understood(simulate: Simulate) -> No
 
 
 def test_a_body_past_the_bound_is_refused(simulate: Simulate) -> None:
-    assert requests.post(f"{simulate().url}/v1/Sims", "x" * 70_000, auth=AUTH, timeout=5).status_code == 413
+    assert requests.post(f"{simulate().url}/v1/Sims", "x" * (17 << 20), auth=AUTH, timeout=5).status_code == 413
 
 
 def test_only_good_credentials_are_let_in(simulate: Simulate) -> None:
@@ -103,7 +102,11 @@ def test_only_good_credentials_are_let_in(simulate: Simulate) -> None:
 
 def test_a_token_is_good_until_it_expires(simulate: Simulate) -> None:
     url = simulate(Options(token_seconds=1.0)).url
-    form = {"grant_type": "client_credentials", "client_id": KEYS.client_id, "client_secret": KEYS.client_secret}
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": CREDENTIALS["client_id"],
+        "client_secret": CREDENTIALS["client_secret"],
+    }
     token = requests.post(f"{url}/oauth/token", form, timeout=5).json()["access_token"]
     bearer = {"Authorization": f"Bearer {token}"}
     assert requests.get(f"{url}/v1/Sims", headers=bearer, timeout=5).status_code == 200
@@ -161,9 +164,9 @@ def test_a_late_effect_is_logged_when_it_comes(simulate: Simulate) -> None:
     again = requests.post(f"{server.url}/v1/Sims", CLAIM, auth=AUTH, timeout=5)
     assert again.json()["code"] == 83003
     lost, late, redundant = server.carrier.log.entries()
-    assert (lost.status, lost.effect) == ("lost", False)
-    assert (late.method, late.status, late.effect) == ("", "late", True)
-    assert (redundant.status, redundant.effect, redundant.redundant) == (400, False, True)
+    assert (lost.status, lost.effects) == ("lost", ())
+    assert (late.method, late.status, late.effects) == ("", "late", (ICCID,))
+    assert (redundant.status, redundant.effects, redundant.redundant) == (400, (), (ICCID,))
 
 
 def test_a_reset_tears_the_connection_down_and_a_lost_reply_ends_it(simulate: Simulate) -> None:
