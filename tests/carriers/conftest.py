@@ -17,8 +17,9 @@ def simulate() -> Iterator[Simulate]:
     """Starts simulated carriers with the given options; ends them with the test."""
     running: list[SimulatedCarrierServer] = []
 
-    def start(options: Options | None = None, port: int = 0) -> SimulatedCarrierServer:
-        server, _ = run_server(options or Options(open_registry=True, activation_seconds=0.05), port)
+    def start(options: Options | None = None, port: int = 0, carrier: str = "supersim") -> SimulatedCarrierServer:
+        usual = Options(open_registry=True, activation_seconds=0.05)
+        server, _ = run_server(options or usual, port, carrier=carrier)
         running.append(server)
         return server
 

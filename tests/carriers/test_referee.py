@@ -1,140 +1,32 @@
-"""Adapter and simulated carrier before a referee: a proxy that knows the carrier's own API description.
+"""The referee sees what is not as described; without that, nothing that it lets pass would prove anything."""
 
-Whatever in a request or an answer is not as described, it replaces by an error of its own; nothing of the kind may come
-back while the contract runs through it.
-"""
-
-import os
-import signal
-import socket
-import subprocess
-import threading
-import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import requests
 
-from carriers.contract import CarrierAccount, OpenGate
+from carriers.contract import OpenGate
 from carriers.errors import ReadFailed
 from carriers.registry import open_carrier
+from carriers.simulated.carrier import Options
 from carriers.simulated.faults import Fault, Faults
-from carriers.simulated.server import SimulatedCarrierServer
 from domain.lifecycle import SimState
 from tests.carriers.conftest import Simulate
-from tests.carriers.contract_suite import ICCID, CarrierContract
-from tests.carriers.test_supersim import basic
+from tests.carriers.referee import Relay, refereed
+from tests.carriers.test_supersim import ICCID, basic
 
-PRISM = Path(__file__).parents[2] / "node_modules" / ".bin" / "prism"
-VERDICT = "https://stoplight.io/prism/errors#"
-
-
-class Relay(ThreadingHTTPServer):
-    """Passes every request on to the referee and keeps what came back, before the adapter has it."""
-
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, target: str, carrier_port: int) -> None:
-        super().__init__(("127.0.0.1", 0), _Passing)
-        self.target = target
-        self.carrier_port = carrier_port
-        self.bodies: list[str] = []
-        self.url = f"http://127.0.0.1:{self.server_port}"
-
-    def verdicts(self) -> list[str]:
-        """Every answer since the last question that is the referee's own."""
-        bodies, self.bodies = self.bodies, []
-        assert bodies, "nothing went through the referee"
-        return [body for body in bodies if VERDICT in body]
-
-
-class _Passing(BaseHTTPRequestHandler):
-    server: Relay
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def do_GET(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        headers = {name: value for name, value in self.headers.items() if name not in ("Host", "Content-Length")}
-        answer = requests.request(
-            self.command, self.server.target + self.path, data=body, headers=headers, timeout=30, allow_redirects=False
-        )
-        self.server.bodies.append(answer.text)
-        self.send_response(answer.status_code)
-        self.send_header("Content-Type", answer.headers["Content-Type"])
-        self.send_header("Content-Length", str(len(answer.content)))
-        self.end_headers()
-        self.wfile.write(answer.content)
-
-    do_POST = do_GET
-
-    def log_message(self, *_: object) -> None:
-        pass
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def referee(specifications: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
-    description = specifications / "supersim.json"
-    if not PRISM.exists() or not description.exists():
-        pytest.skip(f"the referee needs {description} and {PRISM.name} (`npm ci`)")
-    port, carrier_port = _free_port(), _free_port()
-    log = tmp_path_factory.mktemp("referee") / "prism.log"
-    command = [str(PRISM), "proxy", "--errors", str(description), f"http://127.0.0.1:{carrier_port}"]
-    with log.open("w") as written:
-        process = subprocess.Popen(
-            [*command, "-h", "127.0.0.1", "-p", str(port)],
-            stdout=written,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    relay = Relay(f"http://127.0.0.1:{port}", carrier_port)
-    threading.Thread(target=relay.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        _wait_for(log, process)
+    with refereed(specifications / "supersim.json", tmp_path_factory.mktemp("referee") / "prism.log") as relay:
         yield relay
-    finally:
-        relay.shutdown()
-        relay.server_close()
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(10)
 
 
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-def _wait_for(log: Path, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 60
-    while "is listening" not in log.read_text():
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < until, "the referee did not start within 60 s"
-        time.sleep(0.1)
-
-
-@pytest.mark.slow
-class TestSuperSimBeforeTheReferee(CarrierContract):
-    def account(self, url: str) -> CarrierAccount:
-        return basic(url)
-
-    @pytest.fixture
-    def server(self, simulate: Simulate, referee: Relay) -> SimulatedCarrierServer:
-        return simulate(self.options, referee.carrier_port)
-
-    @pytest.fixture
-    def address(self, server: SimulatedCarrierServer, referee: Relay) -> Iterator[str]:
-        assert server.server_port == referee.carrier_port
-        yield referee.url
-        assert referee.verdicts() == []
-
-
-@pytest.mark.slow
 def test_the_referee_sees_a_status_word_that_is_not_described(simulate: Simulate, referee: Relay) -> None:
-    server = simulate(CarrierContract.options, referee.carrier_port)
+    server = simulate(Options(), referee.carrier_port)
     server.carrier.fleet.put(ICCID, SimState.ACTIVE, None)
     server.carrier.faults = Faults({Fault.UNKNOWN_WORD: 1.0})
     with pytest.raises(ReadFailed):
@@ -142,8 +34,7 @@ def test_the_referee_sees_a_status_word_that_is_not_described(simulate: Simulate
     assert "VIOLATIONS" in referee.verdicts()[0]
 
 
-@pytest.mark.slow
 def test_the_referee_sees_a_request_without_its_credentials(simulate: Simulate, referee: Relay) -> None:
-    simulate(CarrierContract.options, referee.carrier_port)
+    simulate(Options(), referee.carrier_port)
     requests.get(f"{referee.url}/v1/Sims", timeout=10)
     assert "UNAUTHORIZED" in referee.verdicts()[0]

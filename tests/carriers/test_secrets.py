@@ -4,7 +4,6 @@ import base64
 import logging
 import traceback
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -12,11 +11,9 @@ from carriers.contract import CarrierAccount, OpenGate, Order
 from carriers.errors import CarrierError
 from carriers.registry import open_carrier
 from carriers.simulated.carrier import Options
-from carriers.simulated.faults import Fault, Faults
 from carriers.simulated.supersim import CREDENTIALS
 from domain.lifecycle import Action, Stage
 from tests.carriers.canned import Canned, CannedCarrier
-from tests.carriers.conftest import Simulate
 
 PASSWORD, CLIENT_SECRET, CODE = "p4ssw0rd-marker", "cl13nt-s3cr3t-marker", "r3g-c0d3-marker"
 KEYS = CREDENTIALS | {"auth_token": PASSWORD, "client_secret": CLIENT_SECRET}
@@ -41,27 +38,6 @@ def shown_by(account: CarrierAccount) -> str:
     finally:
         carrier.close()
     return answer + repr(carrier) + repr(account) + repr(ORDER) + repr(vars(carrier))
-
-
-@pytest.mark.parametrize("fault", [None, *Fault])
-def test_no_fault_brings_a_secret_to_light(
-    fault: Fault | None, simulate: Simulate, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    options = Options(
-        open_registry=True,
-        credentials=KEYS,
-        faults=Faults({fault: 1.0} if fault else {}, slow_seconds=0.6),
-        log_file=tmp_path / "requests.jsonl",
-        state_file=tmp_path / "state.jsonl",
-    )
-    with caplog.at_level(logging.DEBUG):
-        url = simulate(options).url
-        shown = "".join(shown_by(account) for account in accounts(url))
-    written = "".join(file.read_text() for file in tmp_path.iterdir())
-    assert '"kind": "claim"' in written
-    assert "POST /v1/Sims" in caplog.text
-    for marker in MARKERS:
-        assert marker not in shown + caplog.text + written
 
 
 def test_a_carrier_that_repeats_our_secrets_in_its_refusal_is_not_quoted(caplog: pytest.LogCaptureFixture) -> None:

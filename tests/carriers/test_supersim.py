@@ -12,15 +12,20 @@ from carriers.supersim import CAPABILITIES, STATES, SuperSim
 from domain.lifecycle import Action, SimState, Stage
 from tests.carriers.canned import Canned, CannedCarrier, CountingGate
 from tests.carriers.contract_suite import (
-    CODE,
-    ICCID,
-    PLAN,
     CarrierContract,
     CarrierFaultsContract,
     Contract,
+    SecretsContract,
+    Subject,
     World,
+    code_of,
 )
+from tests.carriers.referee import RefereedContract
 
+PLAN = "HF" + 32 * "a"
+SUPER_SIM = Subject("supersim", "8988307", PLAN, "HF" + 32 * "b", renews_tokens=False)
+ICCID = SUPER_SIM.iccid(1)
+CODE = code_of(ICCID)
 SID = "HS" + 32 * "0"
 OTHER_SID = "HS" + 32 * "1"
 
@@ -34,53 +39,52 @@ def oauth(url: str, timeout_seconds: float = 5.0) -> CarrierAccount:
     return CarrierAccount("test", "supersim", url, options, CREDENTIALS, timeout_seconds)
 
 
-class TestWithBasic(CarrierContract):
-    def account(self, url: str) -> CarrierAccount:
-        return basic(url)
+class ByBasic(Contract):
+    subject = SUPER_SIM
 
 
-class TestWithOAuth(CarrierContract):
-    def account(self, url: str) -> CarrierAccount:
-        return oauth(url)
+class ByOAuth(Contract):
+    subject = replace(SUPER_SIM, renews_tokens=True)
+
+    def account_options(self, url: str) -> dict[str, str]:
+        return {"auth": "oauth", "token_url": f"{url}/oauth/token"}
 
 
-class TestFaultsWithBasic(CarrierFaultsContract):
-    def account(self, url: str) -> CarrierAccount:
-        return basic(url, self.timeout_seconds)
+class TestWithBasic(ByBasic, CarrierContract):
+    pass
 
 
-class TestFaultsWithOAuth(CarrierFaultsContract):
-    def account(self, url: str) -> CarrierAccount:
-        return oauth(url, self.timeout_seconds)
+class TestWithOAuth(ByOAuth, CarrierContract):
+    pass
 
-    def test_a_token_that_expires_in_the_middle_is_renewed_once(self, world: World) -> None:
-        world.claim()
-        world.fails(Fault.TOKEN_EXPIRES, RequestKind.ACTIVATE, first=1)
-        reference = world.read().carrier_reference
-        assert world.change(Action.ACTIVATE, reference).kind is AnswerKind.ACCEPTED
-        assert world.effects(RequestKind.ACTIVATE) == 1
 
-    def test_a_token_that_is_refused_again_asks_for_a_person(self, world: World) -> None:
-        world.claim()
-        world.fails(Fault.TOKEN_EXPIRES)
-        with pytest.raises(CredentialsRefused):
-            world.read()
+class TestFaultsWithBasic(ByBasic, CarrierFaultsContract):
+    timeout_seconds = 0.6
 
-    def test_a_failing_token_endpoint_means_that_nothing_was_sent(self, world: World) -> None:
-        world.fails(Fault.ERROR_500, RequestKind.TOKEN)
-        with pytest.raises(CarrierError) as down:
-            world.claim()
-        assert (type(down.value).__name__, world.changing_requests()) == ("CarrierDown", 0)
+
+class TestFaultsWithOAuth(ByOAuth, CarrierFaultsContract):
+    timeout_seconds = 0.6
+
+
+class TestSecretsWithBasic(ByBasic, SecretsContract):
+    timeout_seconds = 0.4
+
+
+class TestSecretsWithOAuth(ByOAuth, SecretsContract):
+    timeout_seconds = 0.4
 
 
 class TestDeliveredRegistered(Contract):
     """Option `registration = "done"`: the SIMs are in the account before anybody asks."""
 
-    def account(self, url: str) -> CarrierAccount:
-        return replace(basic(url, 2.0), options={"registration": "done"})
+    subject = SUPER_SIM
+    timeout_seconds = 2.0
+
+    def account_options(self, url: str) -> dict[str, str]:  # noqa: ARG002
+        return {"registration": "done"}
 
     def test_a_claim_is_a_look_that_brings_the_reference_and_changes_nothing(self, world: World) -> None:
-        there = world.server.carrier.fleet.put(ICCID, SimState.INACTIVE, None)
+        there = world.server.carrier.fleet.put(world.iccid, SimState.INACTIVE, None)
         answer = world.claim()
         assert (answer.kind, answer.carrier_reference) == (AnswerKind.DONE, there.reference)
         assert world.changing_requests() == 0
@@ -292,3 +296,8 @@ def test_an_account_that_cannot_work_says_what_to_mend(
 ) -> None:
     with pytest.raises(CarrierError, match=sentence):
         SuperSim.open(CarrierAccount("test", "supersim", "https://example.com", options, secrets))
+
+
+@pytest.mark.slow
+class TestBeforeTheReferee(ByBasic, RefereedContract):
+    description = "supersim.json"
