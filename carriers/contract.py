@@ -10,7 +10,7 @@ Three rules hold for every adapter:
 * an adapter never repeats a changing request by itself; reads may be repeated within a bound.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -224,6 +224,35 @@ class Metering(Protocol):
 
     def usage(self, query: UsageQuery, cursor: str | None, gate: Gate) -> UsagePage:
         """One page of usage in whole bytes, whatever unit the carrier speaks. Safe to repeat; raises as `page` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A carrier's call as it came in, whoever made it. `query` is undecoded; names of headers are in lower case."""
+
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    received_at: float = 0.0  # epoch seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The SIM that a callback is about, by its ICCID or by the carrier's own id. What happened to it must be read."""
+
+    iccid: str | None = None
+    carrier_reference: str | None = None
+
+
+@runtime_checkable
+class Calling(Protocol):
+    """A carrier that can call us when something has changed (`capabilities.calls_back`)."""
+
+    def heard(self, callback: Callback) -> Heard | None:
+        """Which SIM the callback is about; None when it names none. Sends nothing.
+
+        Raises `Forged` where the carrier signs its calls and this signature is not right.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,10 @@ class CredentialsRefused(CarrierError):
     """The carrier does not take our credentials (401, 403 on everything). A person must mend the configuration."""
 
 
+class Forged(CarrierError):
+    """A callback whose signature is missing, too old or wrong: whoever sent it, we do not listen."""
+
+
 class RequestRefused(CarrierError):
     """The carrier understood and said no, for good. `code` is the carrier's own error code as text, if it gave one."""
 

@@ -9,13 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
+from carriers.callbacks import CALLBACK_SECRET, address_of, check_twilio, named_in_query
 from carriers.contract import (
     Answer,
     AnswerKind,
+    Callback,
     Capabilities,
     CarrierAccount,
     CarrierSim,
     Gate,
+    Heard,
     OpenGate,
     Order,
     Page,
@@ -63,6 +66,7 @@ CAPABILITIES = Capabilities(
     poll_first_seconds=5.0,
     states=(SimState.ACTIVE, SimState.DEACTIVATED),
     repeatable=True,
+    calls_back=True,
 )
 
 
@@ -78,10 +82,11 @@ def complaint(document: object) -> Complaint | None:
 
 
 class SuperSim:
-    """One Super SIM account. Keeps `carriers.contract.Carrier`.
+    """One Super SIM account. Keeps `carriers.contract.Carrier` and `Calling`.
 
     Options: `auth` ("basic" or "oauth"), `token_url`, `registration` ("code": each SIM is claimed with its code;
-    "done": the SIMs were delivered into the account, so a claim is a look at it).
+    "done": the SIMs were delivered into the account, so a claim is a look at it), `callback_url` (where Super SIM is
+    asked to call when a change has come true; without it nothing is asked).
     """
 
     def __init__(self, account: CarrierAccount, client: HttpClient) -> None:
@@ -92,6 +97,7 @@ class SuperSim:
     @classmethod
     def open(cls, account: CarrierAccount) -> "SuperSim":
         """Ready to talk; nothing is sent yet. Raises `CarrierError` when a secret or option is missing."""
+        address_of(account)  # what is wrong with it is said now
         wire = Wire("Super SIM", base_of(account.base_url), account.timeout_seconds, complaint)
         return cls(account, HttpClient(wire, login_of(account)))
 
@@ -149,6 +155,19 @@ class SuperSim:
         """Give the connections back."""
         self._client.close()
 
+    def heard(self, callback: Callback) -> Heard | None:
+        """The ICCID that we put into the address; what Super SIM's payload holds is not published and not needed.
+
+        Raises `Forged` where the account's token must have signed the call and has not; with OAuth nothing is known of
+        a signature, so only the address keeps strangers out.
+        """
+        address = address_of(self._account)
+        if address is None:  # nobody was asked to call
+            return None
+        if self._account.options.get("auth", "basic") == "basic":
+            check_twilio(callback, address, self._account.secrets["auth_token"])
+        return named_in_query(callback)
+
     def _get(self, query: Mapping[str, str], gate: Gate) -> Reply:
         try:
             return self._client.read("/v1/Sims", query, gate)
@@ -202,8 +221,12 @@ class SuperSim:
         form = {"Status": WORDS[order.action]}
         if order.action is Action.ACTIVATE and order.plan_reference:
             form["Fleet"] = order.plan_reference
+        address = address_of(self._account)
+        if address:
+            form |= {"CallbackUrl": f"{address}?iccid={order.iccid}", "CallbackMethod": "POST"}
+        secrets = (self._account.secrets.get(CALLBACK_SECRET, ""),)
         try:
-            reply = self._client.change(f"/v1/Sims/{order.carrier_reference}", Form(form), gate)
+            reply = self._client.change(f"/v1/Sims/{order.carrier_reference}", Form(form), gate, secrets=secrets)
         except RequestRefused as refusal:
             return _refused(order, refusal)
         return _changed(order, reply.document)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+from carriers.callbacks import secret_of
 from carriers.contract import CarrierAccount
 from carriers.errors import CarrierError
 from carriers.registry import open_carrier
@@ -114,6 +115,7 @@ def carrier_at_work(name: str, account: CarrierAccountSection, environment: Mapp
         name, account.carrier, account.base_url, account.options, secrets, timeout_seconds=account.timeout_seconds
     )
     try:
+        callback_secret = secret_of(opened)
         carrier = open_carrier(opened)
     except CarrierError as error:
         raise ConfigurationError(f"{error} Correct [carrier_accounts.{name}].") from None
@@ -123,6 +125,7 @@ def carrier_at_work(name: str, account: CarrierAccountSection, environment: Mapp
         threads=account.threads,
         timeout_seconds=account.timeout_seconds,
         quiet_seconds=account.quiet_seconds or account.timeout_seconds + carrier.capabilities.quiet_seconds,
+        callback_secret=callback_secret,
     )
 
 

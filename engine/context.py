@@ -66,6 +66,7 @@ class CarrierAtWork:
     threads: int = 8
     timeout_seconds: float = 30.0  # of one request, connect and read together
     quiet_seconds: float = 300.0  # request timeout + the carrier's documented lag
+    callback_secret: str | None = field(default=None, repr=False)  # in the address of its callbacks; None: none come
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,9 +158,10 @@ def take_to_send(
 
 def take_to_settle(tx: Transaction, account: str, lease: Lease, *, limit: int) -> list[Operation]:
     """Lease up to `limit` sent, accepted or unknown operations whose next look has come. No step changes."""
-    c = operations.c
+    c, now = operations.c, tx.now()
     due = _due(tx, TO_SETTLE, account, limit, c.step != Step.INTENT.value)
-    taken = {c.fence: lease.fence, c.worker: lease.worker, c.due_at: tx.now() + timedelta(seconds=lease.seconds)}
+    ends_at = now + timedelta(seconds=lease.seconds)
+    taken = {c.fence: lease.fence, c.worker: lease.worker, c.due_at: ends_at, c.looked_at: now}
     leased = update(operations).where(c.id.in_(due)).values(taken).returning(c.id, *COLUMNS, *TIMES)
     return with_sims(tx, tx.execute(leased).all())
 

@@ -3,7 +3,8 @@
 Times are UTC; money is in cents with its currency; sizes are bytes. Text keys sort by code point on both databases.
 The two partial indexes on `operations` decide the speed of claiming: their WHERE clauses are repeated word for word
 in the queries of `ledger.py`, and a test looks at the query plan. The two others (`HELD`, `RELEASED`) stay small and
-make counting cheap. What changes here needs a new file in migrations/versions; a test compares both.
+make counting cheap; `NAMED` finds a SIM by its carrier's own id. What changes here needs a new file in
+migrations/versions; a test compares both.
 """
 
 from datetime import UTC, datetime
@@ -159,6 +160,7 @@ rejections = Table(
 )
 
 RELEASED = "state = 'released'"
+NAMED = "carrier_reference IS NOT NULL"
 
 sims = Table(
     "sims",
@@ -188,6 +190,7 @@ sims = Table(
     Column("created_at", UtcTime, nullable=False),
     Index("ix_sims_product_id_iccid", "product_id", "iccid"),  # pages of one product's fleet
     Index("ix_sims_released", "product_id", sqlite_where=text(RELEASED), postgresql_where=text(RELEASED)),
+    Index("ix_sims_named", "carrier_reference", sqlite_where=text(NAMED), postgresql_where=text(NAMED)),
 )
 
 TO_SEND = "step = 'planned'"
@@ -220,6 +223,7 @@ operations = Table(
     Column("accepted_at", UtcTime),
     Column("deadline_at", UtcTime),
     Column("finished_at", UtcTime),
+    Column("looked_at", UtcTime),  # when it was last taken for a look: a hint brings none nearer than a floor after it
     UniqueConstraint("iccid", "action", "generation"),
     Index("ix_operations_held", "iccid", sqlite_where=text(HELD), postgresql_where=text(HELD)),
     Index(

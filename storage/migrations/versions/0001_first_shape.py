@@ -170,6 +170,7 @@ def _sims() -> None:
     )
     op.create_index("ix_sims_product_id_iccid", "sims", ["product_id", "iccid"])
     _partial_index("ix_sims_released", "sims", ["product_id"], "state = 'released'")
+    _partial_index("ix_sims_named", "sims", ["carrier_reference"], "carrier_reference IS NOT NULL")
 
 
 def _operations() -> None:
@@ -198,6 +199,7 @@ def _operations() -> None:
         sa.Column("accepted_at", TIME),
         sa.Column("deadline_at", TIME),
         sa.Column("finished_at", TIME),
+        sa.Column("looked_at", TIME),
         sa.PrimaryKeyConstraint("id", name="pk_operations"),
         sa.UniqueConstraint("iccid", "action", "generation", name="uq_operations_iccid_action_generation"),
     )
