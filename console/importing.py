@@ -29,7 +29,9 @@ Product = Annotated[str | None, Parameter(metavar="NAME", help="The product that
 HomeCountry = Annotated[
     str | None, Parameter(metavar="CODE", help="Home country (ISO 3166-1 alpha-2) where rows name none: DE.")
 ]
-CarrierAccount = Annotated[str | None, Parameter(metavar="NAME", help="The carrier account, instead of the issuer's.")]
+CarrierAccount = Annotated[
+    str | None, Parameter(metavar="NAME", help="The carrier account where rows name none, instead of the issuer's.")
+]
 NoActivate = Annotated[bool, Parameter(help="Take it in and send nothing yet.", show_default=False)]
 Wait = Annotated[
     float,

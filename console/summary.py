@@ -94,9 +94,12 @@ def show_plans(screen: Screen, shares: Iterable[PlanShare]) -> None:
     shares = list(shares)
     if not shares:
         return
-    columns = [Column("product"), Column("home"), Column("plan", fit=Fit.FOLD)]
+    columns = [Column("product"), Column("home"), Column("carrier"), Column("plan", fit=Fit.FOLD)]
     columns += [Column("SIMs", number=True), Column("a month", number=True)]
-    rows = [(each.product_id, each.home_country, each.plan_name, each.sim_count, cost(each)) for each in shares]
+    rows = [
+        (each.product_id, each.home_country, each.carrier_account, each.plan_name, each.sim_count, cost(each))
+        for each in shares
+    ]
     screen.gap()
     screen.table(columns, rows, indent=2)
 

@@ -44,6 +44,7 @@ class Reason(StrEnum):
     UNKNOWN_COUNTRY = "unknown_country"
     NO_PLAN = "no_plan"
     NO_CARRIER = "no_carrier"
+    UNKNOWN_CARRIER_ACCOUNT = "unknown_carrier_account"
     REGISTRATION_CODE_MISSING = "registration_code_missing"
     OTHER_PRODUCT = "other_product"
     # duplicate, known
@@ -76,7 +77,8 @@ SENTENCES: dict[Reason, str] = {
     Reason.COUNTRY_MISSING: "Neither the row, the drop's route nor the command line names a home country.",
     Reason.UNKNOWN_COUNTRY: "The home country is not an ISO 3166-1 alpha-2 code.",
     Reason.NO_PLAN: "No plan of this carrier covers the home country.",
-    Reason.NO_CARRIER: "No configured carrier has SIMs of this issuer.",
+    Reason.NO_CARRIER: "No carrier account has SIMs of this issuer, and neither the row nor the drop names one.",
+    Reason.UNKNOWN_CARRIER_ACCOUNT: "There is no carrier account of this name.",
     Reason.REGISTRATION_CODE_MISSING: "This carrier claims a SIM only with a registration code, and the row has none.",
     Reason.OTHER_PRODUCT: "The SIM already belongs to another product.",
     Reason.DUPLICATE_IN_FILE: "The same SIM stands on an earlier line of this file.",

@@ -39,6 +39,7 @@ class ManifestColumn(StrEnum):
     DEVICE_NAME = "device_name"
     PRODUCT = "product"
     HOME_COUNTRY = "home_country"
+    CARRIER_ACCOUNT = "carrier_account"
     REGISTRATION_CODE = "registration_code"
     NOTE = "note"
 

@@ -1,12 +1,15 @@
 """Where a row's SIM belongs: its product, home country, carrier account and plan, or the reason why it has no place."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.countries import UnknownCountry, country_code
 from domain.lines import Reason
 from domain.plans import NoPlan, Plan, choose_plan
+
+
+_ACCOUNTS_NAMED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +69,13 @@ class Router:
         home_country = _home_country(country)
         if isinstance(home_country, Misplaced):
             return home_country
-        rule = self._accounts.get(account or "")
-        if account is None or rule is None:
-            return Misplaced(Reason.NO_CARRIER, f"No account {account!r} is configured." if account else "")
-        plan = choose_plan(self._plans[account], home_country, self._expected_bytes)
+        name = self._account(account)
+        if isinstance(name, Misplaced):
+            return name
+        plan = choose_plan(self._plans[name], home_country, self._expected_bytes)
         if isinstance(plan, NoPlan):
             return Misplaced(Reason.NO_PLAN, plan.detail)
-        return Placement(product_id, home_country, account, plan.id, rule.needs_registration_code)
+        return Placement(product_id, home_country, name, plan.id, self._accounts[name].needs_registration_code)
 
     def _product(self, text: str | None) -> str | Misplaced:
         name = (text or "").strip()
@@ -82,6 +85,23 @@ class Router:
             return name
         alike = difflib.get_close_matches(name[:80], sorted(self._products), n=1)
         return Misplaced(Reason.UNKNOWN_PRODUCT, f"Did you mean {alike[0]}?" if alike else "")
+
+    def _account(self, text: str | None) -> str | Misplaced:
+        """The account's own name; capitals matter only where two accounts differ in nothing else."""
+        name = (text or "").strip()
+        if name in self._accounts:
+            return name
+        alike = [known for known in self._accounts if known.casefold() == name.casefold()]
+        if len(alike) == 1:
+            return alike[0]
+        return Misplaced(Reason.UNKNOWN_CARRIER_ACCOUNT if name else Reason.NO_CARRIER, _listed(self._accounts))
+
+
+def _listed(accounts: Iterable[str]) -> str:
+    """The accounts that a row can name, as a sentence."""
+    names = sorted(accounts)
+    more = f" and {len(names) - _ACCOUNTS_NAMED} more" if len(names) > _ACCOUNTS_NAMED else ""
+    return f"The accounts are: {', '.join(names[:_ACCOUNTS_NAMED])}{more}." if names else "No account is configured."
 
 
 def _home_country(text: str | None) -> str | Misplaced:

@@ -170,7 +170,8 @@ def _load_placed(
         return loading.LoadResult(0), set()
     together = blocks[0] if len(blocks) == 1 else loading.LoadBlock.together(blocks)
     result = loading.load_block(tx, corrector.manifest_id, together, tx.now())
-    return result, corrector.correct(tx, together, [iccid for _, iccid in result.known])
+    there = [iccid for _, iccid in result.known if iccid not in result.elsewhere]
+    return result, corrector.correct(tx, together, there)
 
 
 def _new_counts(placed: Sequence[tuple[Placement, Rows]], result: loading.LoadResult) -> Counter[Placement]:
@@ -218,7 +219,8 @@ def _as_load(context: Context, placement: Placement, rows: Rows) -> loading.Load
 def _not_new(result: loading.LoadResult, corrected: set[str]) -> Iterable[LineOutcome]:
     for line, iccid in result.known:
         reason = Reason.CODE_CORRECTED if iccid in corrected else Reason.ALREADY_KNOWN
-        yield LineOutcome(line, Verdict.KNOWN, reason, iccid=iccid)
+        stays = f"It stays at carrier account {result.elsewhere[iccid]}." if iccid in result.elsewhere else ""
+        yield LineOutcome(line, Verdict.KNOWN, reason, iccid=iccid, detail=stays)
     for line, iccid, product in result.other_product:
         yield LineOutcome(
             line, Verdict.REJECTED, Reason.OTHER_PRODUCT, iccid=iccid, detail=f"It belongs to product {product}."

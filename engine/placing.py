@@ -1,7 +1,9 @@
 """Put the rows of a block where they belong: product, home country, carrier account, plan; or say why not."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,9 @@ from storage.readers.block import Block
 
 Combination = tuple[str | None, str | None, str | None]
 """Product, home country, carrier account: what decides where a row belongs."""
+
+_SAID_BY_ROW = (ManifestColumn.PRODUCT, ManifestColumn.HOME_COUNTRY, ManifestColumn.CARRIER_ACCOUNT)
+"""The columns in which a row says so itself, in the order of a combination."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +75,11 @@ class Placer:
         return self._decided[combination]
 
     def _combinations(self, block: Block, counts: NDArray[np.bool_]) -> dict[Combination, NDArray[np.intp]]:
-        """Which rows share product, country and account."""
+        """Which rows share product, country and account: the row's own words, else the default, else the issuer's."""
         positions = np.flatnonzero(counts)
         accounts, account_of = self._accounts(block.keys[positions])
-        products = block.cells.get(ManifestColumn.PRODUCT)
-        countries = block.cells.get(ManifestColumn.HOME_COUNTRY)
-        if products is not None or countries is not None:
-            return self._by_row(positions, [accounts[i] for i in account_of.tolist()], products, countries)
+        if not block.cells.keys().isdisjoint(_SAID_BY_ROW):
+            return self._by_row(block, counts, [accounts[i] for i in account_of.tolist()])
         return {
             (self.defaults.product, self.defaults.home_country, accounts[index]): positions[account_of == index]
             for index in np.unique(account_of).tolist()
@@ -92,18 +95,28 @@ class Placer:
         return accounts, places[carrier_of(keys, self.issuers)]  # an unknown issuer is -1: the last place
 
     def _by_row(
-        self,
-        positions: NDArray[np.intp],
-        accounts: Sequence[str | None],
-        products: Sequence[str] | None,
-        countries: Sequence[str] | None,
+        self, block: Block, counts: NDArray[np.bool_], accounts: Sequence[str | None]
     ) -> dict[Combination, NDArray[np.intp]]:
+        """A million rows hold few combinations of words, so a word is looked at once for all rows that share it."""
+        products, countries, named = (_chosen(block.cells.get(column), counts) for column in _SAID_BY_ROW)
+        written = zip(products, countries, named, accounts, strict=False)
+        alike: defaultdict[tuple[str, str, str, str | None], list[int]] = defaultdict(list)
+        for words, position in zip(written, np.flatnonzero(counts).tolist(), strict=True):
+            alike[words].append(position)
         grouped: dict[Combination, list[int]] = {}
-        for position, account in zip(positions.tolist(), accounts, strict=True):
-            product = (products[position].strip() if products else "") or self.defaults.product
-            country = (countries[position].strip() if countries else "") or self.defaults.home_country
-            grouped.setdefault((product, country, account), []).append(position)
-        return {combination: np.array(rows, np.intp) for combination, rows in grouped.items()}
+        for (product, country, account, otherwise), rows in alike.items():
+            combination = (
+                product.strip() or self.defaults.product,
+                country.strip() or self.defaults.home_country,
+                account.strip() or otherwise,
+            )
+            grouped.setdefault(combination, []).extend(rows)
+        return {combination: np.sort(np.array(rows, np.intp)) for combination, rows in grouped.items()}
+
+
+def _chosen(column: Sequence[str] | None, counts: NDArray[np.bool_]) -> Iterable[str]:
+    """The cells of the rows that count; empty ones, without end, for a column that the file does not have."""
+    return repeat("") if column is None else compress(column, counts.tolist())
 
 
 def _rows(block: Block, positions: NDArray[np.intp]) -> Rows:

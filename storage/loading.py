@@ -103,11 +103,15 @@ def _joined(parts: Sequence[tuple[Any, int]]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """How many SIMs are new, and the (line, ICCID) of those that were there: in the same product, or in another."""
+    """How many SIMs are new, and the (line, ICCID) of those that were there: in the same product, or in another.
+
+    `elsewhere` are the known ones that stand at another carrier account than the row wanted: ICCID -> that account.
+    """
 
     new_count: int
     known: list[tuple[int, str]] = field(default_factory=list)
     other_product: list[tuple[int, str, str]] = field(default_factory=list)
+    elsewhere: dict[str, str] = field(default_factory=dict)
 
 
 def load_block(tx: Transaction, manifest_id: str, block: LoadBlock, now: datetime) -> LoadResult:
@@ -157,8 +161,8 @@ def _take_turn(tx: Transaction) -> None:
         tx.execute(select(func.pg_advisory_xact_lock(_TURN)))
 
 
-def _owners(tx: Transaction, iccids: list[str]) -> dict[str, str]:
-    """ICCID -> product of those that are there. A fresh range of numbers costs one look instead of one per number."""
+def _owners(tx: Transaction, iccids: list[str]) -> dict[str, tuple[str, str]]:
+    """ICCID -> product and carrier account of those that are there. A fresh range of numbers costs one look instead of one per number."""
     c = sims.c
     if not iccids:
         return {}
@@ -168,24 +172,27 @@ def _owners(tx: Transaction, iccids: list[str]) -> dict[str, str]:
     asked = among(tx, c.iccid, iccids)
     if tx.is_postgresql:  # digits need no quoting: one text is sent in half the time of an array
         asked = c.iccid == any_(func.string_to_array(",".join(iccids), ","))
-    return dict(tx.execute(select(c.iccid, c.product_id).where(asked)).tuples().all())
+    found = tx.execute(select(c.iccid, c.product_id, c.carrier_account).where(asked))
+    return {iccid: (product, account) for iccid, product, account in found}
 
 
-def _classify(block: LoadBlock, owners: dict[str, str]) -> tuple[list[int], LoadResult]:
+def _classify(block: LoadBlock, owners: dict[str, tuple[str, str]]) -> tuple[list[int], LoadResult]:
     """The positions of new SIMs, and where the others belong."""
     new: list[int] = []
-    known: list[tuple[int, str]] = []
-    other: list[tuple[int, str, str]] = []
-    wanted = block.product_ids
+    result = LoadResult(0)
+    wanted, accounts = block.product_ids, block.carrier_accounts
     for position, iccid in enumerate(block.iccids):
-        owner = owners.get(iccid)
-        if owner is None:
+        if iccid not in owners:
             new.append(position)
-        elif owner == (wanted if isinstance(wanted, str) else wanted[position]):
-            known.append((int(block.lines[position]), iccid))
-        else:
-            other.append((int(block.lines[position]), iccid, owner))
-    return new, LoadResult(len(new), known, other)
+            continue
+        line, (product, account) = int(block.lines[position]), owners[iccid]
+        if product != (wanted if isinstance(wanted, str) else wanted[position]):
+            result.other_product.append((line, iccid, product))
+            continue
+        result.known.append((line, iccid))
+        if account != (accounts if isinstance(accounts, str) else accounts[position]):
+            result.elsewhere[iccid] = account
+    return new, replace(result, new_count=len(new))
 
 
 def _insert(tx: Transaction, manifest_id: str, block: LoadBlock, now: datetime) -> None:

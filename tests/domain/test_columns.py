@@ -25,6 +25,11 @@ from domain.manifests import ManifestColumn, ManifestRefused
         ("Product", ManifestColumn.PRODUCT),
         ("Home Country", ManifestColumn.HOME_COUNTRY),
         ("country", ManifestColumn.HOME_COUNTRY),
+        ("carrier_account", ManifestColumn.CARRIER_ACCOUNT),
+        ("Carrier Account", ManifestColumn.CARRIER_ACCOUNT),
+        ("Carrier", ManifestColumn.CARRIER_ACCOUNT),
+        ("OPERATOR", ManifestColumn.CARRIER_ACCOUNT),
+        ("MNO", ManifestColumn.CARRIER_ACCOUNT),
         ("registration_code", ManifestColumn.REGISTRATION_CODE),
         ("RegistrationCode", ManifestColumn.REGISTRATION_CODE),
         ("reg code", ManifestColumn.REGISTRATION_CODE),
@@ -45,6 +50,11 @@ def test_a_header_without_an_iccid_or_a_device_is_no_header() -> None:
 def test_the_number_with_its_check_digit_is_preferred_to_the_one_without() -> None:
     found = find_columns(["iccid", "iccid_with_luhn", "SIM"])
     assert found == {ManifestColumn.ICCID: 1}
+
+
+def test_a_column_of_accounts_is_preferred_to_one_of_operators() -> None:
+    found = find_columns(["iccid", "operator", "carrier", "Carrier account"])
+    assert found == {ManifestColumn.ICCID: 0, ManifestColumn.CARRIER_ACCOUNT: 3}
 
 
 def test_two_columns_of_one_name_are_refused_rather_than_guessed() -> None:

@@ -1,6 +1,7 @@
 """Every row that counts is placed once, or has an outcome."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,10 @@ from domain.routing import AccountRule, Placement, Router
 from engine.placing import Defaults, Placer, Rows
 from storage.readers.block import Block
 
-PLAN = Plan("one/world", "one", "world", frozenset(), None, 100, 5_000_000, 1.0, "EUR", "HF1")
+PLANS = [
+    Plan(f"{account}/world", account, "world", frozenset(), None, 100, 5_000_000, 1.0, "EUR", "HF1")
+    for account in ("one", "two")
+]
 ISSUERS = [
     IssuerProfile("89001", "first", carrier_account="one"),
     IssuerProfile("89002", "second", carrier_account="one"),
@@ -20,7 +24,7 @@ ISSUERS = [
     IssuerProfile("89004", "fourth"),
 ]
 ROUTER = Router(
-    frozenset({"tracker"}), [PLAN], {"one": AccountRule(), "two": AccountRule(needs_registration_code=True)}, 5_000_000
+    frozenset({"tracker"}), PLANS, {"one": AccountRule(), "two": AccountRule(needs_registration_code=True)}, 5_000_000
 )
 
 
@@ -55,9 +59,60 @@ def test_the_row_beats_the_route_and_an_empty_cell_does_not() -> None:
     assert sorted((placement.home_country, one.lines) for placement, one in rows) == [("DE", [1]), ("FR", [2])]
 
 
-@given(st.lists(st.integers(1, 5), max_size=40), st.booleans(), st.sampled_from([None, "one"]))
-def test_no_row_is_lost_or_placed_twice(prefixes: list[int], with_countries: bool, account: str | None) -> None:
+@pytest.mark.parametrize(("default", "otherwise"), [(None, "one"), ("one", "one"), ("two", "two")])
+def test_the_rows_account_beats_the_default_and_the_default_the_issuer(default: str | None, otherwise: str) -> None:
+    words = ["two", "", " TWO ", "one"]
+    block = block_of([1, 1, 1, 1], carrier_account=words, registration_code=["code"] * 4)
+    rows, outcomes = placed(block, Defaults("tracker", "DE", default))
+    where = {line: placement.carrier_account for placement, one in rows for line in one.lines}
+    assert where == {1: "two", 2: otherwise, 3: "two", 4: "one"}
+    assert outcomes == []
+
+
+def test_a_row_gives_a_sim_of_no_configured_carrier_its_account() -> None:
+    rows, outcomes = placed(block_of([4, 5, 5], carrier_account=["one", "one", ""]), Defaults("tracker", "DE"))
+    assert [one.lines for _, one in rows] == [[1, 2]]
+    assert [(one.line, one.reason) for one in outcomes] == [(3, Reason.NO_CARRIER)]
+
+
+def test_an_unknown_account_is_the_rows_own_fault_and_the_sentence_names_those_there_are() -> None:
+    rows, outcomes = placed(block_of([1, 1], carrier_account=["Vodafone", "one"]), Defaults("tracker", "DE"))
+    assert [one.lines for _, one in rows] == [[2]]
+    (outcome,) = outcomes
+    assert (outcome.line, outcome.reason) == (1, Reason.UNKNOWN_CARRIER_ACCOUNT)
+    assert (outcome.text, outcome.detail) == ("tracker / DE / Vodafone", "The accounts are: one, two.")
+
+
+def test_a_missing_code_is_judged_by_the_rows_account_and_not_by_the_issuers() -> None:
+    block = block_of([1, 1, 3, 3], carrier_account=["two", "two", "one", ""], registration_code=["code", "", "", ""])
+    rows, outcomes = placed(block, Defaults("tracker", "DE"))
+    assert sorted((placement.carrier_account, one.lines) for placement, one in rows) == [("one", [3]), ("two", [1])]
+    assert sorted((one.line, one.reason) for one in outcomes) == [
+        (2, Reason.REGISTRATION_CODE_MISSING),
+        (4, Reason.REGISTRATION_CODE_MISSING),
+    ]
+
+
+def test_words_stay_with_their_rows_when_some_rows_do_not_count() -> None:
+    block = block_of([1, 1, 1, 1], carrier_account=["two", "one", "nobody", "one"], home_country=["", "FR", "XX", ""])
+    outcomes: list[LineOutcome] = []
+    placer = Placer(ROUTER, ISSUERS, Defaults("tracker", "DE"))
+    rows = list(placer.place(block, np.array([False, True, False, True]), outcomes))
+    assert sorted((placement.home_country, one.lines) for placement, one in rows) == [("DE", [4]), ("FR", [2])]
+    assert outcomes == []
+
+
+@given(
+    st.lists(st.integers(1, 5), max_size=40),
+    st.booleans(),
+    st.sampled_from([None, ["one", "", "x", " ONE", "two"]]),
+    st.sampled_from([None, "one"]),
+)
+def test_no_row_is_lost_or_placed_twice(
+    prefixes: list[int], with_countries: bool, accounts: list[str] | None, account: str | None
+) -> None:
     cells = {"home_country": ["DE", "", "XX", "FR"] * len(prefixes)} if with_countries else {}
+    cells |= {"carrier_account": accounts * len(prefixes)} if accounts else {}
     block = block_of(prefixes, **{name: column[: len(prefixes)] for name, column in cells.items()})
     rows, outcomes = placed(block, Defaults("tracker", "US", account))
     met = [line for _, one in rows for line in one.lines] + [one.line for one in outcomes]

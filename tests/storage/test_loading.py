@@ -66,6 +66,19 @@ def test_a_known_sim_is_named_with_its_line_and_not_touched(stocked: Database, i
         assert tx.execute(select(func.count()).select_from(operations)).scalar_one() == 5
 
 
+def test_a_known_sim_that_is_wanted_at_another_account_is_named_with_its_own(
+    stocked: Database, iccids: Numbers, block: Block
+) -> None:
+    numbers = iccids(3)
+    with stocked.begin() as tx:
+        loading.load_block(tx, "m-1", block(numbers, carrier_accounts=["kore", "other", "kore"]), tx.now())
+        same = loading.load_block(tx, "m-2", block(numbers[:1]), tx.now())
+        mixed = loading.load_block(tx, "m-3", block(numbers, carrier_accounts=["kore", "kore", "other"]), tx.now())
+    assert same.elsewhere == {}
+    assert mixed.elsewhere == {numbers[1]: "other", numbers[2]: "kore"}
+    assert len(mixed.known) == 3
+
+
 def test_a_sim_of_another_product_is_named_with_its_owner(stocked: Database, iccids: Numbers, block: Block) -> None:
     numbers = iccids(3)
     with stocked.begin() as tx:

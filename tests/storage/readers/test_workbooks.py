@@ -51,6 +51,11 @@ def test_text_cells_are_read_and_lines_are_the_sheets_rows(read: Read, sims: Seq
     assert found.reasons == {1: Reason.NO_ICCID, 2: Reason.BLANK, 3: Reason.HEADER, 5: Reason.BLANK}
 
 
+def test_a_row_of_a_sheet_names_its_carrier_account(read: Read, sims: Sequence[str]) -> None:
+    rows: list[Row] = [["MNO", "ICCID"], [" kore ", sims[0]], ["", sims[1]]]
+    assert read("a.xlsx", workbook(rows)).cells == {ManifestColumn.CARRIER_ACCOUNT: ["kore", ""]}
+
+
 def test_a_numeric_iccid_is_destroyed_and_never_guessed(read: Read, sims: Sequence[str]) -> None:
     rows: list[Row] = [["ICCID", "note"], [8934076500002589174, "x"], [sims[1], "y"], [42, "z"]]
     found = read("a.xlsx", workbook(rows))
