@@ -8,7 +8,6 @@ from domain.countries import UnknownCountry, country_code
 from domain.lines import Reason
 from domain.plans import NoPlan, Plan, choose_plan
 
-
 _ACCOUNTS_NAMED = 12
 
 

@@ -162,7 +162,10 @@ def _take_turn(tx: Transaction) -> None:
 
 
 def _owners(tx: Transaction, iccids: list[str]) -> dict[str, tuple[str, str]]:
-    """ICCID -> product and carrier account of those that are there. A fresh range of numbers costs one look instead of one per number."""
+    """ICCID -> product and carrier account of those that are there.
+
+    A fresh range of numbers costs one look instead of one per number.
+    """
     c = sims.c
     if not iccids:
         return {}
