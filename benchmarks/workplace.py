@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -54,10 +54,17 @@ def open_context(
     options = {"registration": "code" if by_code else "done"}
     account = CarrierAccount(ACCOUNT, "supersim", carrier_url, options, CREDENTIALS)
     at_work = CarrierAtWork(open_carrier(account), pace_of(limit), quiet_seconds=60)
+    return open_engine(database_url, scratch, {ACCOUNT: at_work}, issuers())
+
+
+def open_engine(
+    database_url: str, scratch: Path, carriers: Mapping[str, CarrierAtWork], issuers: Sequence[IssuerProfile]
+) -> Context:
+    """The engine's context with these carrier accounts."""
     return Context(
         database=Database(database_url),
-        carriers={ACCOUNT: at_work},
-        issuers=issuers(),
+        carriers=dict(carriers),
+        issuers=list(issuers),
         sources={GivenFiles.name: GivenFiles(scratch)},
         vault=VAULT,
         scratch=scratch,
@@ -68,10 +75,12 @@ def open_context(
 
 
 @contextmanager
-def simulated_carrier(folder: Path, limit: int, *, fleet: Path | None = None) -> Iterator[tuple[str, Path]]:
+def simulated_carrier(
+    folder: Path, limit: int, *, fleet: Path | None = None, carrier: str = "supersim"
+) -> Iterator[tuple[str, Path]]:
     """A simulated carrier in a process of its own; its address and its log."""
     log = folder / "requests.jsonl"
-    command = [sys.executable, "-m", "carriers.simulated", "supersim", "--open"]
+    command = [sys.executable, "-m", "carriers.simulated", carrier, "--open"]
     command += ["--log", str(log), "--limit", f"{limit}/1"]
     command += ["--fleet", str(fleet)] if fleet else []
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
