@@ -12,7 +12,6 @@ from cyclopts import Parameter
 from console.commands import CANNOT, FINE
 from console.door import AtDoor, CannotDo, Door
 from console.planning import AsJson
-from console.screen import Column
 from reports.verdict import Tone
 
 if TYPE_CHECKING:
@@ -160,17 +159,12 @@ def carriers(*, as_json: AsJson = False, door: AtDoor) -> int:
     The names are what `carrier` in carriers.toml takes.
     """
     from carriers.registry import CAPABILITIES
+    from console.offers import show_offers
 
     if as_json:
         door.screen.json(CAPABILITIES)
-        return FINE
-    columns = [Column("carrier"), Column("claims"), Column("needs a code"), Column("reads"), Column("lists")]
-    columns += [Column("SIMs a request", number=True)]
-    rows = [
-        (name, can.claims, can.needs_registration_code, can.can_read, can.page_size > 0, can.orders_per_request)
-        for name, can in sorted(CAPABILITIES.items())
-    ]
-    door.screen.table(columns, rows)
+    else:
+        show_offers(door.screen, CAPABILITIES.values())
     return FINE
 
 

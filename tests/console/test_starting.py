@@ -113,11 +113,6 @@ def test_a_missing_key_is_no_failure_but_said(place: Any, monkeypatch: pytest.Mo
     assert "only manifests without registration codes" in said.out
 
 
-def test_every_carrier_is_listed_with_what_it_offers(simline: Any) -> None:
-    assert "supersim" in simline("carriers").out
-    assert simline("carriers", "--json").json["supersim"]["needs_registration_code"] is True
-
-
 def test_an_example_configuration_sends_no_sim_to_a_real_carrier(
     simline: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

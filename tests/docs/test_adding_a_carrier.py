@@ -7,54 +7,32 @@ import pytest
 
 from carriers.contract import AnswerKind, Capabilities
 from carriers.registry import CAPABILITIES
+from console.offers import OFFERS, offers
 from tests.carriers.contract_suite import NO_ANSWER
 from tests.docs.conftest import ROOT, Page, rows
 
 PAGE = Page(ROOT / "docs" / "adding-a-carrier.md")
-TITLES = (
-    *("carrier", "claims", "SIMs a request", "reads", "lists", "lag", "can be asked for"),
-    "asking again changes nothing",
-)
 
 
 def matrix(carriers: Iterable[Capabilities]) -> str:
-    """What each carrier offers, as a Markdown table."""
-    lines = [f"| {' | '.join(TITLES)} |", "|" + "---|" * len(TITLES)]
-    return "\n".join([*lines, *(f"| {' | '.join(cells(can))} |" for can in carriers)]) + "\n"
-
-
-def cells(can: Capabilities) -> list[str]:
-    """One carrier's row."""
-    claim = "with a registration code" if can.needs_registration_code else "yes"
-    pages = f"{can.page_size:,} a page{', by state' if can.filters_by_state else ''}" if can.page_size else "no"
-    return [
-        f"`{can.carrier}`",
-        claim if can.claims else "no",
-        str(can.orders_per_request),
-        yes_or_no(can.can_read),
-        pages,
-        f"{can.quiet_seconds:g} s",
-        ", ".join(can.states),
-        yes_or_no(can.repeatable),
-    ]
-
-
-def yes_or_no(holds: bool) -> str:
-    return "yes" if holds else "no"
+    """What each carrier offers, as a Markdown table of the command's own cells."""
+    (_, *names), cells = offers(carriers)
+    lines = [["", *(f"`{name}`" for name in names)], ["---"] * (len(names) + 1), *cells]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def test_the_matrix_is_what_the_carriers_say_of_themselves(page: Callable[[str], Page]) -> None:
     page("docs/adding-a-carrier.md").holds("matrix", matrix(CAPABILITIES.values()))
 
 
-def test_a_carrier_that_can_do_little_says_so_in_its_row() -> None:
-    little = Capabilities("far", False, False, 50, False, 0, False, 60.0, 5.0, (), False)
-    assert cells(little) == ["`far`", "no", "50", "no", "no", "60 s", "", "no"]
+def test_every_row_of_the_matrix_is_explained() -> None:
+    explained = re.findall(r"\*\*(.+?)\*\*", PAGE.section("## The carriers"))
+    assert sorted(explained) == sorted(OFFERS)
 
 
 def test_every_capability_is_asked_for() -> None:
     asked = re.findall(r"`(\w+)`", PAGE.section("## 1. Find out"))
-    assert [name for name in Capabilities.__slots__ if name not in (*asked, "carrier", "states")] == []
+    assert [name for name in Capabilities.__slots__ if name not in (*asked, "carrier")] == []
 
 
 def test_every_kind_of_answer_is_explained() -> None:

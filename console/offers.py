@@ -1,0 +1,73 @@
+"""What each carrier offers, row by row: the same table for `simline carriers` and for docs/adding-a-carrier.md."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from carriers.contract import Capabilities, UsageScope
+from console.screen import Column, Fit, Screen, lasting
+
+NOT_THERE = "-"
+"""The cell of a question that does not arise."""
+
+_USAGE: Mapping[UsageScope, str] = {
+    UsageScope.NONE: "no",
+    UsageScope.SIM: "one SIM a request",
+    UsageScope.ACCOUNT: "all SIMs, in pages",
+}
+
+
+def offers(carriers: Iterable[Capabilities]) -> tuple[list[str], list[list[str]]]:
+    """The titles and the rows of a table with one column for each carrier, by name."""
+    by_name = sorted(carriers, key=lambda can: can.carrier)
+    titles = ["", *(can.carrier for can in by_name)]
+    return titles, [[title, *(cell(can) for can in by_name)] for title, cell in OFFERS.items()]
+
+
+def show_offers(screen: Screen, carriers: Iterable[Capabilities]) -> None:
+    """The table; long cells are folded, so that five carriers fit a screen."""
+    titles, rows = offers(carriers)
+    screen.table([Column(title, fit=Fit.FOLD if title else Fit.KEEP) for title in titles], rows)
+
+
+def _yes(holds: bool) -> str:
+    return "yes" if holds else "no"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:g} s" if seconds < 60 else lasting(seconds)
+
+
+def _page(can: Capabilities) -> str:
+    return f"{can.page_size:,} a page" if can.page_size else "no"
+
+
+def _metered(tell: Callable[[Capabilities], str]) -> Callable[[Capabilities], str]:
+    """What only a carrier that tells usage can answer."""
+    return lambda can: NOT_THERE if can.usage is UsageScope.NONE else tell(can)
+
+
+def _kept(can: Capabilities) -> str:
+    return f"{can.usage_kept_days:,} days" if can.usage_kept_days else "this period"
+
+
+OFFERS: Mapping[str, Callable[[Capabilities], str]] = {
+    "claims": lambda can: _yes(can.claims),
+    "needs a registration code": lambda can: _yes(can.needs_registration_code),
+    "SIMs a claim": lambda can: f"{can.claims_per_request:,}" if can.claims else NOT_THERE,
+    "imports by activating": lambda can: _yes(can.imports),
+    "SIMs a change": lambda can: f"{can.orders_per_request:,}",
+    "can be asked for": lambda can: ", ".join(can.states) or NOT_THERE,
+    "asking again changes nothing": lambda can: _yes(can.repeatable),
+    "follows jobs": lambda can: _yes(can.follows),
+    "calls back": lambda can: _yes(can.calls_back),
+    "first look after": lambda can: _duration(can.poll_first_seconds),
+    "lost requests act within": lambda can: _duration(can.quiet_seconds),
+    "reads one SIM": lambda can: _yes(can.can_read),
+    "lists": _page,
+    "lists by state": lambda can: _yes(can.filters_by_state) if can.page_size else NOT_THERE,
+    "a 429 says when in": lambda can: can.reset_header or "nothing",
+    "tells usage": lambda can: _USAGE[can.usage],
+    "usage by day": _metered(lambda can: _yes(can.usage_by_day)),
+    "usage is kept for": _metered(_kept),
+    "usage is late by": _metered(lambda can: f"{can.usage_lag_hours:g} h"),
+}
+"""Each capability's title and its cell."""
