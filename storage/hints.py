@@ -31,18 +31,20 @@ def later_looks(
 ) -> list[LaterLook]:
     """The SIM's operations that would be looked at later than they may be: now, or the floor after their last look.
 
-    The SIM is named by its ICCID or, without one, by the carrier's own id. Only reads.
+    The SIM is named by its ICCID or, without one, by the carrier's own id. Only reads; which of its few operations wait
+    is seen here, for the index of all that wait is no way to one SIM.
     """
     c = operations.c
     if iccid is None and carrier_reference is None:
         return []
     named = select(sims.c.iccid).where(text(NAMED), sims.c.carrier_reference == carrier_reference)
     which = c.iccid == iccid if iccid is not None else c.iccid.in_(named)
-    waits = and_(which, c.carrier_account == account, c.step.in_(WAITING), c.fence.is_(None))
+    rows = select(c.id, c.step, c.fence, c.due_at, c.looked_at).where(which, c.carrier_account == account)
     floor, now = timedelta(seconds=floor_seconds), tx.now()
     found = [
         LaterLook(id_, due_at, now if looked_at is None else max(now, looked_at + floor))
-        for id_, due_at, looked_at in tx.execute(select(c.id, c.due_at, c.looked_at).where(waits))
+        for id_, step, fence, due_at, looked_at in tx.execute(rows)
+        if step in WAITING and fence is None
     ]
     return [one for one in found if one.due_at > one.soonest_at]
 

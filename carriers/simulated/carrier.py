@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from carriers.simulated.access import Tokens
+from carriers.simulated.callbacks import Calls
 from carriers.simulated.dialect import Setting, Simulation
 from carriers.simulated.faults import Fault, Faults, RequestKind
 from carriers.simulated.fleet import Fate, Fleet
@@ -68,7 +69,8 @@ class SimulatedCarrier:
             self.fleet.add_cards(options.fleet_file)
         self._tokens = Tokens(options.token_seconds, clock)
         credentials = {**simulation.credentials, **options.credentials}
-        self.dialect = simulation.open(Setting(self.fleet, self._tokens, credentials, clock))
+        self.calls = Calls(clock, lambda: self.faults)
+        self.dialect = simulation.open(Setting(self.fleet, self._tokens, credentials, clock, self.calls))
 
     def answer(self, request: Request) -> Answer:
         """Let one request in or not, carry it out as its fault allows, and write it down."""
@@ -88,7 +90,8 @@ class SimulatedCarrier:
             self._carry_out_late(self.clock())
 
     def close(self) -> None:
-        """Close the files."""
+        """Call nobody any more, and close the files."""
+        self.calls.close()
         with self.lock:
             self.log.close()
             self.fleet.close()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from carriers.simulated.access import Tokens
+from carriers.simulated.callbacks import Calls
 from carriers.simulated.faults import Fault
 from carriers.simulated.fleet import Fleet
 from carriers.simulated.wire import Answer, Request, Wish
@@ -55,6 +56,7 @@ class Setting:
     tokens: Tokens
     credentials: Mapping[str, str] = field(repr=False)
     clock: Callable[[], float]
+    calls: Calls
 
 
 @dataclass(frozen=True, slots=True)

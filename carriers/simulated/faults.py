@@ -4,6 +4,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from typing import TypeVar
 
 
 class RequestKind(StrEnum):
@@ -51,6 +52,15 @@ class Fault(StrEnum):
     PAGE_LOSES = "page_loses"  # every second SIM is missing
 
 
+class CallbackFault(StrEnum):
+    """One way in which a callback goes wrong."""
+
+    LOST = "lost"
+    TWICE = "twice"
+    EARLY = "early"  # half-way, before it is true; none comes when it is
+    FORGED = "forged"  # early, and signed by somebody else
+
+
 ANY = frozenset(RequestKind)
 CHANGES = frozenset({RequestKind.CLAIM, RequestKind.ACTIVATE, RequestKind.DEACTIVATE, RequestKind.RELEASE})
 STATUS_CHANGES = CHANGES - {RequestKind.CLAIM}
@@ -75,7 +85,7 @@ MEETS: dict[Fault, frozenset[RequestKind]] = {
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """How often each fault meets a request, and which requests: empty sets mean all.
+    """How often each fault meets a request, and which requests: empty sets mean all; and the same for callbacks.
 
     `first` n: only the first n requests of a kind for an ICCID can fail, so that every run comes to an end.
     """
@@ -89,24 +99,39 @@ class Faults:
     late_seconds: float = 1.0
     retry_after_seconds: int = 1
     word: str = "recalibrating"
+    callbacks: Mapping[CallbackFault, float] = field(default_factory=dict)
 
     def decide(self, kind: RequestKind, iccid: str, nth: int) -> Fault | None:
         """The fault that the `nth` (from 1) request of this kind for this ICCID meets."""
         if not self.rates or not self._concerns(kind, iccid, nth):
             return None
-        draw = random.Random(f"{self.seed}|{kind}|{iccid}|{nth}").random()  # noqa: S311
-        for fault, rate in self.rates.items():
-            draw -= rate if kind in MEETS[fault] else 0.0
-            if draw < 0:
-                return fault
-        return None
+        rates = {fault: rate for fault, rate in self.rates.items() if kind in MEETS[fault]}
+        return _drawn(rates, f"{self.seed}|{kind}|{iccid}|{nth}")
+
+    def decide_callback(self, iccid: str, nth: int) -> CallbackFault | None:
+        """The fault that the `nth` (from 1) callback about this ICCID meets."""
+        if not self.callbacks or not self._reaches(iccid, nth):
+            return None
+        return _drawn(self.callbacks, f"{self.seed}|callback|{iccid}|{nth}")
 
     def _concerns(self, kind: RequestKind, iccid: str, nth: int) -> bool:
-        return (
-            (not self.kinds or kind in self.kinds)
-            and (not self.iccids or iccid in self.iccids)
-            and (self.first is None or nth <= self.first)
-        )
+        return (not self.kinds or kind in self.kinds) and self._reaches(iccid, nth)
+
+    def _reaches(self, iccid: str, nth: int) -> bool:
+        return (not self.iccids or iccid in self.iccids) and (self.first is None or nth <= self.first)
+
+
+_F = TypeVar("_F", bound=StrEnum)
+
+
+def _drawn(rates: Mapping[_F, float], seed: str) -> _F | None:
+    """One of these by its rate, or none; the same for the same seed."""
+    draw = random.Random(seed).random()  # noqa: S311
+    for fault, rate in rates.items():
+        draw -= rate
+        if draw < 0:
+            return fault
+    return None
 
 
 def faults_from(document: Mapping[str, object]) -> Faults:
@@ -123,11 +148,14 @@ def faults_from(document: Mapping[str, object]) -> Faults:
         if name not in known:
             raise ValueError(f"There is no fault setting {name!r}.")
     settings: dict[str, object] = dict(document)
-    rates, kinds, iccids = (settings.pop(name, None) for name in ("rates", "kinds", "iccids"))
-    if not isinstance(rates, Mapping | None) or not isinstance(kinds, list | None):
-        raise ValueError("`rates` is an object and `kinds` a list.")
+    rates, callbacks, kinds, iccids = (settings.pop(name, None) for name in ("rates", "callbacks", "kinds", "iccids"))
+    if not isinstance(rates, Mapping | None) or not isinstance(callbacks, Mapping | None):
+        raise ValueError("`rates` and `callbacks` are objects.")
+    if not isinstance(kinds, list | None):
+        raise ValueError("`kinds` is a list.")
     return Faults(
         rates={Fault(name): float(rate) for name, rate in (rates or {}).items()},
+        callbacks={CallbackFault(name): float(rate) for name, rate in (callbacks or {}).items()},
         kinds=frozenset(RequestKind(kind) for kind in kinds or ()),
         iccids=frozenset(str(iccid) for iccid in (iccids if isinstance(iccids, list) else ())),
         **settings,  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ A `ready` SIM connects like an active one; here it is shown as active from the s
 
 import base64
 import hashlib
+import hmac
 import math
 import re
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from http import HTTPStatus
 from itertools import islice
 from urllib.parse import urlencode, urlsplit
 
+from carriers.simulated.callbacks import Call
 from carriers.simulated.dialect import ELSEWHERE, Setting, Simulation
 from carriers.simulated.faults import Fault, RequestKind
 from carriers.simulated.fleet import Claim, Fate, Sim
@@ -68,6 +70,7 @@ class SuperSimDialect:
         self._fleet = setting.fleet
         self._tokens = setting.tokens
         self._credentials = setting.credentials
+        self._calls = setting.calls
         self.url = ""
 
     def admits(self, request: Request) -> bool:
@@ -162,13 +165,26 @@ class SuperSimDialect:
         if target is SimState.ACTIVE and not (sim.plan or form.get("Fleet")):
             return certain(kind, refusal(400, 20001, "The SIM must be assigned to a Fleet", "no fleet"), sim.iccid)
         plan = fleet_sid(form["Fleet"]) if form.get("Fleet") else None
-        return Wish(kind, (sim.iccid,), lambda fates: self._updated(sim, target, plan, fates(sim.iccid)))
+        callback = form.get("CallbackUrl", "")
+        return Wish(kind, (sim.iccid,), lambda fates: self._updated(sim, target, plan, callback, fates(sim.iccid)))
 
-    def _updated(self, sim: Sim, target: SimState, plan: str | None, fate: Fate) -> Answer:
+    def _updated(self, sim: Sim, target: SimState, plan: str | None, callback: str, fate: Fate) -> Answer:
         effect = self._fleet.change(sim, target, plan, fate)
+        if effect and sim.target and callback:
+            self._calls.when_true(sim.iccid, sim.due_at, *self._signed_calls(callback, sim))
         status = 202 if effect or sim.target else 200
         changed, unchanged = ((sim.iccid,), ()) if effect else ((), (sim.iccid,))
         return Answer(status, self._sim(sim), effects=changed, redundant=unchanged)
+
+    def _signed_calls(self, url: str, sim: Sim) -> tuple[Call, Call]:
+        """The call and a forgery of it. The real payload is not published, so nobody should rely on this one."""
+        fields = {"AccountSid": self._credentials["account_sid"], "SimSid": sim.reference}
+        body, kind = urlencode(fields).encode(), "application/x-www-form-urlencoded"
+        genuine, forged = (
+            Call(url, body, {"Content-Type": kind, "X-Twilio-Signature": _signature(token, url, fields)})
+            for token in (self._credentials["auth_token"], "somebody else's")
+        )
+        return genuine, forged
 
     def _fetch(self, reference: str) -> Wish:
         sim = self._fleet.find_reference(reference)
@@ -256,6 +272,11 @@ def _is_valid(query: Mapping[str, str], size: str) -> bool:
         and query.get("Status", "new") in STATUSES
         and re.fullmatch("PA[0-9]{1,12}", query.get("PageToken", "PA0")) is not None
     )
+
+
+def _signature(token: str, url: str, fields: Mapping[str, str]) -> str:
+    signed = "".join([url, *(name + fields[name] for name in sorted(fields))])
+    return base64.b64encode(hmac.digest(token.encode(), signed.encode(), "sha1")).decode()
 
 
 def _digest(text: str) -> str:
