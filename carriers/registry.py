@@ -3,16 +3,22 @@
 from collections.abc import Callable
 from difflib import get_close_matches
 
-from carriers import supersim
+from carriers import particle, soracom, supersim, telnyx
 from carriers.contract import Capabilities, Carrier, CarrierAccount
 from carriers.errors import CarrierError
 
 CARRIERS: dict[str, Callable[[CarrierAccount], Carrier]] = {
+    "particle": particle.Particle.open,
+    "soracom": soracom.Soracom.open,
     "supersim": supersim.SuperSim.open,
+    "telnyx": telnyx.Telnyx.open,
 }
 
 CAPABILITIES: dict[str, Capabilities] = {
+    "particle": particle.CAPABILITIES,
+    "soracom": soracom.CAPABILITIES,
     "supersim": supersim.CAPABILITIES,
+    "telnyx": telnyx.CAPABILITIES,
 }
 
 
