@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from difflib import get_close_matches
 
-from carriers import particle, soracom, supersim, telnyx
+from carriers import onence, particle, soracom, supersim, telnyx
 from carriers.contract import Capabilities, Carrier, CarrierAccount
 from carriers.errors import CarrierError
 
 CARRIERS: dict[str, Callable[[CarrierAccount], Carrier]] = {
+    "1nce": onence.OneNce.open,
     "particle": particle.Particle.open,
     "soracom": soracom.Soracom.open,
     "supersim": supersim.SuperSim.open,
@@ -15,6 +16,7 @@ CARRIERS: dict[str, Callable[[CarrierAccount], Carrier]] = {
 }
 
 CAPABILITIES: dict[str, Capabilities] = {
+    "1nce": onence.CAPABILITIES,
     "particle": particle.CAPABILITIES,
     "soracom": soracom.CAPABILITIES,
     "supersim": supersim.CAPABILITIES,

@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable
 from difflib import get_close_matches
 
-from carriers.simulated import particle, soracom, supersim, telnyx
+from carriers.simulated import onence, particle, soracom, supersim, telnyx
 from carriers.simulated.carrier import Options, SimulatedCarrier
 from carriers.simulated.dialect import Simulation
 
 SIMULATIONS: dict[str, Simulation] = {
+    "1nce": onence.SIMULATION,
     "particle": particle.SIMULATION,
     "soracom": soracom.SIMULATION,
     "supersim": supersim.SIMULATION,
