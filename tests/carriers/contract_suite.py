@@ -67,10 +67,11 @@ class Subject:
     answers_with_state: bool = True  # the answer to a change shows the SIM's status word
     answers_with_body: bool = True  # the answer to a change has a body at all
     renews_tokens: bool = True  # its login gives tokens that expire
+    digits: int = 19  # of an ICCID with its check digit
 
     def iccid(self, number: int) -> str:
         """One of its ICCIDs."""
-        body = f"{self.issuer}{number:0{18 - len(self.issuer)}d}"
+        body = f"{self.issuer}{number:0{self.digits - 1 - len(self.issuer)}d}"
         return body + luhn.calc_check_digit(body)
 
 
