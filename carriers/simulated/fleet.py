@@ -143,6 +143,10 @@ class Fleet:
         """What the carrier knows of a SIM that it made, whoever has it; with an open registry it made every SIM."""
         return self._cards.get(iccid, Card("") if self._open_registry else None)
 
+    def cards(self) -> Iterator[tuple[str, Card]]:
+        """The SIMs that were made known, with their ICCIDs."""
+        yield from self._cards.items()
+
     def iccid_of(self, registration_code: str) -> str | None:
         """The SIM of this code. With an open registry a code that ends with an ICCID is that SIM's."""
         known = (iccid for iccid, card in self._cards.items() if card.registration_code == registration_code)

@@ -1,0 +1,437 @@
+"""1NCE: the contract, the wire in a table, and what a change must leave as it was."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from carriers.contract import AnswerKind, CarrierAccount, OpenGate, Order, SimQuery, UsageQuery
+from carriers.errors import CarrierError, CredentialsRefused, NotSent, OutcomeUnknown, ReadFailed
+from carriers.onence import CAPABILITIES, OneNce
+from carriers.onence_words import STATES
+from carriers.simulated.faults import Fault, RequestKind
+from carriers.simulated.onence import CREDENTIALS, OneNceDialect
+from domain.lifecycle import Action, SimState, Stage
+from tests.carriers.canned import Canned, CannedCarrier
+from tests.carriers.contract_suite import (
+    CarrierContract,
+    CarrierFaultsContract,
+    Contract,
+    SecretsContract,
+    Subject,
+    World,
+)
+from tests.carriers.referee import RefereedContract, Relay, refereed
+
+ONE_NCE = Subject(
+    "1nce",
+    "89882806",
+    shows_plan=False,
+    shows_change=False,
+    answers_with_state=False,
+    answers_with_body=False,
+    digits=20,
+)
+ICCID = ONE_NCE.iccid(1)
+OTHER = ONE_NCE.iccid(2)
+TOKEN = Canned(200, {"access_token": "t0k3n", "token_type": "bearer", "expires_in": 3600})
+
+
+class OfOneNce(Contract):
+    subject = ONE_NCE
+
+
+class TestOneNce(OfOneNce, CarrierContract):
+    pass
+
+
+class TestFaults(OfOneNce, CarrierFaultsContract):
+    timeout_seconds = 0.6
+
+
+class TestSecrets(OfOneNce, SecretsContract):
+    timeout_seconds = 0.4
+
+
+def account(url: str, timeout_seconds: float = 5.0) -> CarrierAccount:
+    return CarrierAccount("test", "1nce", url, {}, CREDENTIALS, timeout_seconds)
+
+
+def order(iccid: str = ICCID, action: Action = Action.ACTIVATE) -> Order:
+    return Order(iccid, action, Stage.CHANGE)
+
+
+def sim(iccid: str = ICCID, status: str = "Disabled", **more: object) -> dict[str, object]:
+    known = {"iccid": iccid[:-1], "iccid_with_luhn": iccid, "status": status, "imei_lock": False, "label": "DX-1"}
+    return known | more
+
+
+def listing(*sims: dict[str, object], page: int = 1, pages: int = 1) -> Canned:
+    return Canned(200, list(sims), {"X-Current-Page": str(page), "X-Total-Pages": str(pages)})
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row of the wire: the carrier's reply, and what we make of it."""
+
+    label: str
+    reply: Canned
+    kind: AnswerKind | type[CarrierError]
+    reason: str = ""
+
+
+def refused(status: int) -> Canned:
+    return Canned(status, {"statusCode": status, "errorCode": "X", "message": "no"})
+
+
+ALIKE = [
+    Case("error inside", Canned(200, {"statusCode": 500, "message": "broken"}), AnswerKind.UNKNOWN, "error_inside"),
+    Case("may not", refused(403), CredentialsRefused),
+    Case("may not, without a word", Canned(403), CredentialsRefused),
+    Case("a wall before the carrier", Canned(403, b"<html>"), CredentialsRefused),
+    Case("wrong token", refused(401), CredentialsRefused),
+    Case("a proxy's 400", Canned(400, b"<html>Bad Request"), OutcomeUnknown),
+    Case("request timeout", refused(408), OutcomeUnknown),
+    Case("broken", refused(500), OutcomeUnknown),
+    Case("too many", refused(429), NotSent),
+]
+ONE = [
+    Case("taken", Canned(200), AnswerKind.ACCEPTED, "accepted"),
+    Case("taken, with a body", Canned(200, sim()), AnswerKind.ACCEPTED, "accepted"),
+    Case("gone", Canned(404), AnswerKind.REVIEW, "gone"),
+    Case("another change under way", refused(409), AnswerKind.UNKNOWN, "conflict"),
+    Case("refused", refused(400), AnswerKind.REJECTED, "refused"),
+    *ALIKE,
+]
+MANY = [
+    Case("queued", Canned(201), AnswerKind.QUEUED, "queued"),
+    Case("refused", refused(400), NotSent),
+    Case("too large", refused(413), NotSent),
+    *ALIKE,
+]
+
+
+@pytest.mark.parametrize("case", ONE, ids=lambda case: case.label)
+def test_a_change_of_one_sim_is_answered_by_the_table(case: Case) -> None:
+    with CannedCarrier(TOKEN, Canned(200, sim(imei_lock=True)), case.reply, TOKEN, case.reply) as carrier:
+        _meets(carrier, case, [order()])
+        asked = carrier.asked[2]
+        assert (asked.method, asked.path) == ("PUT", f"/v1/sims/{ICCID[:-1]}")
+        wanted = {"iccid": ICCID[:-1], "status": "Enabled", "imei_lock": True, "label": "DX-1"}
+        assert json.loads(asked.body) == wanted
+
+
+@pytest.mark.parametrize("case", MANY, ids=lambda case: case.label)
+def test_a_change_of_many_sims_is_answered_by_the_table(case: Case) -> None:
+    read = [Canned(200, sim(ICCID)), Canned(200, sim(OTHER, label=None))]
+    with CannedCarrier(TOKEN, *read, case.reply, TOKEN, case.reply) as carrier:
+        _meets(carrier, case, [order(ICCID), order(OTHER)])
+        asked = carrier.asked[3]
+        assert (asked.method, asked.path) == ("POST", "/v1/sims")
+        assert json.loads(asked.body) == [
+            {"iccid": ICCID[:-1], "status": "Enabled", "imei_lock": False, "label": "DX-1"},
+            {"iccid": OTHER[:-1], "status": "Enabled", "imei_lock": False},
+        ]
+
+
+def _meets(carrier: CannedCarrier, case: Case, orders: list[Order]) -> None:
+    adapter = OneNce.open(account(carrier.url))
+    if isinstance(case.kind, type):
+        with pytest.raises(case.kind):
+            adapter.submit(orders, OpenGate())
+        return
+    answers = adapter.submit(orders, OpenGate())
+    assert [answer.iccid for answer in answers] == [one.iccid for one in orders]
+    assert {(answer.kind, answer.reason) for answer in answers} == {(case.kind, case.reason)}
+
+
+def test_the_token_is_bought_with_user_and_password_in_the_header_and_the_grant_as_json() -> None:
+    with CannedCarrier(TOKEN, listing()) as carrier:
+        OneNce.open(account(f"{carrier.url}/v1/")).check()
+        bought, used = carrier.asked
+        assert (bought.method, bought.path) == ("POST", "/oauth/token")
+        assert json.loads(bought.body) == {"grant_type": "client_credentials"}
+        assert bought.headers["Authorization"].startswith("Basic ")
+        assert (used.path, used.headers["Authorization"]) == ("/v1/sims", "Bearer t0k3n")
+
+
+BEFORE_THE_CHANGE = [
+    Case("enabled already", Canned(200, sim(status="Enabled")), AnswerKind.DONE, "already_so"),
+    Case("not there", Canned(404), AnswerKind.REJECTED, "not_in_account"),
+    Case("no lock told", Canned(200, {**sim(), "imei_lock": None}), AnswerKind.REVIEW, "settings_unknown"),
+    Case("a lock in words", Canned(200, sim(imei_lock="true")), AnswerKind.REVIEW, "settings_unknown"),
+    Case("a label that is no text", Canned(200, sim(label=["a"])), AnswerKind.REVIEW, "settings_unknown"),
+    Case("another SIM", Canned(200, sim(OTHER)), NotSent),
+    Case("no SIM", Canned(200, []), NotSent),
+    Case("nothing", Canned(200), NotSent),
+    Case("broken", refused(500), NotSent),
+    Case("refused", refused(400), NotSent),
+    Case("may not", refused(403), CredentialsRefused),
+]
+
+
+@pytest.mark.parametrize("case", BEFORE_THE_CHANGE, ids=lambda case: case.label)
+def test_what_the_read_before_a_change_says_may_spare_or_forbid_the_change(case: Case) -> None:
+    with CannedCarrier(TOKEN, listing(), case.reply) as carrier:
+        adapter = OneNce.open(account(carrier.url))
+        adapter.check()
+        if isinstance(case.kind, type):
+            with pytest.raises(case.kind) as raised:
+                adapter.submit([order()], OpenGate())
+            assert not isinstance(raised.value, NotSent) or raised.value.retry_after_seconds >= 10
+        else:
+            (answer,) = adapter.submit([order()], OpenGate())
+            assert (answer.kind, answer.reason) == (case.kind, case.reason)
+        assert {asked.method for asked in carrier.asked[1:]} == {"GET"}
+
+
+def test_a_disabled_sim_is_deactivated_without_a_request_for_it() -> None:
+    with CannedCarrier(TOKEN, Canned(200, sim())) as carrier:
+        (answer,) = OneNce.open(account(carrier.url)).submit([order(action=Action.DEACTIVATE)], OpenGate())
+        assert (answer.kind, [asked.method for asked in carrier.asked]) == (AnswerKind.DONE, ["POST", "GET"])
+
+
+def test_a_404_from_an_address_that_lists_nothing_is_a_wrong_address_and_no_missing_sim() -> None:
+    with CannedCarrier(TOKEN, Canned(404)) as carrier:
+        adapter = OneNce.open(account(carrier.url))
+        for ask in (lambda: adapter.read(ICCID, OpenGate()), lambda: adapter.submit([order()], OpenGate())):
+            with pytest.raises(CredentialsRefused, match="base_url"):
+                ask()
+
+
+@pytest.mark.parametrize(
+    ("document", "state"),
+    [
+        (sim(), SimState.INACTIVE),
+        (sim(activation_date="2018-03-09T07:59:09.000+0000"), SimState.DEACTIVATED),
+        (sim(status="Enabled", activation_date="2018-03-09T07:59:09.000+0000"), SimState.ACTIVE),
+        (sim(status="Enabled"), SimState.ACTIVE),
+        (sim(status="ONLINE"), SimState.UNKNOWN),
+        (sim(status=""), SimState.UNKNOWN),
+        (sim(iccid_with_luhn=None), SimState.INACTIVE),
+        (sim(iccid=ICCID), SimState.INACTIVE),
+    ],
+)
+def test_each_status_word_has_its_state_with_and_without_an_activation(
+    document: dict[str, object], state: SimState
+) -> None:
+    with CannedCarrier(TOKEN, Canned(200, document)) as carrier:
+        found = OneNce.open(account(carrier.url)).read(ICCID, OpenGate())
+        assert (found.iccid, found.state, found.word) == (ICCID, state, document["status"])
+        assert carrier.asked[1].path == f"/v1/sims/{ICCID[:-1]}"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"iccid": "", "status": "Enabled"},
+        sim(iccid_with_luhn=OTHER),
+        sim(iccid=ICCID[:-1] + "0" if ICCID[-1] != "0" else ICCID[:-1] + "1"),
+        sim(iccid=ICCID + "0"),
+    ],
+)
+def test_a_row_whose_numbers_are_not_one_cards_is_no_sim_of_the_listing(row: dict[str, object]) -> None:
+    with CannedCarrier(TOKEN, listing(row, sim(OTHER))) as carrier:
+        page = OneNce.open(account(carrier.url)).page(SimQuery(), None, OpenGate())
+        assert [found.iccid for found in page.sims] == [OTHER]
+
+
+def test_every_state_that_can_be_asked_for_has_a_word() -> None:
+    assert set(CAPABILITIES.states) <= set(STATES.values())
+
+
+@pytest.mark.parametrize(
+    ("secrets", "sentence"), [({}, "username and password"), ({"username": "u"}, "lacks its secret password")]
+)
+def test_an_account_that_cannot_work_says_what_to_mend(secrets: dict[str, str], sentence: str) -> None:
+    with pytest.raises(CarrierError, match=sentence):
+        OneNce.open(replace(account("https://example.com"), secrets=secrets))
+
+
+def stat(day: str, volume: object, unit: str = "MB") -> dict[str, object]:
+    return {"date": day, "data": {"volume": volume, "traffic_type": {"unit": unit}}}
+
+
+def usage_of(*stats: dict[str, object]) -> dict[date, int]:
+    with CannedCarrier(TOKEN, Canned(200, {"stats": list(stats)})) as carrier:
+        query = UsageQuery(date(2026, 11, 1), date(2026, 11, 3), ICCID)
+        page = OneNce.open(account(carrier.url)).usage(query, None, OpenGate())
+        assert carrier.asked[1].query == {"start_dt": "2026-11-01", "end_dt": "2026-11-03"}
+        assert (page.next_cursor, {used.iccid for used in page.usages} - {ICCID}) == (None, set())
+        return {used.first: used.total_bytes for used in page.usages}
+
+
+def test_usage_is_whole_bytes_of_each_day_and_days_that_are_not_told_stay_missing() -> None:
+    told = usage_of(
+        stat("2026-11-01T00:00:00.000Z", "0.002803"),
+        stat("2026-11-03", "49999.999999"),
+        stat("2026-11-03", "0.000001"),
+        stat("2026-11-04", "7"),
+        stat("TOTAL", "9"),
+        {"date": "2026-11-02", "sms": {"volume": "3"}},
+    )
+    assert told == {date(2026, 11, 1): 2803, date(2026, 11, 3): 50_000_000_000}
+
+
+@pytest.mark.parametrize(("volume", "unit"), [("0.1", "GB"), ("a lot", "MB"), ("-1", "MB"), ("NaN", "MB"), (None, "MB")])
+def test_usage_that_is_no_number_of_bytes_is_not_guessed(volume: object, unit: str) -> None:
+    with pytest.raises(ReadFailed, match="no number of bytes"):
+        usage_of(stat("2026-11-01", volume, unit))
+
+
+class TestChanges(OfOneNce):
+    """What a change reads first, what it costs, and what it leaves alone."""
+
+    def sims(self, world: World, count: int, *, of: int | None = None) -> list[str]:
+        """So many SIMs of an account that holds `of`, spread over it, each with a label, every third one locked."""
+        iccids = [world.subject.iccid(number) for number in range(100, 100 + (of or count))]
+        for at, iccid in enumerate(iccids):
+            world.server.carrier.fleet.put(iccid, SimState.INACTIVE, None)
+            self.dialect(world).locks[iccid] = at % 3 == 0
+            self.dialect(world).labels[iccid] = f"DX-{at}"
+        return iccids[:: len(iccids) // count][:count]
+
+    def dialect(self, world: World) -> OneNceDialect:
+        dialect = world.server.carrier.dialect
+        assert isinstance(dialect, OneNceDialect)
+        return dialect
+
+    def kinds(self, world: World) -> list[RequestKind]:
+        """What was asked for, without tokens."""
+        kinds = [entry.kind for entry in world.server.carrier.log.entries()]
+        return [kind for kind in kinds if kind is not RequestKind.TOKEN]
+
+    def orders(self, iccids: list[str]) -> list[Order]:
+        return [order(iccid) for iccid in iccids]
+
+    @pytest.mark.parametrize("count", [1, 2, 40])
+    def test_locks_and_labels_are_as_they_were(self, world: World, count: int) -> None:
+        iccids = self.sims(world, count)
+        before = dict(self.dialect(world).locks), dict(self.dialect(world).labels)
+        world.submit(self.orders(iccids))
+        world.submit([order(iccid, Action.DEACTIVATE) for iccid in iccids])
+        assert (self.dialect(world).locks, self.dialect(world).labels) == before
+        assert world.changing_requests() == 2
+
+    def test_a_hundred_sims_of_ten_thousand_are_read_by_themselves(self, world: World) -> None:
+        world.submit(self.orders(self.sims(world, 90, of=10_000)))
+        kinds = self.kinds(world)
+        assert (kinds.count(RequestKind.LIST), kinds.count(RequestKind.READ)) == (1, 90 - 1)
+
+    def test_sims_of_many_requests_are_read_in_pages_which_all_share(self, world: World) -> None:
+        iccids = self.sims(world, 400, of=500)
+        gate = OpenGate()
+        for at in range(0, 400, 100):
+            world.carrier.submit(self.orders(iccids[at : at + 100]), gate)
+        assert self.kinds(world) == [RequestKind.LIST] * 1 + [RequestKind.ACTIVATE] + (
+            [RequestKind.LIST, RequestKind.ACTIVATE] * 3
+        )
+
+    def test_a_state_read_for_another_lease_does_not_end_an_order(self, world: World) -> None:
+        iccids = self.sims(world, 8)
+        for iccid in iccids:
+            world.server.carrier.fleet.put(iccid, SimState.ACTIVE, None)
+        first, second = OpenGate(), OpenGate()
+        world.fails(Fault.LIMITED_SILENT, RequestKind.DEACTIVATE)
+        with pytest.raises(NotSent):
+            world.carrier.submit([order(iccid, Action.DEACTIVATE) for iccid in iccids], first)
+        for iccid in iccids:
+            world.server.carrier.fleet.put(iccid, SimState.INACTIVE, None)
+        world.works()
+        answers = world.carrier.submit(self.orders(iccids), second)
+        assert {answer.kind for answer in answers} == {AnswerKind.QUEUED}
+
+    def test_what_was_read_for_a_request_that_was_not_sent_is_not_read_again(self, world: World) -> None:
+        orders = self.orders(self.sims(world, 60))
+        world.fails(Fault.LIMITED_SILENT, RequestKind.ACTIVATE)
+        with pytest.raises(NotSent):
+            world.carrier.submit(orders, OpenGate())
+        world.works()
+        assert {answer.kind for answer in world.carrier.submit(orders, OpenGate())} == {AnswerKind.QUEUED}
+        assert self.kinds(world) == [RequestKind.LIST, RequestKind.ACTIVATE, RequestKind.ACTIVATE]
+
+    def test_what_was_read_for_a_request_that_was_sent_is_read_again_for_the_next(self, world: World) -> None:
+        iccids = self.sims(world, 60)
+        world.submit(self.orders(iccids))
+        world.settled(SimState.ACTIVE, iccid=iccids[-1])
+        self.dialect(world).locks[iccids[1]] = True
+        world.submit([order(iccid, Action.DEACTIVATE) for iccid in iccids])
+        assert self.dialect(world).locks[iccids[1]]
+
+    def test_a_listing_that_fails_means_that_nothing_was_sent(self, world: World) -> None:
+        iccids = self.sims(world, 8)
+        world.fails(Fault.ERROR_500, RequestKind.LIST)
+        with pytest.raises(NotSent) as not_sent:
+            world.submit(self.orders(iccids))
+        assert not_sent.value.retry_after_seconds >= 10
+        assert world.changing_requests() == 0
+
+    def test_a_listing_that_goes_on_failing_leaves_the_single_reads(self, world: World) -> None:
+        iccids = self.sims(world, 8)
+        world.fails(Fault.INVALID_JSON, RequestKind.LIST)
+        for _ in range(3):
+            with pytest.raises(NotSent):
+                world.submit(self.orders(iccids))
+        assert {answer.kind for answer in world.submit(self.orders(iccids))} == {AnswerKind.QUEUED}
+
+    def test_a_page_that_loses_sims_loses_no_order(self, world: World) -> None:
+        iccids = self.sims(world, 40)
+        world.fails(Fault.PAGE_LOSES)
+        assert {answer.kind for answer in world.submit(self.orders(iccids))} == {AnswerKind.QUEUED}
+        assert all(self.dialect(world).locks[iccid] is (at % 3 == 0) for at, iccid in enumerate(iccids))
+
+    def test_one_sim_that_cannot_be_read_holds_up_no_other(self, world: World) -> None:
+        iccids = self.sims(world, 3)
+        world.fails(Fault.INVALID_JSON, RequestKind.READ, iccids=frozenset(iccids[:1]))
+        answers = world.submit(self.orders(iccids))
+        assert [answer.kind for answer in answers] == [AnswerKind.UNKNOWN, AnswerKind.QUEUED, AnswerKind.QUEUED]
+        assert world.effects(RequestKind.ACTIVATE, iccids[0]) == 0
+
+    def test_a_refused_request_of_many_is_halved_until_one_sim_alone_is_refused(self, world: World) -> None:
+        iccids = self.sims(world, 8)
+        bad = iccids[5]
+        self.dialect(world).labels[bad] = "REFUSE ME"
+        answers, rounds = self._asked_until_answered(world, self.orders(iccids))
+        assert {iccid for iccid, kind in answers.items() if kind is AnswerKind.REJECTED} == {bad}
+        assert len(answers) == 8
+        assert rounds == 4
+        assert {world.effects(RequestKind.ACTIVATE, iccid) for iccid in iccids if iccid != bad} == {1}
+        assert world.carrier.batch_of(order(bad)) == world.carrier.batch_of(order(iccids[0]))
+
+    def _asked_until_answered(self, world: World, left: list[Order]) -> tuple[dict[str, AnswerKind], int]:
+        """Ask as the engine does: orders of one batch together, those that were not sent again."""
+        answers: dict[str, AnswerKind] = {}
+        rounds = 0
+        while left and rounds < 10:
+            rounds += 1
+            for word in sorted({world.carrier.batch_of(one) for one in left}):
+                group = [one for one in left if world.carrier.batch_of(one) == word]
+                with contextlib.suppress(NotSent):
+                    answers |= {answer.iccid: answer.kind for answer in world.carrier.submit(group, OpenGate())}
+            left = [one for one in left if one.iccid not in answers]
+        return answers, rounds
+
+
+@pytest.mark.slow
+class TestBeforeTheReferee(OfOneNce, RefereedContract):
+    """The two descriptions are one here: the token endpoint has a file of its own."""
+
+    description = "1nce_sims.json"
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def referee(cls, specifications: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
+        folder = tmp_path_factory.mktemp("referee")
+        sims, tokens = (json.loads((specifications / name).read_text()) for name in (cls.description, "1nce_auth.json"))
+        sims["paths"] |= tokens["paths"]
+        for kind, parts in tokens["components"].items():
+            sims["components"][kind] |= parts
+        whole = folder / "1nce.json"
+        whole.write_text(json.dumps(sims))
+        with refereed(whole, folder / "prism.log") as relay:
+            yield relay
+            assert relay.passed, "nothing went through the referee"
