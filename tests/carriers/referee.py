@@ -28,15 +28,19 @@ VERDICT = "https://stoplight.io/prism/errors#"
 
 
 class Relay(ThreadingHTTPServer):
-    """Passes every request on to the referee and keeps what came back, before the adapter has it."""
+    """Passes every request on to the referee and keeps what came back, before the adapter has it.
+
+    `base`: what the carrier's addresses have before the paths of its description, which the referee does not know.
+    """
 
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, target: str, carrier_port: int) -> None:
+    def __init__(self, target: str, carrier_port: int, base: str = "") -> None:
         super().__init__(("127.0.0.1", 0), _Passing)
         self.target = target
         self.carrier_port = carrier_port
+        self.base = base
         self.bodies: list[str] = []
         self.passed = 0
         self.url = f"http://127.0.0.1:{self.server_port}"
@@ -56,7 +60,12 @@ class _Passing(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name: value for name, value in self.headers.items() if name not in ("Host", "Content-Length")}
         answer = requests.request(
-            self.command, self.server.target + self.path, data=body, headers=headers, timeout=30, allow_redirects=False
+            self.command,
+            self.server.target + self.path.removeprefix(self.server.base),
+            data=body,
+            headers=headers,
+            timeout=30,
+            allow_redirects=False,
         )
         self.server.bodies.append(answer.text)
         self.server.passed += 1
@@ -76,12 +85,12 @@ class _Passing(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def refereed(description: Path, log: Path) -> Iterator[Relay]:
+def refereed(description: Path, log: Path, base: str = "") -> Iterator[Relay]:
     """A relay whose requests the referee sees; the carrier is to listen on its `carrier_port`."""
     if not PRISM.exists() or not description.exists():
         pytest.skip(f"the referee needs {description} and {PRISM.name} (`npm ci`)")
     port, carrier_port = _free_port(), _free_port()
-    command = [str(PRISM), "proxy", "--errors", str(description), f"http://127.0.0.1:{carrier_port}"]
+    command = [str(PRISM), "proxy", "--errors", str(description), f"http://127.0.0.1:{carrier_port}{base}"]
     with log.open("w") as written:
         process = subprocess.Popen(
             [*command, "-h", "127.0.0.1", "-p", str(port)],
@@ -89,7 +98,7 @@ def refereed(description: Path, log: Path) -> Iterator[Relay]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    relay = Relay(f"http://127.0.0.1:{port}", carrier_port)
+    relay = Relay(f"http://127.0.0.1:{port}", carrier_port, base)
     threading.Thread(target=relay.serve_forever, args=(0.02,), daemon=True).start()
     try:
         _wait_for(log, process)
@@ -119,11 +128,13 @@ class RefereedContract(CarrierContract):
     """The contract through the referee. Subclasses name the carrier's description, a file of `specifications`."""
 
     description: ClassVar[str]
+    base: ClassVar[str] = ""
 
     @pytest.fixture(scope="class")
     @classmethod
     def referee(cls, specifications: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
-        with refereed(specifications / cls.description, tmp_path_factory.mktemp("referee") / "prism.log") as relay:
+        log = tmp_path_factory.mktemp("referee") / "prism.log"
+        with refereed(specifications / cls.description, log, cls.base) as relay:
             yield relay
             assert relay.passed, "nothing went through the referee"
 
