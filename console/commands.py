@@ -28,6 +28,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("watch", "console.sweeping:watch", "Take in whatever is dropped, until you stop it.", _WORK),
     Command("pick-up", "console.sweeping:pick_up", "Take in what lies in the sources now, once.", _WORK),
     Command("settle", "console.sweeping:settle", "Send what is due, and ask the carriers what became of it.", _WORK),
+    Command("listen", "console.listening:listen", "Let carriers call when something has changed.", _WORK),
     Command("rerun", "console.rerunning:rerun", "Let a part of a manifest go on.", _WORK),
     Command(
         "restored", "console.restoring:restored", "After a backup was restored: read before anything is sent.", _WORK

@@ -11,6 +11,7 @@ from domain.brake import Brake
 from domain.diagram import buckets_table, transitions_mermaid, transitions_table
 from domain.manifests import ManifestState
 from engine.context import Timing
+from engine.hints import FLOOR_SECONDS
 from tests.docs.conftest import ROOT, Page, rows
 
 PAGE = "docs/how-it-works.md"
@@ -37,6 +38,7 @@ def test_the_receipts_four_words_are_explained(page: Callable[[str], Page]) -> N
         ("330 seconds for Super SIM", QUIET == 330),
         ("at most five times for one stage", TIMING.attempts == 5),
         ("looks after 5 seconds", TIMING.poll_first_seconds == 5),
+        ("not read for them within 5 seconds of its last reading", FLOOR_SECONDS == 5),
         ("at most 15 minutes apart", TIMING.poll_longest_seconds == 15 * 60),
         ("not true 24 hours after", TIMING.deadline_seconds == 24 * 3600),
         ("After five failures in a row", TIMING.circuit_failures == 5),
