@@ -212,7 +212,7 @@ class Telnyx:
             told = refused_together(orders, refusal)
         else:
             told = understood(reply.document, orders, (*codes, self._account.secrets["api_key"]))
-        present = self._look_at([order.iccid for order in orders if order.iccid in told.refused], gate)
+        present = self._look_at(sorted(told.refused.keys() - told.sims.keys()), gate)
         return {order.iccid: answer_to(order, told, present.get(order.iccid)) for order in orders}
 
     def _look_at(self, iccids: Sequence[str], gate: Gate) -> dict[str, CarrierSim]:
