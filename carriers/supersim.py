@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
+from carriers import supersim_usage
 from carriers.callbacks import CALLBACK_SECRET, address_of, check_twilio, named_in_query
 from carriers.contract import (
     Answer,
@@ -23,6 +24,9 @@ from carriers.contract import (
     Order,
     Page,
     SimQuery,
+    UsagePage,
+    UsageQuery,
+    UsageScope,
 )
 from carriers.errors import CarrierError, CredentialsRefused, NotSent, ReadFailed, RequestRefused
 from carriers.http import Complaint, HttpClient, Reply, Wire, refuse_plain_http
@@ -67,6 +71,9 @@ CAPABILITIES = Capabilities(
     states=(SimState.ACTIVE, SimState.DEACTIVATED),
     repeatable=True,
     calls_back=True,
+    usage=UsageScope.ACCOUNT,
+    usage_kept_days=540,
+    usage_lag_hours=48.0,
 )
 
 
@@ -145,6 +152,11 @@ class SuperSim:
         sims = tuple(seen(sim, str(sim.get("iccid", ""))) for sim in _listed(reply))
         return Page(sims, _next_cursor(reply, cursor))
 
+    def usage(self, query: UsageQuery, cursor: str | None, gate: Gate) -> UsagePage:
+        """Up to 1,000 records: one SIM's bytes on one UTC day, of all SIMs or of the one that is named."""
+        reply = self._get(supersim_usage.question(query, cursor), gate, supersim_usage.PATH)
+        return UsagePage(supersim_usage.usages(reply.document), _next_cursor(reply, cursor))
+
     def check(self) -> str:
         """List one SIM: proves address and credentials."""
         _listed(self._get({"PageSize": "1"}, OpenGate()))
@@ -168,9 +180,9 @@ class SuperSim:
             check_twilio(callback, address, self._account.secrets["auth_token"])
         return named_in_query(callback)
 
-    def _get(self, query: Mapping[str, str], gate: Gate) -> Reply:
+    def _get(self, query: Mapping[str, str], gate: Gate, path: str = "/v1/Sims") -> Reply:
         try:
-            return self._client.read("/v1/Sims", query, gate)
+            return self._client.read(path, query, gate)
         except RequestRefused as refusal:
             _stop_if_misconfigured(refusal)
             raise ReadFailed(str(refusal)) from None

@@ -19,6 +19,7 @@ from carriers.simulated.callbacks import Call
 from carriers.simulated.dialect import ELSEWHERE, Setting, Simulation
 from carriers.simulated.faults import Fault, RequestKind
 from carriers.simulated.fleet import Claim, Fate, Sim
+from carriers.simulated.supersim_usage import records
 from carriers.simulated.wire import Answer, Request, Wish, certain
 from domain.lifecycle import SimState
 
@@ -33,6 +34,7 @@ TARGETS: dict[str, tuple[RequestKind, SimState]] = {
     "ready": (RequestKind.ACTIVATE, SimState.ACTIVE),
     "inactive": (RequestKind.DEACTIVATE, SimState.DEACTIVATED),
 }
+FILTERS = ("Status", "Fleet", "Iccid", "Sim", "Group", "Granularity", "StartTime", "EndTime")
 STATUSES = {*WORDS.values(), "ready"}
 MOST_PER_PAGE = 1000
 TOKEN_PATH = "/oauth/token"  # noqa: S105
@@ -120,15 +122,18 @@ class SuperSimDialect:
     def wish(self, request: Request) -> Wish:
         """What the request asks for; a request that makes no sense wishes for its refusal."""
         collection, _, reference = request.path.removeprefix("/v1/").partition("/")
-        if request.path == TOKEN_PATH:
-            return Wish(RequestKind.TOKEN, (), lambda _fates: self._token(request.form))
-        if collection != "Sims" or not request.path.startswith("/v1/"):
-            return certain(RequestKind.OTHER, NO_SUCH_THING)
-        if request.method == "POST":
-            return self._update(reference, request.form) if reference else self._claim(request.form)
-        if request.method == "GET":
-            return self._fetch(reference) if reference else self._list(request.query)
-        return certain(RequestKind.OTHER, refusal(405, 20004, "Method not allowed", "method"))
+        match collection if request.path.startswith("/v1/") else request.path, request.method:
+            case "/oauth/token", "POST":
+                return Wish(RequestKind.TOKEN, (), lambda _fates: self._token(request.form))
+            case "Sims", "POST":
+                return self._update(reference, request.form) if reference else self._claim(request.form)
+            case "Sims", "GET":
+                return self._fetch(reference) if reference else self._list(request.query)
+            case "UsageRecords", "GET":
+                return self._usage(request.query)
+            case (("Sims" | "UsageRecords" | "/oauth/token"), _):
+                return certain(RequestKind.OTHER, refusal(405, 20004, "Method not allowed", "method"))
+        return certain(RequestKind.OTHER, NO_SUCH_THING)
 
     def _token(self, form: Mapping[str, str]) -> Answer:
         client = {name: form.get(name) for name in ("client_id", "client_secret")}
@@ -218,24 +223,41 @@ class SuperSimDialect:
             200, {"sims": [self._sim(sim) for sim in sims[:size]], "meta": self._meta(query, size, following)}
         )
 
-    def _meta(self, query: Mapping[str, str], size: int, following: str | None) -> dict[str, object]:
-        filters: dict[str, object] = {name: query[name] for name in ("Status", "Fleet", "Iccid") if query.get(name)} | {
-            "PageSize": size
-        }
+    def _usage(self, query: Mapping[str, str]) -> Wish:
+        size = query.get("PageSize", "50")
+        try:
+            told = records(self._fleet, self._credentials["account_sid"], query)
+        except ValueError:
+            size = ""
+        if not _is_valid(query, size):
+            return certain(RequestKind.USAGE, refusal(400, 20001, "A parameter of the listing is not valid", "query"))
+        return Wish(RequestKind.USAGE, (), lambda _fates: self._usage_page(told, query, int(size)))
+
+    def _usage_page(self, told: list[dict[str, object]], query: Mapping[str, str], size: int) -> Answer:
+        after = int(query.get("PageToken", "PA0").removeprefix("PA"))
+        following = f"PA{after + size}" if len(told) > after + size else None
+        meta = self._meta(query, size, following, "usage_records", "UsageRecords")
+        return Answer(200, {"usage_records": told[after : after + size], "meta": meta})
+
+    def _meta(
+        self, query: Mapping[str, str], size: int, following: str | None, key: str = "sims", listing: str = "Sims"
+    ) -> dict[str, object]:
+        filters: dict[str, object] = {name: query[name] for name in FILTERS if query.get(name)} | {"PageSize": size}
         number = int(query["Page"]) if query.get("Page", "").isdecimal() else 0
         token: dict[str, object] = {"PageToken": query["PageToken"]} if query.get("PageToken") else {}
         return {
-            "first_page_url": self._listing_url(filters | {"Page": 0}),
-            "key": "sims",
-            "next_page_url": following and self._listing_url(filters | {"Page": number + 1, "PageToken": following}),
+            "first_page_url": self._listing_url(listing, filters | {"Page": 0}),
+            "key": key,
+            "next_page_url": following
+            and self._listing_url(listing, filters | {"Page": number + 1, "PageToken": following}),
             "page": number,
             "page_size": size,
             "previous_page_url": None,
-            "url": self._listing_url(filters | {"Page": number} | token),
+            "url": self._listing_url(listing, filters | {"Page": number} | token),
         }
 
-    def _listing_url(self, query: Mapping[str, object]) -> str:
-        return f"{self.url}/v1/Sims?{urlencode(query)}"
+    def _listing_url(self, listing: str, query: Mapping[str, object]) -> str:
+        return f"{self.url}/v1/{listing}?{urlencode(query)}"
 
     def _sim(self, sim: Sim) -> dict[str, object]:
         address = f"{self.url}/v1/Sims/{sim.reference}"
