@@ -40,7 +40,6 @@ from carriers.onence_words import (
     seen,
     update_of,
 )
-from domain.judging import WANTED
 from domain.lifecycle import SimState
 
 log = logging.getLogger("simline.carriers")
@@ -90,7 +89,7 @@ class OneNce:
         return CAPABILITIES
 
     def submit(self, orders: Sequence[Order], gate: Gate) -> Sequence[Answer]:
-        """Read the SIMs, then change in one request those that are not as wanted. Safe to repeat."""
+        """Read the SIMs, then change in one request those that are not enabled already. Safe to repeat."""
         if orders[0].action not in WORDS:
             sentence = "1NCE releases no SIM by its API."
             return [Answer(order.iccid, AnswerKind.REJECTED, "not_offered", sentence) for order in orders]
@@ -242,8 +241,8 @@ def _answer_without_asking(order: Order, found: Found) -> Answer | None:
         sentence = "The SIM is not in the 1NCE account; nothing was changed."
         return Answer(order.iccid, AnswerKind.REJECTED, "not_in_account", sentence)
     reference = order.iccid[:-1]
-    if sim.state in WANTED[order.action]:
-        return Answer(order.iccid, AnswerKind.DONE, "already_so", carrier_reference=reference)
+    if sim.ends(order):
+        return Answer(order.iccid, AnswerKind.DONE, "enabled_already", carrier_reference=reference)
     if sim.settings is None:
         sentence = "1NCE does not tell the SIM's IMEI lock or label, and a change would clear it. Change it by hand."
         return Answer(order.iccid, AnswerKind.REVIEW, "settings_unknown", sentence, reference)

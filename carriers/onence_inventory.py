@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 
 from carriers.contract import Gate, Order
 from carriers.errors import NotSent, ReadFailed
-from domain.judging import WANTED
-from domain.lifecycle import SimState
+from domain.lifecycle import Action, SimState
 
 FEW = 3
 """So few SIMs are read one by one without a thought about pages; so many of a request may be unreadable."""
@@ -31,6 +30,10 @@ class Present:
     iccid: str
     state: SimState
     settings: Mapping[str, object] | None
+
+    def ends(self, order: Order) -> bool:
+        """Whether nothing is left to ask for. A disabled SIM may have an earlier change queued that will enable it."""
+        return order.action is Action.ACTIVATE and self.state is SimState.ACTIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,7 @@ class Inventory:
         present, through, at = self._kept.get(order.iccid, (None, None, 0.0))
         if present is None or self._clock() - at > KEPT_SECONDS:
             return None
-        return present if through is gate or present.state not in WANTED[order.action] else None
+        return present if through is gate or not present.ends(order) else None
 
     def _next_page(self, one: _Pass, orders: Sequence[Order], gate: Gate) -> int | None:
         """A page that this thread must ask for; None when pages bring nothing more, or cost more than single reads."""

@@ -46,7 +46,10 @@ NO_SUCH_PATH = Answer(404, reason="no such path")
 
 
 class OneNceDialect:
-    """Keeps `carriers.simulated.dialect.Dialect`. `locks` and `labels` are by ICCID; they do not outlive a restart."""
+    """Keeps `carriers.simulated.dialect.Dialect`. By ICCID and not beyond a restart: locks, labels, refused SIMs.
+
+    A request that names one of `refused` is refused as a whole.
+    """
 
     def __init__(self, setting: Setting) -> None:
         self._fleet = setting.fleet
@@ -56,6 +59,7 @@ class OneNceDialect:
         self.url = ""
         self.locks: dict[str, bool] = {}
         self.labels: dict[str, str] = {}
+        self.refused: set[str] = set()
         for iccid, card in self._fleet.cards():
             if not card.others and self._fleet.find(iccid) is None:  # in the account since its order
                 self._fleet.put(iccid, SimState.INACTIVE, None)
@@ -149,6 +153,8 @@ class OneNceDialect:
     def _updated(
         self, updates: Mapping[str, Mapping[str, object]], target: SimState, fates: Fates, *, alone: bool
     ) -> Answer:
+        if self.refused.intersection(updates):
+            return refusal(400, "BodyValidationError", "A SIM cannot be changed so.", "refused")
         mine = {iccid: sim for iccid in updates if (sim := self._in_account(iccid))}
         if alone and not mine:
             return NO_SUCH_SIM
