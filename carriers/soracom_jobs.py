@@ -104,8 +104,8 @@ def job_from(document: object) -> Job:
 
 def ended(job: Job, tasks: Sequence[object], iccids: Iterable[str]) -> list[Answer]:
     """How each SIM ended. A SIM that is not among a failed job's errors is done, if all errors were shown."""
-    told = {iccid: answer for task in tasks for iccid, answer in _told(task)}
-    complete = job.status == "failed" and bool(tasks) and job.errors == len(tasks)
+    told = dict(pair for task in tasks for pair in _told(task))
+    complete = job.status == "failed" and bool(told) and job.errors == len(told)
     rest = AnswerKind.DONE if complete else AnswerKind.UNKNOWN
     return [told.get(iccid) or Answer(iccid, rest, "done_by_job" if complete else "no_task") for iccid in iccids]
 
