@@ -223,10 +223,13 @@ class TelnyxDialect:
         self._fleet.change(sim, target, None, fate)
         due_at = sim.due_at if sim.target else now
         action = Action(uuid_of(f"{sim.iccid} {now}"), sim, verb, now, due_at, falls_back=fate is Fate.FALLS_BACK)
-        if sim.iccid in self._newest:
-            self._newest[sim.iccid].superseded_at = now
+        self._supersede(sim)
         self._actions[action.id] = self._newest[sim.iccid] = action
         return Answer(202, {"data": self._action(action)}, effects=(sim.iccid,))
+
+    def _supersede(self, sim: Sim) -> None:
+        if sim.iccid in self._newest:
+            self._newest[sim.iccid].superseded_at = self._clock()
 
     def _progress(self, action_id: str) -> Wish:
         action = self._actions.get(action_id)
@@ -246,6 +249,7 @@ class TelnyxDialect:
 
     def _deleted(self, sim: Sim, fate: Fate) -> Answer:
         effect = self._fleet.change(sim, SimState.RELEASED, None, fate)
+        self._supersede(sim)
         changed, unchanged = ((sim.iccid,), ()) if effect else ((), (sim.iccid,))
         return Answer(200, {"data": self._sim(sim)}, effects=changed, redundant=unchanged)
 
