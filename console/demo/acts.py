@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 120.0
 PAUSE_SECONDS = 0.5
 LOOK_EVERY_SECONDS = 0.25
-SECRETS = {"DEMO_ACCOUNT_SID": "AC" + 32 * "0", "DEMO_AUTH_TOKEN": "simulated-token"}
 
 
 @contextmanager
 def prefect_in(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Prefect with all of its records in the demo's folder, set before anything of it is imported."""
-    os.environ |= {"PREFECT_HOME": str(folder / "prefect"), "DO_NOT_TRACK": "1", **SECRETS}
+    os.environ |= {"PREFECT_HOME": str(folder / "prefect"), "DO_NOT_TRACK": "1", **secrets()}
     os.environ.pop("PREFECT_API_URL", None)
     is_first = not (folder / "prefect" / "prefect.db").exists()
     say("Prefect is starting in this process" + ("; its first start takes longest." if is_first else "."))
@@ -38,6 +37,17 @@ def prefect_in(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
             yield
     finally:
         ours.propagate = True
+
+
+def secrets() -> dict[str, str]:
+    """The credentials of the simulated carriers, as the demo's carriers.toml names them; they are none."""
+    from carriers.simulated.registry import SIMULATIONS
+
+    return {
+        f"DEMO_{carrier}_{name}".upper(): word
+        for carrier, simulation in SIMULATIONS.items()
+        for name, word in simulation.credentials.items()
+    }
 
 
 def play(settings: "Settings", follower: Follower, is_stopped: Callable[[], bool]) -> tuple[list[str], int]:

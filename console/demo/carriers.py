@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,26 @@ if TYPE_CHECKING:
     from carriers.simulated.log import Entry
     from engine.invariants import CarrierLog
 
-ACCOUNTS = ("delivered", "claimed")
-LIMIT_PER_SECOND = 50
+
+
+@dataclass(frozen=True, slots=True)
+class DemoAccount:
+    """An account at a simulated carrier, and its limit in requests a second."""
+
+    name: str
+    carrier: str
+    limit: int
+    has_its_sims: bool = False  # they stand in the account when they arrive
+
+
+ACCOUNTS = (
+    DemoAccount("delivered", "supersim", 50, has_its_sims=True),
+    DemoAccount("claimed", "supersim", 50),
+    DemoAccount("particle", "particle", 20),
+    DemoAccount("telnyx", "telnyx", 20),
+    DemoAccount("soracom", "soracom", 20),
+    DemoAccount("1nce", "1nce", 10, has_its_sims=True),
+)
 _ACTIVATION = ("--activation-seconds", "1", "--jitter-seconds", "2")
 STOP_SECONDS = 5.0
 
@@ -28,7 +46,7 @@ STOP_SECONDS = 5.0
 class DemoCarrier:
     """One simulated carrier: where it listens, and its log of every request of every run in this folder."""
 
-    account: str
+    account: DemoAccount
     url: str
     log: Path
     logged_before: int
@@ -48,12 +66,12 @@ class DemoCarrier:
         from domain.pacing import Window
         from engine.invariants import CarrierLog
 
-        return CarrierLog(self.account, self.entries(), [Window(LIMIT_PER_SECOND, 1)])
+        return CarrierLog(self.account.name, self.entries(), [Window(self.account.limit, 1)])
 
 
 @contextmanager
 def simulated_carriers(folder: Path) -> Iterator[list[DemoCarrier]]:
-    """Both carriers, running until the block ends. Their fleets and logs are kept over runs."""
+    """All of them, running until the block ends. Their fleets and logs are kept over runs."""
     home = folder / "carriers"
     cards = cards_file(folder)
     with ExitStack() as running:
@@ -61,17 +79,19 @@ def simulated_carriers(folder: Path) -> Iterator[list[DemoCarrier]]:
             (account, running.enter_context(_process(home, account, "--fleet", str(cards)))) for account in ACCOUNTS
         ]
         carriers = [_ready(home, account, process) for account, process in started]
-        register_delivered(carriers[0].url)
+        for carrier in carriers:
+            if carrier.account.has_its_sims:
+                register_delivered(carrier.url, delivered_iccids(carrier.account.name))
         yield carriers
 
 
 @contextmanager
-def _process(home: Path, account: str, *more: str) -> Iterator["subprocess.Popen[str]"]:
-    """`simline simulate supersim`; closing its standard input ends it, and so does our own end."""
-    options = ("--until-eof", "--limit", f"{LIMIT_PER_SECOND}/1", *_ACTIVATION, *more)
-    kept = ("--state", str(home / f"{account}.state"), "--log", str(home / f"{account}.log"))
+def _process(home: Path, account: DemoAccount, *more: str) -> Iterator["subprocess.Popen[str]"]:
+    """`simline simulate CARRIER`; closing its standard input ends it, and so does our own end."""
+    options = ("--until-eof", "--limit", f"{account.limit}/1", *_ACTIVATION, *more)
+    kept = ("--state", str(home / f"{account.name}.state"), "--log", str(home / f"{account.name}.log"))
     with subprocess.Popen(
-        [sys.executable, "-m", "console.main", "simulate", "supersim", *options, *kept],
+        [sys.executable, "-m", "console.main", "simulate", account.carrier, *options, *kept],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -99,20 +119,20 @@ def _end(process: "subprocess.Popen[str]") -> None:
         process.kill()
 
 
-def _ready(home: Path, account: str, process: "subprocess.Popen[str]") -> DemoCarrier:
+def _ready(home: Path, account: DemoAccount, process: "subprocess.Popen[str]") -> DemoCarrier:
     """The carrier, once it has said where it listens."""
     url = process.stdout.readline().strip() if process.stdout else ""
     if not url.startswith("http"):
-        raise CannotDo(f"The simulated carrier {account} did not start. Its own words stand above this line.")
-    log = home / f"{account}.log"
+        raise CannotDo(f"The simulated carrier {account.name} did not start. Its own words stand above this line.")
+    log = home / f"{account.name}.log"
     return DemoCarrier(account, url, log, len(log.read_text().splitlines()) if log.exists() else 0)
 
 
-def register_delivered(url: str) -> None:
+def register_delivered(url: str, iccids: Sequence[str]) -> None:
     """SIMs that were ordered for this account stand in it when they arrive; done once, so they keep their state."""
     fleet = _administer(f"{url}/_simulator/fleet")
     there = {sim["iccid"] for sim in fleet["sims"]}
-    new = [{"iccid": iccid, "state": "inactive"} for iccid in delivered_iccids() if iccid not in there]
+    new = [{"iccid": iccid, "state": "inactive"} for iccid in iccids if iccid not in there]
     if new:
         _administer(f"{url}/_simulator/fleet", json.dumps({"sims": new}).encode())
 

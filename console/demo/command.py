@@ -8,8 +8,8 @@ from cyclopts import Parameter
 
 from console.commands import FINE, NEEDS_YOU
 from console.demo.acts import play, prefect_in
-from console.demo.carriers import LIMIT_PER_SECOND, DemoCarrier, simulated_carriers
-from console.demo.stage import drop_manifests, stage, write_settings
+from console.demo.carriers import DemoCarrier, simulated_carriers
+from console.demo.stage import DROPS, drop_manifests, stage, write_settings
 from console.door import AtDoor
 from console.following import Follower
 from console.screen import Column, Screen, lasting, toned
@@ -28,19 +28,19 @@ def demo(
     folder: Annotated[Path, Parameter(metavar="FOLDER", help="Everything happens in here.")] = Path("demo-run"),
     door: AtDoor,
 ) -> int:
-    """Import three manifests at a simulated carrier.
+    """Import four manifests at five simulated carriers.
 
-    Two simulated carrier accounts start on this machine, a list, a table and a workbook are dropped into a watched
-    folder, and the flows of production bring their SIMs to life. Then the promise is checked against the carriers' own
+    Six carrier accounts start on this machine, a list, a table, a workbook and a mix of all carriers are dropped into a
+    watched folder, and the flows of production bring their SIMs to life. Then the promise is checked against the carriers' own
     logs; the exit status is 1 when it does not hold. Run it twice: the second run asks the carriers for nothing.
     """
     started = time.monotonic()
     screen = door.screen
     with stage(folder) as place, simulated_carriers(place) as carriers:
         _say_start(screen, place, carriers)
-        settings = write_settings(place, {carrier.account: carrier.url for carrier in carriers})
+        settings = write_settings(place, {carrier.account.name: carrier.url for carrier in carriers})
         drop_manifests(place)
-        screen.say(f"Three manifests lie in {nearby(str(place / 'manifests' / 'inbox'))}.", Tone.GOOD)
+        screen.say(f"{counted(len(DROPS), 'manifest lies', 'manifests lie')} in {nearby(str(place / 'manifests' / 'inbox'))}.", Tone.GOOD)
         follower = Follower(screen)
         with (
             prefect_in(place, lambda sentence: screen.say(sentence, Tone.MOVING)),
@@ -55,8 +55,8 @@ def demo(
 
 
 def _say_start(screen: Screen, place: Path, carriers: list[DemoCarrier]) -> None:
-    names = " and ".join(carrier.account for carrier in carriers)
-    screen.say(f"Simulated carrier accounts {names}: {LIMIT_PER_SECOND} requests a second each.", Tone.GOOD)
+    names = ", ".join(f"{one.account.name} ({one.account.limit}/s)" for one in carriers)
+    screen.say(f"Simulated carrier accounts, each at its own limit: {names}.", Tone.GOOD)
     if any(carrier.logged_before for carrier in carriers):
         screen.say(f"A demo ran in {nearby(str(place))} before; its SIMs are known.", Tone.QUIET)
 

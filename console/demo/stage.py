@@ -19,6 +19,7 @@ DROPS = {
     "depot-berlin.txt": "tracker/de/depot-berlin.txt",
     "vendor-mixed.csv": "vendor-mixed.csv",
     "box-17.xlsx": "sensor/us/box-17.xlsx",
+    "five-carriers.csv": "five-carriers.csv",
 }
 """Shipped manifest -> where in the inbox it is dropped; the order is the order of delivery."""
 
@@ -50,6 +51,7 @@ def write_settings(folder: Path, addresses: Mapping[str, str]) -> "Settings":
         text = (_OURS / "settings" / name).read_text(encoding="utf-8")
         for account, address in addresses.items():
             text = text.replace(f"{account.upper()}_URL", address)
+            text = text.replace(f"{account.upper()}_JAPAN_URL", address.replace("127.0.0.1", "localhost"))
         (folder / name).write_text(text, encoding="utf-8")
     settings = load_settings(folder / "simline.toml", {"SIMLINE_KEY": _key(folder)})
     make_folders(settings)
@@ -73,7 +75,7 @@ def cards_file(folder: Path) -> Path:
 
 
 def drop_manifests(folder: Path) -> list[Path]:
-    """The three manifests into the inbox, one after the other, as people would: written aside, then renamed."""
+    """The shipped manifests into the inbox, one after the other, as people would: written aside, then renamed."""
     dropped = []
     now = time.time()
     for nth, (name, place) in enumerate(DROPS.items()):
@@ -85,10 +87,11 @@ def drop_manifests(folder: Path) -> list[Path]:
     return dropped
 
 
-def delivered_iccids() -> list[str]:
-    """What the carrier registered for us when it sent the box for Berlin."""
-    lines = (_OURS / "manifests" / "depot-berlin.txt").read_text(encoding="utf-8").splitlines()
-    return [line for line in lines if line and not line.startswith("#")]
+def delivered_iccids(account: str) -> list[str]:
+    """What the carrier put into this account when it sent the SIMs: the box for Berlin, and all that 1NCE sells."""
+    name, prefix = {"delivered": ("depot-berlin.txt", "8910392"), "1nce": ("five-carriers.csv", "8988228")}[account]
+    lines = (_OURS / "manifests" / name).read_text(encoding="utf-8").splitlines()
+    return [line.partition(",")[0] for line in lines if line.startswith(prefix)]
 
 
 def _copied(name: str, target: Path) -> Path:
