@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from carriers.contract import (
@@ -47,11 +48,12 @@ STATES: dict[str, SimState] = {
 CHANGING = "state_change_in_progress"  # a flag beside the status: some change is under way, its direction is not told
 WORDS: dict[Action, str] = {Action.ACTIVATE: "reactivate", Action.DEACTIVATE: "deactivate"}
 
-FORBIDDEN, NOT_FOUND, CONFLICT = 403, 404, 409
-OF_THE_ACCOUNT = (402, FORBIDDEN, 405)
+OF_THE_ACCOUNT = (HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN, HTTPStatus.METHOD_NOT_ALLOWED)
 """Refusals that every SIM would meet: no valid payment, no right, no such API at this address."""
-ABSENT_WORDS = {NOT_FOUND: "", FORBIDDEN: "not ours (403)"}
+ABSENT_WORDS: dict[int, str] = {HTTPStatus.NOT_FOUND: "", HTTPStatus.FORBIDDEN: "not ours (403)"}
 """Refusals to show a SIM, as long as the product itself is shown: the SIM is not in it."""
+OPEN_REASONS: dict[int, str] = {HTTPStatus.NOT_FOUND: "not_in_product", HTTPStatus.CONFLICT: "conflict"}
+"""Refusals to change a SIM after which only a read can tell how it stands."""
 
 BLIND_WAIT_SECONDS = 30.0
 """A 429 does not say when to come back; the limit counts over five minutes, so a tenth of them."""
@@ -68,8 +70,8 @@ CAPABILITIES = Capabilities(
     can_read=True,
     page_size=100,
     filters_by_state=False,
-    quiet_seconds=30.0,
-    poll_first_seconds=60.0,
+    quiet_seconds=30.0,  # after a timeout its own apps look again so much later
+    poll_first_seconds=60.0,  # normally a SIM is active within a minute
     states=(SimState.ACTIVE, SimState.DEACTIVATED, SimState.RELEASED),
     repeatable=True,
     imports=True,
@@ -138,7 +140,7 @@ class Particle:
         if imports(orders[0]):
             return self._import(orders, gate)
         (order,) = orders
-        return [self._release(order, gate) if order.action is Action.RELEASE else self._change(order, gate)]
+        return [self._change(order, gate)]
 
     def batch_of(self, order: Order) -> str:
         """An import names the SIMs of one home country; any other request names one SIM."""
@@ -157,12 +159,12 @@ class Particle:
     def page(self, query: SimQuery, cursor: str | None, gate: Gate) -> Page:  # noqa: ARG002 - Particle does not filter
         """Up to 100 SIMs of the product. The cursor is the number of the page and the first SIM of the one before."""
         number, _, first_before = (cursor or "1").partition("/")
-        reply = self._list(int(number), CAPABILITIES.page_size, gate)
-        sims = tuple(seen(sim) for sim in _listed(reply))
+        listed, page_count = self._list(int(number), CAPABILITIES.page_size, gate)
+        sims = tuple(map(seen, listed))
         if sims and sims[0].iccid == first_before:
             raise ReadFailed("Particle's listing turns in a circle: its next page is the one that it just gave.")
         following = f"{int(number) + 1}/{sims[0].iccid if sims else ''}"
-        return Page(sims, following if int(number) < _page_count(reply) else None)
+        return Page(sims, following if int(number) < page_count else None)
 
     def usage(self, query: UsageQuery, cursor: str | None, gate: Gate) -> UsagePage:  # noqa: ARG002 - there is one page
         """What one SIM used on each day of the present billing period that was asked for and that Particle names."""
@@ -180,7 +182,7 @@ class Particle:
 
     def check(self) -> str:
         """List one SIM: proves address, credentials and product."""
-        _listed(self._list(1, 1, OpenGate()))
+        self._list(1, 1, OpenGate())
         host = urlsplit(self._account.base_url).netloc
         return f"Particle at {host} answers and takes the credentials of {self._account.name} for its product."
 
@@ -197,7 +199,7 @@ class Particle:
         try:
             reply = self._client.change(self._sims, body, gate)
         except RequestRefused as refusal:
-            _stop_if_misconfigured(refusal, NOT_FOUND)
+            _stop_if_misconfigured(refusal, HTTPStatus.NOT_FOUND)
             return [_refused(order, refusal) for order in orders]
         taken = isinstance(reply.document, dict) and reply.document.get("ok") is True
         kind, reason = (AnswerKind.QUEUED, "queued") if taken else (AnswerKind.UNKNOWN, "not_taken")
@@ -205,13 +207,9 @@ class Particle:
         return [Answer(order.iccid, kind, reason, detail) for order in orders]
 
     def _change(self, order: Order, gate: Gate) -> Answer:
-        return self._one(order, gate, "PUT", Json({"action": WORDS[order.action]}))
-
-    def _release(self, order: Order, gate: Gate) -> Answer:
-        return self._one(order, gate, "DELETE", None)
-
-    def _one(self, order: Order, gate: Gate, method: str, body: Json | None) -> Answer:
         """One SIM's own request. Only the end of a release is told by its answer; the rest is seen by a read."""
+        word = WORDS.get(order.action)
+        method, body = ("PUT", Json({"action": word})) if word else ("DELETE", None)
         try:
             reply = self._client.change(f"{self._sims}/{order.iccid}", body, gate, method=method)
         except RequestRefused as refusal:
@@ -219,9 +217,9 @@ class Particle:
             return _refused(order, refusal)
         if complaint(reply.document):
             return Answer(order.iccid, AnswerKind.UNKNOWN, "not_taken", _said(reply))
-        if order.action is Action.RELEASE and reply.status == 204:
+        if method == "DELETE" and reply.status == HTTPStatus.NO_CONTENT:
             return Answer(order.iccid, AnswerKind.DONE, "released")
-        return Answer(order.iccid, AnswerKind.ACCEPTED, WORDS.get(order.action, "release_pending"))
+        return Answer(order.iccid, AnswerKind.ACCEPTED, word or "release_pending")
 
     def _look(self, path: str, gate: Gate) -> dict[str, object]:
         """What stands below the product's SIMs. Raises `RequestRefused` where the product is there and that is not."""
@@ -242,17 +240,20 @@ class Particle:
 
         Seen once is enough for a SIM that is not found; rights may have been taken since.
         """
-        if refusal.status == FORBIDDEN or not self._product_seen:
-            _listed(self._list(1, 1, gate))
+        if refusal.status == HTTPStatus.FORBIDDEN or not self._product_seen:
+            self._list(1, 1, gate)
 
-    def _list(self, number: int, size: int, gate: Gate) -> Reply:
+    def _list(self, number: int, size: int, gate: Gate) -> tuple[list[dict[str, object]], int]:
+        """One page of the product's SIMs as Particle tells them, and how many pages there are."""
         try:
-            reply = self._client.read(self._sims, {"page": str(number), "perPage": str(size)}, gate)
+            document = self._client.read(self._sims, {"page": str(number), "perPage": str(size)}, gate).document
         except RequestRefused as refusal:
-            _stop_if_misconfigured(refusal, NOT_FOUND)
+            _stop_if_misconfigured(refusal, HTTPStatus.NOT_FOUND)
             raise ReadFailed(str(refusal)) from None
+        told = document if isinstance(document, dict) else {}
+        listed = _dicts(told.get("sims"), "SIMs"), _page_count(told.get("meta"))
         self._product_seen = True
-        return reply
+        return listed
 
 
 def base_of(base_url: str) -> str:
@@ -332,11 +333,9 @@ def _stop_if_misconfigured(refusal: RequestRefused, *more: int) -> None:
 
 def _refused(order: Order, refusal: RequestRefused) -> Answer:
     """For good, unless the status says that only a read can tell."""
-    if refusal.status == NOT_FOUND:
-        return Answer(order.iccid, AnswerKind.UNKNOWN, "not_in_product", str(refusal))
-    if refusal.status == CONFLICT:
-        return Answer(order.iccid, AnswerKind.UNKNOWN, "conflict", str(refusal))
-    return Answer(order.iccid, AnswerKind.REJECTED, "refused", str(refusal))
+    open_reason = OPEN_REASONS.get(refusal.status)
+    kind = AnswerKind.UNKNOWN if open_reason else AnswerKind.REJECTED
+    return Answer(order.iccid, kind, open_reason or "refused", str(refusal))
 
 
 def _said(reply: Reply) -> str:
@@ -348,18 +347,13 @@ def _said(reply: Reply) -> str:
     )
 
 
-def _listed(reply: Reply) -> list[dict[str, object]]:
-    return _dicts(reply.document.get("sims") if isinstance(reply.document, dict) else None, "SIMs")
-
-
 def _dicts(told: object, of_what: str) -> list[dict[str, object]]:
     if not isinstance(told, list) or not all(isinstance(each, dict) for each in told):
         raise ReadFailed(f"Particle answered without a list of {of_what}.")
     return told
 
 
-def _page_count(reply: Reply) -> int:
-    meta = reply.document.get("meta") if isinstance(reply.document, dict) else None
+def _page_count(meta: object) -> int:
     count = meta.get("total_pages") if isinstance(meta, dict) else None
     if not isinstance(count, int):
         raise ReadFailed("Particle answered a listing without its number of pages.")

@@ -8,7 +8,7 @@ import pytest
 
 from carriers.contract import AnswerKind, CarrierAccount, OpenGate, Order, SimQuery, UsageQuery
 from carriers.errors import CarrierError, CredentialsRefused, LimitReached, OutcomeUnknown, ReadFailed
-from carriers.particle import BLIND_WAIT_SECONDS, CAPABILITIES, CHANGING, Particle
+from carriers.particle import BLIND_WAIT_SECONDS, CAPABILITIES, CHANGING, STATES, Particle
 from carriers.simulated.faults import Fault, RequestKind
 from carriers.simulated.particle import CREDENTIALS
 from domain.lifecycle import Action, SimState, Stage
@@ -368,8 +368,13 @@ def test_the_version_in_the_base_url_is_not_doubled() -> None:
         assert carrier.asked[0].path == SIMS
 
 
-def test_every_state_that_can_be_asked_for_is_one_that_a_read_can_show() -> None:
-    assert set(CAPABILITIES.states) <= {SimState.ACTIVE, SimState.DEACTIVATED, SimState.RELEASED}
+def test_every_state_that_can_be_asked_for_has_a_word_or_is_absence() -> None:
+    assert set(CAPABILITIES.states) - {SimState.RELEASED} <= set(STATES.values())
+
+
+def test_a_listing_that_makes_no_sense_does_not_prove_that_the_product_is_there() -> None:
+    with CannedCarrier(Canned(404, OUTSIDE), Canned(200, {"ok": True})) as carrier, pytest.raises(ReadFailed):
+        Particle.open(account(carrier.url)).read(ICCID, OpenGate())
 
 
 @pytest.mark.parametrize(
