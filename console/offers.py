@@ -1,12 +1,18 @@
 """What each carrier offers, row by row: the same table for `simline carriers` and for docs/adding-a-carrier.md."""
 
 from collections.abc import Callable, Iterable, Mapping
+from textwrap import wrap
+
+from rich.text import Text
 
 from carriers.contract import Capabilities, UsageScope
-from console.screen import Column, Fit, Screen, lasting
+from console.screen import UNBROKEN, Column, Fit, Screen, lasting
 
 NOT_THERE = "-"
 """The cell of a question that does not arise."""
+
+NARROWEST, GAP = 8, 2
+"""Columns of a terminal: of a carrier's cell at least, and between two carriers."""
 
 _USAGE: Mapping[UsageScope, str] = {
     UsageScope.NONE: "no",
@@ -23,9 +29,12 @@ def offers(carriers: Iterable[Capabilities]) -> tuple[list[str], list[list[str]]
 
 
 def show_offers(screen: Screen, carriers: Iterable[Capabilities]) -> None:
-    """The table; long cells are folded, so that five carriers fit a screen."""
+    """The table. On a terminal long cells are folded between words and at hyphens, so that five carriers fit."""
     titles, rows = offers(carriers)
-    screen.table([Column(title, fit=Fit.FOLD if title else Fit.KEEP) for title in titles], rows)
+    room = (screen.out.width - max(map(len, OFFERS))) // max(1, len(titles) - 1) - GAP
+    wide = max(room, NARROWEST) if screen.is_live else UNBROKEN
+    folded = [[title, *(Text("\n".join(wrap(cell, wide))) for cell in cells)] for title, *cells in rows]
+    screen.table([Column(title, fit=Fit.FOLD if title else Fit.KEEP) for title in titles], folded)
 
 
 def _yes(holds: bool) -> str:

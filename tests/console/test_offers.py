@@ -95,7 +95,10 @@ def test_carriers_stand_side_by_side_by_name() -> None:
 
 
 def test_five_carriers_fit_a_screen_of_100_columns_and_no_word_is_cut() -> None:
-    long = {"reset_header": "X-RateLimit-Reset", "states": (SimState.DEACTIVATED, SimState.INACTIVE, SimState.RELEASED)}
+    long = {
+        "reset_header": "X-Soracom-Ratelimit-Seconds-Before-Refresh",
+        "states": (SimState.DEACTIVATED, SimState.INACTIVE, SimState.RELEASED),
+    }
     five = [replace(FULL, carrier=name, **long) for name in ("supersim", "particle", "telnyx", "soracom", "onence")]  # type: ignore[arg-type]
     written = StringIO()
     console = Console(file=written, width=100, theme=COLOURS, force_terminal=True, color_system=None)
@@ -104,6 +107,7 @@ def test_five_carriers_fit_a_screen_of_100_columns_and_no_word_is_cut() -> None:
     assert max(map(len, lines)) <= 100
     assert lines[0].split() == sorted(can.carrier for can in five)
     text = "\n".join(lines)
+    assert all(text.count(part) == 5 for part in ("X-Soracom-", "Ratelimit-", "Seconds-", "Before-", "Refresh"))
     assert (text.count("deactivated,"), text.count("inactive,"), text.count("released")) == (5, 5, 5)
 
 
