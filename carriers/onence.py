@@ -261,8 +261,8 @@ def _taken(order: Order, reply: Reply, *, alone: bool) -> Answer:
 
 def _stop_if_forbidden(said: RequestRefused) -> None:
     """A refusal that every SIM would meet is the account's, not the SIM's."""
-    if said.status == 403:
-        raise CredentialsRefused(f"{said} Check what the account may do.") from None
+    if said.status in (403, 405):
+        raise CredentialsRefused(f"{said} Check what the account may do, and its `base_url`.") from None
 
 
 def _refused_alone(order: Order, said: RequestRefused) -> Answer:

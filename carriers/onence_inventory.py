@@ -160,14 +160,17 @@ class Inventory:
             return None
 
     def _bring(self, one: _Pass, page: int, gate: Gate) -> None:
+        """One page for everybody; where it brings nothing somebody else may ask for it."""
         listed = None
         try:
             listed = self._list_page(page, gate)
+        except ReadFailed:
+            one.failures += 1
+            raise
         finally:
             with self._changed:
                 one.under_way -= 1
                 if listed is None:
-                    one.failures += 1
                     one.given_back.append(page)
                 else:
                     one.ahead = range(max(page + 1, one.ahead.start), max(listed.last_page + 1, one.ahead.stop))

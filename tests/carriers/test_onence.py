@@ -93,6 +93,7 @@ def refused(status: int) -> Canned:
 ALIKE = [
     Case("error inside", Canned(200, {"statusCode": 500, "message": "broken"}), AnswerKind.UNKNOWN, "error_inside"),
     Case("may not", refused(403), CredentialsRefused),
+    Case("no such method", refused(405), CredentialsRefused),
     Case("may not, without a word", Canned(403), CredentialsRefused),
     Case("a wall before the carrier", Canned(403, b"<html>"), CredentialsRefused),
     Case("wrong token", refused(401), CredentialsRefused),
