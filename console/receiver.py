@@ -13,6 +13,7 @@ from collections import Counter
 from fastapi import FastAPI, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from carriers.contract import Callback, Calling
 from carriers.errors import Forged
@@ -86,6 +87,8 @@ class Desk:
             return self._refused(account, "body too long", 413)
         except TimeoutError:
             return self._refused(account, "body too slow", 408)
+        except ClientDisconnect:  # nobody reads the answer
+            return self._refused(account, "body cut off", 400)
         callback = Callback(request.url.query, dict(request.headers.items()), body, time.time())
         async with self._turn:
             return await run_in_threadpool(self._listen, account, callback)

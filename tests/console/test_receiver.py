@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from sqlalchemy import update
 
 from carriers.callbacks import twilio_signature
 from carriers.contract import CarrierAccount
@@ -26,7 +27,8 @@ from engine.context import CarrierAtWork, Timing
 from engine.draining import drain
 from engine.hints import FLOOR_SECONDS
 from engine.settling import settle_due
-from storage.database import Database, DatabaseUnavailable
+from storage.database import Database
+from storage.schema import operations
 from tests.engine.rig import ACCOUNT, Rig, iccids, open_rig, stock
 
 SECRET = "s3cr3t-m4rk3r-0123456789"
@@ -72,7 +74,7 @@ def stage(database: Database, tmp_path: Path) -> Iterator[Callable[..., Scene]]:
     """Sets a scene: with what goes wrong with callbacks, with which patience."""
     ends: list[Callable[[], object]] = []
 
-    def set_up(*, timing: Timing = FAR, oauth: bool = False, **faults: float) -> Scene:
+    def set_up(*, timing: Timing = FAR, oauth: bool = False, away: bool = False, **faults: float) -> Scene:
         wanted = Faults(callbacks={CallbackFault(name): rate for name, rate in faults.items()})
         simulated, carrier_url = run_server(
             Options(open_registry=True, activation_seconds=ACTIVATION_SECONDS, faults=wanted)
@@ -90,7 +92,9 @@ def stage(database: Database, tmp_path: Path) -> Iterator[Callable[..., Scene]]:
         rig = open_rig(database, carrier, tmp_path, timing=timing)
         work = replace(rig.context.carriers[ACCOUNT], callback_secret=SECRET)
         rig = rig.but(carriers={ACCOUNT: work, "deaf": replace(work, callback_secret=None)})
-        server = server_of(receiver(rig.context))
+        nowhere = Database("postgresql://nobody@127.0.0.1:9/none")
+        ends.append(nowhere.close)
+        server = server_of(receiver(rig.but(database=nowhere).context if away else rig.context))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
 
@@ -294,42 +298,44 @@ def test_what_is_no_request_does_it_no_harm(stage: Callable[..., Scene], line: s
 # ---- what goes wrong behind it
 
 
-def test_while_the_database_is_away_the_carrier_is_asked_to_call_again(
-    stage: Callable[..., Scene], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scene = stage()
-
-    def away() -> None:
-        raise DatabaseUnavailable("The database is away.")
-
-    monkeypatch.setattr(scene.rig.context.database, "read", away)
+def test_while_the_database_is_away_the_carrier_is_asked_to_call_again(stage: Callable[..., Scene]) -> None:
+    scene = stage(away=True)
     assert scene.called() == 503
-    monkeypatch.undo()
-    assert scene.called() == 204
-
-
-def test_a_call_is_answered_while_others_wait_for_the_ledger(
-    stage: Callable[..., Scene], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scene = stage()
-    go_on, real = threading.Event(), scene.rig.context.database.read
-
-    def slow() -> object:
-        go_on.wait(10)
-        return real()
-
-    monkeypatch.setattr(scene.rig.context.database, "read", slow)
-    waiting = [threading.Thread(target=scene.called) for _ in range(20)]
-    for one in waiting:
-        one.start()
-    time.sleep(0.3)
-    began = time.monotonic()
+    assert scene.called(token="another") == 404
     assert requests.get(f"{scene.url}/healthz", timeout=5).ok
-    assert requests.post(f"{scene.url}/callbacks/x/y", timeout=5).status_code == 404
-    assert time.monotonic() - began < 2
-    go_on.set()
-    for one in waiting:
-        one.join(10)
+
+
+def test_others_are_answered_while_callbacks_wait_for_a_writer(activating: Callable[..., Scene]) -> None:
+    scene = activating(lost=1.0)
+    answers: list[int] = []
+    calling = [threading.Thread(target=lambda: answers.append(scene.called())) for _ in range(20)]
+    with scene.rig.context.database.begin() as tx:
+        tx.execute(update(operations).values(worker="writer"))
+        for one in calling:
+            one.start()
+        time.sleep(0.3)
+        began = time.monotonic()
+        assert requests.get(f"{scene.url}/healthz", timeout=5).ok
+        assert requests.post(f"{scene.url}/callbacks/x/y", timeout=5).status_code == 404
+        assert time.monotonic() - began < 2
+        assert answers == []
+    for one in calling:
+        one.join(20)
+    assert answers == [204] * 20
+
+
+def test_a_caller_that_hangs_up_in_mid_call_does_it_no_harm(
+    stage: Callable[..., Scene], capfd: pytest.CaptureFixture[str]
+) -> None:
+    scene = stage(oauth=True)
+    host, port = scene.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(
+            f"POST /callbacks/{ACCOUNT}/{SECRET} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx".encode()
+        )
+        time.sleep(0.2)
+    assert scene.called() == 204
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_no_line_of_a_log_holds_the_secret_and_a_flood_of_refusals_is_counted_not_listed(

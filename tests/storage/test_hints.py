@@ -86,6 +86,8 @@ def test_a_sim_that_somebody_looks_at_right_now_is_left_to_him(
     with stocked.begin() as tx:
         assert len(ledger.take_to_settle(tx, "kore", LEASE, limit=10)) == 2
         before = due(tx)
+        looks = hints.later_looks(tx, "kore", iccid=numbers[0], carrier_reference=None, floor_seconds=FLOOR)
+        assert looks == []
         assert hint(tx, numbers[0]) == 0
         assert due(tx) == before
 
