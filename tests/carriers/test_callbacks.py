@@ -21,7 +21,7 @@ from domain.lifecycle import Action, Stage
 from tests.carriers.canned import Canned, CannedCarrier
 
 ICCID, SID = "89883070000123456789", "HS" + "1" * 32
-SECRET = "s3cr3t-m4rk3r-0123456789"
+SECRET = "s3cr3t-m4rk3r-abcdefghij"
 TOKEN = "12345"
 BASE = "https://hooks.example.com/simline"
 ADDRESS = f"{BASE}/callbacks/kore/{SECRET}"
