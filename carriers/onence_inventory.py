@@ -1,7 +1,8 @@
 """What an account's SIMs are like just before they are changed: a change sends back what it must not alter.
 
-1NCE fills every field that a change leaves out with its default, so the lock and the label of each SIM are read first.
-Where many SIMs are changed a page of the listing shows a hundred of them at once; all threads share what it brought.
+A field that a change leaves out may fall back to its default (the IMEI lock has one in 1NCE's description: open), so
+the lock and the label of each SIM are read first. Where many SIMs are changed, a page of the listing shows a hundred of
+them at once; all threads share what it brought.
 """
 
 import threading
@@ -38,7 +39,7 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One page of the listing and the number of the last one; 0 where 1NCE does not say that there are more."""
+    """One page of the listing, and the number of the last page."""
 
     sims: tuple[Present, ...]
     last_page: int
