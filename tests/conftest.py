@@ -4,6 +4,7 @@ PostgreSQL comes out of a wheel, one server per test process, started when the f
 SIMLINE_TEST_POSTGRES (the address of a server on which databases may be created) that server is used instead.
 """
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,20 +14,28 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from benchmarks.postgres import FAST, ThrowawayPostgres
 from storage import migrate
 from storage.database import Database
+from tests.flows import prefect_server
+
+settings.register_profile("busy", deadline=None)  # a core that is taken away for a moment makes no example wrong
+settings.load_profile("busy")
 
 LONGEST_FIRST = (
     "test_demo.py",
     "test_with_a_server.py",
     "test_deployed.py",
-    "test_kill_points.py",
-    "test_flows.py",
     "test_carrier_faults.py",
+    "test_kill_points.py",
+    "test_databases_fail.py",
+    "test_seeded_bugs.py",
+    "test_flows.py",
+    "test_ledger_model.py",
     "test_restored_backup.py",
     "test_embedded.py",
     "test_rehearsing.py",
@@ -86,6 +95,20 @@ def postgres_template(postgres_server: str) -> Iterator[str]:
     with _postgres_database(postgres_server) as (name, url):
         _migrate(url)
         yield name
+
+
+@pytest.fixture(scope="session")
+def prefect_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database of Prefect's to copy, made once for all test processes: it costs ten seconds."""
+    mine = tmp_path_factory.getbasetemp()
+    folder = (mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine) / "prefect-database"
+    folder.mkdir(exist_ok=True)
+    made = folder / "migrated.db"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            prefect_server.migrate(folder).rename(made)
+    return made
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from console.demo.stage import DROPS, delivered_iccids, stage
 from console.door import CannotDo
 from domain.iccid import validate
 from tests.console.conftest import ROOT
+from tests.flows.prefect_server import DATABASE
 
 Process = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -76,26 +78,37 @@ def test_the_demo_ends_well_and_the_second_run_asks_for_nothing(process: Process
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sent", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, STOPPED)])
-def test_a_demo_that_is_stopped_leaves_no_carrier_behind_and_goes_on_later(
-    process: Process, tmp_path: Path, sent: signal.Signals, status: int
+def test_a_demo_that_is_killed_and_one_that_is_interrupted_leave_no_carrier_behind_and_the_next_goes_on(
+    process: Process, tmp_path: Path, prefect_database: Path
 ) -> None:
     folder = tmp_path / "run"
-    command = [sys.executable, "-m", "console.main", "demo", "--folder", str(folder)]
-    more = os.environ | environment(tmp_path) | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, cwd=tmp_path, env=more, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as demo:
-        _until(lambda: (folder / "carriers").exists() and _logged(folder) > 60)
-        demo.send_signal(sent)
-        _, err = demo.communicate(timeout=120)
-    assert demo.returncode == status
-    assert b"Traceback" not in err
-    _until(lambda: simulators(folder) == [])
+    with stage(folder) as place:
+        (place / "prefect").mkdir()
+        shutil.copyfile(prefect_database, place / "prefect" / DATABASE)
+    for sent, status in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, STOPPED)):
+        _stop_in_mid_run(folder, sent, status)
     again = process("demo", "--folder", folder, cwd=tmp_path, env=environment(tmp_path), timeout=280)
     assert again.returncode == FINE, again.stdout + again.stderr
     status_of_all = process("--config", folder / "simline.toml", "status", "--json", cwd=tmp_path)
     assert sum(one["buckets"]["done"] for one in json.loads(status_of_all.stdout)["manifests"]) == 259
     effects = [effect_counts(read_log(log)) for log in (folder / "carriers").glob("*.log")]
     assert {count for of_log in effects for count in of_log.values()} == {1}
+
+
+def _stop_in_mid_run(folder: Path, sent: signal.Signals, status: int) -> None:
+    """Start the demo, and send it this signal once the carriers have seen 60 requests of it."""
+    command = [sys.executable, "-m", "console.main", "demo", "--folder", str(folder)]
+    more = os.environ | environment(folder.parent) | {"PYTHONPATH": str(ROOT)}
+    before = _logged(folder)
+    with subprocess.Popen(
+        command, cwd=folder.parent, env=more, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as demo:
+        _until(lambda: _logged(folder) > before + 60)
+        demo.send_signal(sent)
+        _, err = demo.communicate(timeout=120)
+    assert demo.returncode == status
+    assert b"Traceback" not in err
+    _until(lambda: simulators(folder) == [])
 
 
 def _logged(folder: Path) -> int:

@@ -23,10 +23,10 @@ Home = tuple[dict[str, str], Path]
 
 
 @pytest.fixture(scope="module")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+def prefect_server(tmp_path_factory: pytest.TempPathFactory, prefect_database: Path) -> Iterator[Home]:
     """A server without any deployment, and its folder."""
     home = tmp_path_factory.mktemp("prefect")
-    with server(home) as environment:
+    with server(home, prefect_database) as environment:
         yield environment, home
 
 

@@ -1,5 +1,6 @@
 """A fresh workshop for each test, and one Prefect server for each test process."""
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,20 +21,23 @@ def workshop(tmp_path: Path) -> Iterator[Workshop]:
 
 
 @pytest.fixture(scope="session")
-def prefect_records(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def prefect_records(tmp_path_factory: pytest.TempPathFactory, prefect_database: Path) -> Iterator[str]:
     """Prefect's harness, once per test process; yields its address. Nothing of it reaches the user's own folder."""
     from prefect import settings
-    from prefect.testing.utilities import prefect_test_harness
+    from prefect.testing import utilities
 
-    home = tmp_path_factory.mktemp("prefect")
+    home, records = tmp_path_factory.mktemp("prefect"), tmp_path_factory.mktemp("records")
+    shutil.copyfile(prefect_database, records / "prefect-test.db")
     quiet: dict[Any, Any] = {
         settings.PREFECT_HOME: home,
         settings.PREFECT_LOCAL_STORAGE_PATH: home / "storage",
         settings.PREFECT_SERVER_ANALYTICS_ENABLED: False,
         settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
     }
-    with settings.temporary_settings(quiet), prefect_test_harness(server_startup_timeout=120):
-        yield str(settings.PREFECT_API_URL.value())
+    with pytest.MonkeyPatch.context() as patched, settings.temporary_settings(quiet):
+        patched.setattr(utilities, "mkdtemp", lambda: str(records))  # there it finds the tables, and makes none
+        with utilities.prefect_test_harness(server_startup_timeout=120):
+            yield str(settings.PREFECT_API_URL.value())
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Prefect without a server of its own: the flows run, quietly, and nothing is left behind."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from typing import IO
 
 import pytest
 import requests
+
+from tests.flows.prefect_server import DATABASE
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,7 +47,10 @@ def is_answered(address: str) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_a_run_in_one_process_ends_quietly_and_a_killed_one_leaves_no_server(tmp_path: Path) -> None:
+def test_a_run_in_one_process_ends_quietly_and_a_killed_one_leaves_no_server(
+    tmp_path: Path, prefect_database: Path
+) -> None:
+    shutil.copyfile(prefect_database, tmp_path / DATABASE)
     ended = start(tmp_path, tmp_path / "ended")
     address = line(ended.stdout)
     out, err = ended.communicate(timeout=300)
