@@ -121,7 +121,7 @@ class Soracom:
         name, _, key = (cursor or GLOBAL).partition(":")
         if name not in self._coverages:
             raise ReadFailed(f"Soracom's listing cannot go on at {name!r}: there is no such coverage in this account.")
-        listed, following = self._coverages[name].list({"limit": str(CAPABILITIES.page_size)}, key, gate)
+        listed, following = self._coverages[name].page({"limit": str(CAPABILITIES.page_size)}, key, gate)
         sims = (seen(sim, iccids_of(sim)[0]) for sim in listed if iccids_of(sim))
         mine = tuple(sim for sim in sims if query.plan_reference in (None, sim.plan_reference))
         return Page(mine, f"{name}:{following}" if following else self._after(name))
@@ -159,7 +159,7 @@ class Soracom:
     def check(self) -> str:
         """List one SIM of each coverage: proves addresses and credentials."""
         for coverage in self._coverages.values():
-            coverage.list({"limit": "1"}, "", OpenGate())
+            coverage.page({"limit": "1"}, "", OpenGate())
         hosts = " and ".join(map(str, self._coverages.values()))
         return f"Soracom answers at {hosts} and takes the credentials of {self._account.name}."
 

@@ -67,7 +67,7 @@ class Coverage:
             raise ReadFailed(f"Soracom was asked for the SIM {sim_id} and did not answer with it.")
         return sim
 
-    def list(self, query: Mapping[str, str], key: str, gate: Gate) -> tuple[list[dict[str, object]], str]:
+    def page(self, query: Mapping[str, str], key: str, gate: Gate) -> tuple[list[dict[str, object]], str]:
         """One page of SIMs from this key on, and the key of the next page."""
         reply = self.get("/v1/sims", _from(query, key), gate)
         if not isinstance(reply.document, list) or not all(map(is_sim, reply.document)):

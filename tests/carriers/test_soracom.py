@@ -1,8 +1,8 @@
-"""Soracom: the contract, and the wire in a table."""
+"""Soracom: the contract, its two coverages, its jobs and its termination protection."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, datetime
 
 import pytest
 import requests
@@ -134,7 +134,7 @@ class TestTwoCoverages(Whole):
 
     def test_traffic_in_japan_is_found_too(self, world: World) -> None:
         _, at_home = self.both_sims(world)
-        today = date.today()  # noqa: DTZ011 - the day is put there as it is asked for
+        today = datetime.now(UTC).date()
         world.server.carrier.fleet.put(at_home, SimState.ACTIVE, None)
         world.server.carrier.fleet.put_usage(at_home, today, 1234)
         carrier = world.carrier
@@ -175,6 +175,13 @@ class TestJobs(Whole):
         reads = sum(entry.kind is RequestKind.READ for entry in world.server.carrier.log.entries())
         assert {answer.kind for answer in self.follow(world, answers)} == {AnswerKind.DONE}
         assert len(world.server.carrier.log.entries()) - before - reads == 2
+
+    def test_a_token_that_expires_before_a_job_is_renewed_and_the_job_begun_once(self, world: World) -> None:
+        world.carrier.check()
+        world.fails(Fault.TOKEN_EXPIRES, RequestKind.ACTIVATE, first=1)
+        answers = self.start(world, 3)
+        assert {answer.kind for answer in answers} == {AnswerKind.ACCEPTED}
+        assert [world.effects(RequestKind.ACTIVATE, answer.iccid) for answer in answers] == [1, 1, 1]
 
     def test_while_one_job_runs_another_of_its_action_is_told_to_come_back(self, world: World) -> None:
         world.server.carrier.fleet.activation_seconds = 30.0
