@@ -163,6 +163,7 @@ class Capabilities:
     imports: bool = False  # an activation brings the SIM into the account: until then it is absent
     follows: bool = False  # an answer may name a job or an action that can be asked about: keeps `Following` too
     calls_back: bool = False  # it can call us when something has changed: a hint, never a fact
+    queue_seconds: float = 0.0  # a queued change may stay unseen so long, if that is longer than `quiet_seconds`
     reset_header: str = "Retry-After"  # where a 429 says when to come back; empty: nowhere
     usage: UsageScope = UsageScope.NONE  # other than NONE: keeps `Metering` too
     usage_by_day: bool = True  # False: one sum for the billing period so far

@@ -67,6 +67,7 @@ class _Pass:
 
     @property
     def left(self) -> int:
+        """Pages that nobody has asked for."""
         return len(self.ahead) + len(self.given_back)
 
     @property
@@ -79,6 +80,7 @@ class _Pass:
         return FEW < self.looked_for >= self.left and self.failures < ENOUGH_FAILURES
 
     def next_page(self) -> int:
+        """Take one of them."""
         if self.given_back:
             return self.given_back.pop()
         page, self.ahead = self.ahead[0], self.ahead[1:]

@@ -75,6 +75,7 @@ CAPABILITIES = Capabilities(
     states=(SimState.ACTIVE, SimState.DEACTIVATED, SimState.RELEASED),
     repeatable=True,
     imports=True,
+    queue_seconds=86_400.0,  # an import can take a day, and until its end nothing tells that it goes on
     reset_header="",
     usage=UsageScope.SIM,
     usage_by_day=True,

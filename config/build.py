@@ -12,7 +12,7 @@ from carriers.contract import CarrierAccount
 from carriers.errors import CarrierError
 from carriers.registry import open_carrier
 from config.errors import ConfigurationError
-from config.sections import CarrierAccountSection, FolderSection, S3Section, is_loopback
+from config.sections import CarrierAccountSection, FolderSection, S3Section, TimingSection, is_loopback
 from config.settings import SHIPPED, Settings
 from engine.context import CarrierAtWork, Context, Progress, nobody_watches, nothing_happens
 from storage.database import Database
@@ -40,7 +40,7 @@ def build_context(
     with ExitStack() as opened:
         carriers = {}
         for name, account in settings.carrier_accounts.items():
-            carriers[name] = carrier_at_work(name, account, environment)
+            carriers[name] = carrier_at_work(name, account, settings.timing, environment)
             opened.callback(carriers[name].carrier.close)
         database = open_database(settings)
         opened.callback(database.close)
@@ -108,7 +108,9 @@ def refuse_example_plans(settings: Settings) -> None:
             )
 
 
-def carrier_at_work(name: str, account: CarrierAccountSection, environment: Mapping[str, str]) -> CarrierAtWork:
+def carrier_at_work(
+    name: str, account: CarrierAccountSection, timing: TimingSection, environment: Mapping[str, str]
+) -> CarrierAtWork:
     """One carrier account, ready to talk; nothing is sent yet. Raises `ConfigurationError`."""
     secrets = account_secrets(name, account, environment)
     opened = CarrierAccount(
@@ -119,12 +121,15 @@ def carrier_at_work(name: str, account: CarrierAccountSection, environment: Mapp
         carrier = open_carrier(opened)
     except CarrierError as error:
         raise ConfigurationError(f"{error} Correct [carrier_accounts.{name}].") from None
+    can = carrier.capabilities
     return CarrierAtWork(
         carrier=carrier,
         pace=account.pace(),
         threads=account.threads,
         timeout_seconds=account.timeout_seconds,
-        quiet_seconds=account.quiet_seconds or account.timeout_seconds + carrier.capabilities.quiet_seconds,
+        quiet_seconds=account.quiet_seconds or account.timeout_seconds + can.quiet_seconds,
+        queue_seconds=can.queue_seconds,
+        poll_first_seconds=None if timing.poll_first_seconds else can.poll_first_seconds,
         callback_secret=callback_secret,
     )
 

@@ -163,7 +163,7 @@ class TimingSection(Section):
     lease_margin_seconds: PositiveFloat = _TIMING.lease_margin_seconds
     file_lease_seconds: PositiveFloat = _TIMING.file_lease_seconds
     deadline_seconds: PositiveFloat = _TIMING.deadline_seconds
-    poll_first_seconds: PositiveFloat = _TIMING.poll_first_seconds
+    poll_first_seconds: PositiveFloat | None = None  # None: as each carrier says
     poll_longest_seconds: PositiveFloat = _TIMING.poll_longest_seconds
     attempts: PositiveInt = _TIMING.attempts
     circuit_failures: PositiveInt = _TIMING.circuit_failures
@@ -171,7 +171,7 @@ class TimingSection(Section):
 
     def timing(self) -> Timing:
         """The same, as the engine knows it."""
-        return Timing(**self.model_dump())
+        return Timing(**self.model_dump(exclude_none=True))
 
 
 class BrakeSection(Section):

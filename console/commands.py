@@ -43,7 +43,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("products", "console.keeping:products", "List, add and upgrade products.", _KEEP),
     Command("devices", "console.keeping:devices", "Import an inventory of devices with built-in SIMs.", _KEEP),
     Command("carriers", "console.starting:carriers", "Which carriers there are, and what each offers.", _KEEP),
-    Command("demo", "console.demo.command:demo", "Import three manifests at a simulated carrier.", _TRY),
+    Command("demo", "console.demo.command:demo", "Import four manifests at five simulated carriers.", _TRY),
     Command("simulate", "console.simulating:simulate", "Run a simulated carrier.", _TRY),
     Command("version", "console.starting:version", "The version of simline and of what it stands on.", _TRY),
 )

@@ -132,7 +132,7 @@ def _carrier(settings: "Settings", name: str) -> str:
     from config.build import carrier_at_work, refuse_example_plans
 
     refuse_example_plans(settings)
-    work = carrier_at_work(name, settings.carrier_accounts[name], os.environ)
+    work = carrier_at_work(name, settings.carrier_accounts[name], settings.timing, os.environ)
     try:
         return work.carrier.check()
     finally:

@@ -66,6 +66,8 @@ class CarrierAtWork:
     threads: int = 8
     timeout_seconds: float = 30.0  # of one request, connect and read together
     quiet_seconds: float = 300.0  # request timeout + the carrier's documented lag
+    queue_seconds: float = 0.0  # how long a queued change may stay unseen
+    poll_first_seconds: float | None = None  # of this carrier; None: the engine's own
     callback_secret: str | None = field(default=None, repr=False)  # in the address of its callbacks; None: none come
 
 
@@ -116,6 +118,11 @@ class Context:
                     f"({work.timeout_seconds:g} s) with the margin ({self.timing.lease_margin_seconds:g} s): nothing "
                     "could ever be sent. Lengthen `lease_seconds` or shorten the account's `timeout_seconds`."
                 )
+
+    def poll_first_seconds(self, account: str) -> float:
+        """When a SIM is looked at for the first time after its change was accepted."""
+        own = self.carriers[account].poll_first_seconds
+        return self.timing.poll_first_seconds if own is None else own
 
     @contextmanager
     def commit(self, what: str) -> Iterator[Transaction]:

@@ -4,7 +4,7 @@ Presence in a listing is evidence; absence is not (a SIM can move between two pa
 read by itself before anybody concludes anything.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
@@ -22,12 +22,13 @@ ENOUGH_FAILURES = 3
 class Readings:
     """What was seen, which SIMs gave no usable answer, how many requests it took, and the newest error, if any.
 
-    `told` is what the carrier said of its own jobs and actions, by ICCID.
+    `told` is what the carrier said of its own jobs and actions, by ICCID. Of `put_off` nothing is concluded this time.
     """
 
     seen: dict[str, CarrierSim] = field(default_factory=dict)
     told: dict[str, Answer] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
+    put_off: set[str] = field(default_factory=set)
     requests: int = 0
     failures: int = 0
     error: CarrierError | None = None
@@ -44,21 +45,29 @@ class Readings:
 
 
 def read_many(
-    carrier: Carrier, iccids: Iterable[str], account_sims: int, gate: Gate, readings: Readings | None = None
+    carrier: Carrier,
+    iccids: Iterable[str],
+    account_sims: int,
+    gate: Gate,
+    readings: Readings | None = None,
+    *,
+    queued: Collection[str] = (),
 ) -> Readings:
     """What the carrier says of these SIMs. Never raises for the carrier: what was seen before an error still counts.
 
     `account_sims` is how many SIMs we believe the account holds: it tells how many pages a full listing takes. What is
-    read is added to the `readings` given.
+    read is added to the `readings` given. SIMs that are `queued` are put off when a whole listing does not show them.
     """
     wanted = list(dict.fromkeys(iccids))
     readings = Readings() if readings is None else readings
     try:
         try:
-            _list_what_pays(carrier, set(wanted), account_sims, gate, readings)
+            if _list_what_pays(carrier, set(wanted), account_sims, gate, readings):
+                readings.put_off.update(set(wanted).intersection(queued).difference(readings.seen))
         except ReadFailed as error:  # a listing that is out of order leaves the single reads
             readings.note(error)
-        _read_singly(carrier, [iccid for iccid in wanted if iccid not in readings.seen], gate, readings)
+        left = [iccid for iccid in wanted if iccid not in readings.seen and iccid not in readings.put_off]
+        _read_singly(carrier, left, gate, readings)
     except CarrierError as error:
         readings.note(error)
     return readings
@@ -80,17 +89,22 @@ def _read_singly(carrier: Carrier, iccids: Sequence[str], gate: Gate, readings: 
                 return
 
 
-def _list_what_pays(carrier: Carrier, wanted: set[str], account_sims: int, gate: Gate, readings: Readings) -> None:
-    """First the SIMs in progress, where the carrier can filter; then everything, where that beats single reads."""
+def _list_what_pays(carrier: Carrier, wanted: set[str], account_sims: int, gate: Gate, readings: Readings) -> bool:
+    """First the SIMs in progress, where the carrier can filter; then everything, where that beats single reads.
+
+    Whether everything was listed.
+    """
     can = carrier.capabilities
     if can.page_size == 0 or len(wanted) <= FEW:
-        return
+        return False
     all_pages = listing_requests(can, account_sims)
     if can.filters_by_state and all_pages > 1:
         in_progress = SimQuery(state=SimState.ACTIVATING)
         _keep(readings, wanted, _pages(carrier, in_progress, gate, readings, at_most=len(wanted)))
-    if len(wanted) - len(readings.seen) > all_pages:
+    pays = len(wanted) - len(readings.seen) > all_pages
+    if pays:
         _keep(readings, wanted, _pages(carrier, SimQuery(), gate, readings, at_most=2 * all_pages))
+    return pays
 
 
 def listing_requests(can: Capabilities, account_sims: int) -> int:

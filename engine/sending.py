@@ -178,10 +178,11 @@ def _write_answers(context: Context, account: str, lease: Lease, batch: list[Sen
 
 
 def _moves(context: Context, account: str, sent: Sent) -> list[Move]:
-    quiet = context.carriers[account].quiet_seconds
+    work = context.carriers[account]
+    quiet = work.quiet_seconds
     if sent.error is not None:
         return [after_error(sent.operations, sent.error, quiet=quiet)]
-    first = context.timing.poll_first_seconds
+    first = context.poll_first_seconds(account)
     answers = {answer.iccid: answer for answer in sent.answers}
     silent = {
         operation.iccid: Answer(operation.iccid, AnswerKind.UNKNOWN, "missing", "The answer does not name this SIM.")

@@ -4,7 +4,7 @@ Waiting holds no worker: a SIM that is not ready goes back as a row with a later
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
 
@@ -14,7 +14,7 @@ from domain.judging import NO_READ, NOT_SEEN, Asked, Judgement, Patience, Seen, 
 from domain.lifecycle import Stage, Step
 from domain.polling import next_look_seconds
 from engine.answers import gathered, seen_by_answer
-from engine.context import Context, Progress
+from engine.context import CarrierAtWork, Context, Progress
 from engine.following import look
 from engine.gate import count_failure, gate_of_lease, new_lease
 from engine.reading import Readings
@@ -55,8 +55,9 @@ def settle_due(context: Context, account: str) -> Tally:
         taken_at = tx.now()
     tally.taken = len(taken)
     if taken:
-        readings = _read(context, account, taken, account_sims, started)
-        _write(_Round(context, account, lease, taken, taken_at, readings), tally)
+        one = _Round(context, account, lease, taken, taken_at)
+        _read(one, account_sims, started)
+        _write(one, tally)
     return tally
 
 
@@ -65,17 +66,6 @@ def _expire(context: Context, account: str, tally: Tally) -> None:
     with context.commit("expiry") as tx:
         lost = ledger.expire_intents(tx, account, quiet_seconds=quiet, limit=AT_ONCE, actor=context.worker)
     tally.steps[Step.UNKNOWN.value] += lost
-
-
-def _read(context: Context, account: str, taken: list[Operation], account_sims: int, started: float) -> Readings:
-    work = context.carriers[account]
-    if not work.carrier.capabilities.can_read:
-        return Readings()
-    context.at("before-read")
-    gate = gate_of_lease(context, account, started)
-    readings = look(work.carrier, taken, account_sims, gate)
-    context.at("after-read")
-    return readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +80,28 @@ class _Round:
     lease: Lease
     taken: list[Operation]
     taken_at: datetime
-    readings: Readings
+    readings: Readings = field(default_factory=Readings)
+
+    @property
+    def work(self) -> CarrierAtWork:
+        """The account's carrier."""
+        return self.context.carriers[self.account]
+
+
+def _read(one: _Round, account_sims: int, started: float) -> None:
+    """Fill the readings, where this carrier can be read."""
+    if one.work.carrier.capabilities.can_read:
+        one.context.at("before-read")
+        gate = gate_of_lease(one.context, one.account, started)
+        queued = {operation.iccid for operation in one.taken if _is_queued(one, operation)}
+        look(one.work.carrier, one.taken, account_sims, gate, readings=one.readings, queued=queued)
+        one.context.at("after-read")
+
+
+def _is_queued(one: _Round, operation: Operation) -> bool:
+    """Whether its SIM may still be absent because the carrier has not come to it: its absence would prove nothing."""
+    waited = _since_request(one.context, operation, one.taken_at)
+    return operation.step is Step.SENT and one.work.carrier.capabilities.imports and waited < _patience(one, operation)
 
 
 def _write(one: _Round, tally: Tally) -> None:
@@ -126,30 +137,35 @@ def _judge_all(one: _Round) -> tuple[list[Move], dict[tuple[float, bool], list[i
         if judgement.target is None:
             later.setdefault(_look_again(one, operation), []).append(operation.id)
         else:
-            moves.append(_move(operation, judgement, one.context))
+            moves.append(_move(operation, judgement, one.context.poll_first_seconds(one.account)))
     return moves, later
 
 
 def _judge(one: _Round, operation: Operation) -> Judgement:
-    work = one.context.carriers[one.account]
-    imports = work.carrier.capabilities.imports
-    asked = Asked(operation.action, operation.stage, operation.step, operation.attempt, imports)
+    can = one.work.carrier.capabilities
+    asked = Asked(operation.action, operation.stage, operation.step, operation.attempt, can.imports)
     told = one.readings.told.get(operation.iccid)
     if told is not None:
         return _judge_told(told, past_deadline=_past_deadline_seconds(operation, one.taken_at) >= 0)
     sim = one.readings.seen.get(operation.iccid)
-    if not work.carrier.capabilities.can_read:
+    if not can.can_read:
         return NO_READ
     if sim is None:
         waited = _past_deadline_seconds(operation, one.taken_at)
-        return judge_unread(asked) if one.readings.failed and waited >= work.quiet_seconds else NOT_SEEN
+        return judge_unread(asked) if one.readings.failed and waited >= one.work.quiet_seconds else NOT_SEEN
     seen = Seen(
         state=sim.state,
         word=sim.word,
         since_request_seconds=_since_request(one.context, operation, one.taken_at),
         past_deadline=_past_deadline_seconds(operation, one.taken_at) >= 0,
     )
-    return judge(asked, seen, Patience(work.quiet_seconds, one.context.timing.attempts))
+    return judge(asked, seen, Patience(_patience(one, operation), one.context.timing.attempts))
+
+
+def _patience(one: _Round, operation: Operation) -> float:
+    """How long nothing is concluded from a SIM that shows as before: a queue may be slower than any lost request."""
+    quiet, queue = one.work.quiet_seconds, one.work.queue_seconds
+    return max(quiet, queue) if operation.step is Step.SENT else quiet
 
 
 def _judge_told(told: Answer, *, past_deadline: bool) -> Judgement:
@@ -169,10 +185,10 @@ def _past_deadline_seconds(operation: Operation, now: datetime) -> float:
 def _look_again(one: _Round, operation: Operation) -> tuple[float, bool]:
     """In how many seconds, and whether this look counts. A SIM that cannot be read does not hold up the others."""
     readings = one.readings
-    if operation.iccid in readings.seen or operation.iccid in readings.told:
-        return _next_look(one.context, operation, one.taken_at), True
+    if operation.iccid in {*readings.seen, *readings.told, *readings.put_off}:
+        return _next_look(one, operation), True
     if operation.iccid in readings.unreadable:
-        return max(RETRY_SECONDS, _next_look(one.context, operation, one.taken_at)), True
+        return max(RETRY_SECONDS, _next_look(one, operation)), True
     error = readings.error
     return (max(1.0, error.retry_after_seconds) if isinstance(error, NotSent) else RETRY_SECONDS), False
 
@@ -186,16 +202,15 @@ def _since_request(context: Context, operation: Operation, now: datetime) -> flo
     return (now - operation.intent_at).total_seconds() - context.timing.lease_seconds
 
 
-def _next_look(context: Context, operation: Operation, now: datetime) -> float:
-    began = operation.accepted_at or operation.intent_at or now
-    timing = context.timing
-    seconds = next_look_seconds((now - began).total_seconds(), timing.poll_first_seconds, timing.poll_longest_seconds)
-    return round(seconds, 1)
+def _next_look(one: _Round, operation: Operation) -> float:
+    age = one.taken_at - (operation.accepted_at or operation.intent_at or one.taken_at)
+    first, longest = one.context.poll_first_seconds(one.account), one.context.timing.poll_longest_seconds
+    return round(next_look_seconds(age.total_seconds(), first, longest), 1)
 
 
-def _move(operation: Operation, judgement: Judgement, context: Context) -> Move:
+def _move(operation: Operation, judgement: Judgement, poll_first: float) -> Move:
     assert judgement.target is not None  # noqa: S101 - the caller has asked
-    due = context.timing.poll_first_seconds if judgement.target is Step.ACCEPTED else 0.0
+    due = poll_first if judgement.target is Step.ACCEPTED else 0.0
     return Move(
         operation.step, judgement.target, judgement.reason, (operation.id,), judgement.detail, due, judgement.stage
     )

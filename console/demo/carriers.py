@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from engine.invariants import CarrierLog
 
 
-
 @dataclass(frozen=True, slots=True)
 class DemoAccount:
     """An account at a simulated carrier, and its limit in requests a second."""

@@ -31,8 +31,9 @@ def demo(
     """Import four manifests at five simulated carriers.
 
     Six carrier accounts start on this machine, a list, a table, a workbook and a mix of all carriers are dropped into a
-    watched folder, and the flows of production bring their SIMs to life. Then the promise is checked against the carriers' own
-    logs; the exit status is 1 when it does not hold. Run it twice: the second run asks the carriers for nothing.
+    watched folder, and the flows of production bring their SIMs to life. Then the promise is checked against the
+    carriers' own logs; the exit status is 1 when it does not hold. Run it twice: the second run asks the carriers for
+    nothing.
     """
     started = time.monotonic()
     screen = door.screen
@@ -40,7 +41,10 @@ def demo(
         _say_start(screen, place, carriers)
         settings = write_settings(place, {carrier.account.name: carrier.url for carrier in carriers})
         drop_manifests(place)
-        screen.say(f"{counted(len(DROPS), 'manifest lies', 'manifests lie')} in {nearby(str(place / 'manifests' / 'inbox'))}.", Tone.GOOD)
+        screen.say(
+            f"{counted(len(DROPS), 'manifest lies', 'manifests lie')} in {nearby(str(place / 'manifests' / 'inbox'))}.",
+            Tone.GOOD,
+        )
         follower = Follower(screen)
         with (
             prefect_in(place, lambda sentence: screen.say(sentence, Tone.MOVING)),

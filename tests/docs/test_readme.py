@@ -29,7 +29,7 @@ def test_the_two_commands_are_targets_of_the_makefile(page: Callable[[str], Page
 def test_the_number_of_carriers_and_faults_is_counted_right(page: Callable[[str], Page]) -> None:
     text = page("README.md").text
     assert f"{len(Fault)} kinds of fault" in text
-    assert ("**One real carrier**" in text) == (len(CARRIERS) == 1)
+    assert ("**Five carriers**" in text) == (len(CARRIERS) == 5)
 
 
 def test_every_page_is_in_the_index(pages: list[Page], page: Callable[[str], Page]) -> None:

@@ -27,9 +27,7 @@ from domain.manifests import ManifestColumn, ManifestRefused
         ("country", ManifestColumn.HOME_COUNTRY),
         ("carrier_account", ManifestColumn.CARRIER_ACCOUNT),
         ("Carrier Account", ManifestColumn.CARRIER_ACCOUNT),
-        ("Carrier", ManifestColumn.CARRIER_ACCOUNT),
-        ("OPERATOR", ManifestColumn.CARRIER_ACCOUNT),
-        ("MNO", ManifestColumn.CARRIER_ACCOUNT),
+        ("Carrier account name", ManifestColumn.CARRIER_ACCOUNT),
         ("registration_code", ManifestColumn.REGISTRATION_CODE),
         ("RegistrationCode", ManifestColumn.REGISTRATION_CODE),
         ("reg code", ManifestColumn.REGISTRATION_CODE),
@@ -52,7 +50,7 @@ def test_the_number_with_its_check_digit_is_preferred_to_the_one_without() -> No
     assert found == {ManifestColumn.ICCID: 1}
 
 
-def test_a_column_of_accounts_is_preferred_to_one_of_operators() -> None:
+def test_a_vendors_column_of_operators_is_no_column_of_accounts() -> None:
     found = find_columns(["iccid", "operator", "carrier", "Carrier account"])
     assert found == {ManifestColumn.ICCID: 0, ManifestColumn.CARRIER_ACCOUNT: 3}
 

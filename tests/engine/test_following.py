@@ -8,6 +8,7 @@ import pytest
 from carriers.contract import Answer, AnswerKind, CarrierSim, Gate, Order, Page
 from carriers.errors import ReadFailed
 from domain.lifecycle import SimState, Step
+from engine.following import MOST_REASONS
 from engine.sending import send_due
 from engine.settling import settle_due
 from storage import sims
@@ -114,3 +115,18 @@ def test_actions_of_single_sims_are_asked_only_for_the_reason_of_what_came_to_no
     send_due(rig.context, ACCOUNT)
     assert settle(rig, moving_clock) == {Step.DONE: 2, Step.REJECTED: 1}
     assert (sorted(jobs.read_iccids), len(jobs.followed)) == (numbers, 1)
+
+
+def test_more_actions_than_are_asked_in_a_round_wait_for_their_reason(
+    scripted_rig: Rig, jobs: JobCarrier, moving_clock: MovingClock
+) -> None:
+    jobs.can(orders_per_request=1, page_size=0)
+    jobs.show = lambda iccid: CarrierSim(iccid, SimState.INACTIVE, "disabled")
+    jobs.ends = AnswerKind.REJECTED
+    work = replace(scripted_rig.context.carriers[ACCOUNT], carrier=jobs, quiet_seconds=1.0)
+    rig = scripted_rig.but(carriers={ACCOUNT: work})
+    rig.load(MOST_REASONS + 5)
+    send_due(rig.context, ACCOUNT)
+    assert settle(rig, moving_clock, 30) == {Step.REJECTED: MOST_REASONS, Step.ACCEPTED: 5}
+    assert settle(rig, moving_clock, 900) == {Step.REJECTED: MOST_REASONS + 5}
+    assert len(jobs.followed) == MOST_REASONS + 5

@@ -26,7 +26,7 @@ def test_a_table_is_read_under_each_delimiter(read: Read, sims: Sequence[str], d
 
 
 def test_each_column_of_ours_is_carried_along(read: Read, sims: Sequence[str]) -> None:
-    header = "SIM number,device id,Device Name,product,home country,Operator,RegistrationCode,note,Box"
+    header = "SIM number,device id,Device Name,product,home country,Carrier Account,RegistrationCode,note,Box"
     found = read("a.csv", f"{header}\n {sims[0]} , d1 ,Pump 7,tracker,NA, Kore ,R1,spare,9\n")
     assert found.iccids == {2: sims[0]}
     assert found.cells == {
