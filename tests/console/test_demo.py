@@ -58,7 +58,7 @@ def test_the_demo_ends_well_and_the_second_run_asks_for_nothing(process: Process
     assert first.stderr == ""
     assert "\x1b" not in first.stdout
     assert "The promise holds" in first.stdout
-    assert [line.split()[1:3] for line in first.stdout.splitlines() if line.startswith("together")] == [["280", "259"]]
+    assert [line.split()[1:3] for line in first.stdout.splitlines() if line.startswith("together")] == [["402", "379"]]
     assert {file.name for file in tmp_path.iterdir()} == {"run", "home"}
     assert list((tmp_path / "home").iterdir()) == []
     assert simulators(folder) == []
@@ -90,7 +90,7 @@ def test_a_demo_that_is_killed_and_one_that_is_interrupted_leave_no_carrier_behi
     again = process("demo", "--folder", folder, cwd=tmp_path, env=environment(tmp_path), timeout=280)
     assert again.returncode == FINE, again.stdout + again.stderr
     status_of_all = process("--config", folder / "simline.toml", "status", "--json", cwd=tmp_path)
-    assert sum(one["buckets"]["done"] for one in json.loads(status_of_all.stdout)["manifests"]) == 259
+    assert sum(one["buckets"]["done"] for one in json.loads(status_of_all.stdout)["manifests"]) == 379
     effects = [effect_counts(read_log(log)) for log in (folder / "carriers").glob("*.log")]
     assert {count for of_log in effects for count in of_log.values()} == {1}
 
@@ -135,7 +135,8 @@ def test_two_demos_do_not_share_a_folder(tmp_path: Path) -> None:
         pass
 
 
-def test_the_shipped_list_holds_valid_iccids_only() -> None:
-    numbers = delivered_iccids()
-    assert len(set(numbers)) == 120
+@pytest.mark.parametrize(("account", "count"), [("delivered", 120), ("1nce", 24)])
+def test_what_a_carrier_has_delivered_are_valid_iccids_each_once(account: str, count: int) -> None:
+    numbers = delivered_iccids(account)
+    assert len(set(numbers)) == len(numbers) == count
     assert [validate(number) for number in numbers] == numbers

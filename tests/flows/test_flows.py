@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from carriers.simulated.faults import Fault, Faults
+from carriers.simulated.faults import Fault, Faults, RequestKind
 from carriers.simulated.log import effect_counts
 from domain.lifecycle import Step
 from domain.manifests import ManifestState
@@ -149,11 +149,18 @@ def test_an_unknown_carrier_account_is_named(workshop: Workshop) -> None:
 
 
 def test_settle_of_one_account_leaves_the_other_alone(workshop: Workshop, until: Until) -> None:
+    workshop.fail("supersim", Faults({Fault.STUCK: 1.0}, frozenset([RequestKind.ACTIVATE])))  # what waits there, stays
     workshop.drop("one.csv", account="supersim", count=2)
     workshop.drop("two.csv", account="second", count=3)
     pick_up()
     before = len(workshop.carriers["supersim"].carrier.log.entries())
-    until(lambda: settle(SettleParameters(carrier_account="second")) or workshop.states().get("active") == 3)
+
+    def is_settled() -> bool:
+        settle(SettleParameters(carrier_account="second"))
+        return workshop.states().get("active") == 3
+
+    until(is_settled)
+    assert workshop.steps() == {Step.DONE: 3, Step.ACCEPTED: 2}
     assert len(workshop.carriers["supersim"].carrier.log.entries()) == before
 
 
