@@ -66,7 +66,20 @@ def pages(carrier: str, sims: int) -> int:
     return ceil(sims / CAPABILITIES[carrier].page_size)
 
 
-SITES = (Site("supersim", "8988307", lambda n: 2 * n + pages("supersim", n), plan="HF" + "0" * 32),)
+SITES = (
+    Site("particle", "8934076", lambda n: ceil(n / 100) + pages("particle", n), options={"product": "1"}),
+    Site("supersim", "8988307", lambda n: 2 * n + pages("supersim", n), plan="HF" + "0" * 32),
+    Site(
+        "telnyx",
+        "8931040",
+        lambda n: ceil(n / 100) + n + pages("telnyx", n),
+        plan="6a09cdc3-8948-47f0-aa62-74ac943d6c58",
+    ),
+    Site("soracom", "8942310", lambda n: 1 + n + 2 * ceil(n / 10_000), options={"batch_group": "demo"}),
+    Site("1nce", "8988228", lambda n: 1 + pages("1nce", n) + ceil(n / 100) + pages("1nce", n), has_its_sims=True),
+)
+"""The least: claims that name as many SIMs as they can, changes likewise, and one look at all of them; a token each for
+Soracom and 1NCE. 1NCE's SIMs must be read before they are changed; Soracom's job is begun and asked about once."""
 
 
 @contextmanager

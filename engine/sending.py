@@ -183,13 +183,12 @@ def _moves(context: Context, account: str, sent: Sent) -> list[Move]:
     if sent.error is not None:
         return [after_error(sent.operations, sent.error, quiet=quiet)]
     first = context.poll_first_seconds(account)
-    answers = {answer.iccid: answer for answer in sent.answers}
-    silent = {
+    answers = {
         operation.iccid: Answer(operation.iccid, AnswerKind.UNKNOWN, "missing", "The answer does not name this SIM.")
         for operation in sent.operations
-    }
+    } | {answer.iccid: answer for answer in sent.answers}
     return [
-        after_answer(operation, (silent | answers)[operation.iccid], poll_first=first, quiet=quiet)
+        after_answer(operation, answers[operation.iccid], poll_first=first, quiet=quiet)
         for operation in sent.operations
     ]
 

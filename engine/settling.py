@@ -24,8 +24,8 @@ from storage.database import Transaction
 from storage.leased import Operation
 from storage.ledger import Lease, Move
 
-AT_ONCE = 5_000
-"""Rows of one lease: enough for a listing to pay, few enough to be judged well within the lease."""
+AT_ONCE = 20_000
+"""Rows of one lease: one listing or job serves them all, and they are judged well within the lease."""
 TOLD = {
     AnswerKind.DONE: Step.DONE,
     AnswerKind.REJECTED: Step.REJECTED,
