@@ -21,6 +21,7 @@ from carriers.errors import (
 )
 from domain.lifecycle import SimState, Stage, Step
 from domain.pacing import Window, pace_of
+from engine import sending
 from engine.sending import send_due
 from engine.settling import settle_due
 from storage import limits
@@ -258,7 +259,10 @@ def test_five_lost_requests_pause_the_carrier(scripted_rig: Rig, changing: Scrip
     assert 25 < tally.wait_seconds <= 30
 
 
-def test_lost_requests_among_answers_do_not_pause_the_carrier(scripted_rig: Rig, changing: ScriptedCarrier) -> None:
+def test_lost_requests_among_answers_do_not_pause_the_carrier(
+    scripted_rig: Rig, changing: ScriptedCarrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "COMMIT_EVERY_SECONDS", 60.0)  # all of them are written down together
     scripted_rig.load(40)
     good = iccids(1)[0]
     changing.answer = lambda order: done(order) if order.iccid == good else raises(OutcomeUnknown("reset"))(order)
