@@ -6,16 +6,19 @@ https://developers.telnyx.com/docs/iot-sim/sim-lifecycle
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from urllib.parse import urlsplit
 
 from carriers.contract import (
     Answer,
     AnswerKind,
+    Callback,
     Capabilities,
     CarrierAccount,
     CarrierSim,
     Gate,
+    Heard,
     OpenGate,
     Order,
     Page,
@@ -27,6 +30,7 @@ from carriers.contract import (
 from carriers.errors import CarrierError, CredentialsRefused, ReadFailed, RequestRefused
 from carriers.http import HttpClient, Reply, Wire
 from carriers.login import FixedLogin, Json, is_token
+from carriers.telnyx_calls import heard, public_key_of
 from carriers.telnyx_claims import answer_to, refused_together, understood
 from carriers.telnyx_words import (
     NOT_THE_SIMS_FAULT,
@@ -65,6 +69,7 @@ CAPABILITIES = Capabilities(
     repeatable=True,
     claims_per_request=100,  # no maximum is published; a lost answer leaves no more than these unknown
     follows=True,
+    calls_back=True,
     reset_header=RESET_HEADER,
     usage=UsageScope.ACCOUNT,
     usage_by_day=False,
@@ -77,6 +82,7 @@ class Telnyx:
 
     Secret: `api_key`. Option `register_as`: "disabled" (the default: each SIM is enabled by a request of its own) or
     "enabled" (the registration itself enables up to 100 SIMs; what does not come out enabled is enabled singly).
+    Option `webhook_public_key`: the portal's key; without it no callback is taken.
     """
 
     def __init__(
@@ -89,6 +95,7 @@ class Telnyx:
         self._client = client
         self._today = today
         self._register_as = register_as(account)
+        self._public_key = public_key_of(account)
 
     @classmethod
     def open(cls, account: CarrierAccount) -> "Telnyx":
@@ -102,8 +109,12 @@ class Telnyx:
 
     @property
     def capabilities(self) -> Capabilities:
-        """The same for every account."""
-        return CAPABILITIES
+        """What Telnyx offers; it is listened to only where its signature can be checked."""
+        return CAPABILITIES if self._public_key else replace(CAPABILITIES, calls_back=False)
+
+    def heard(self, callback: Callback) -> Heard | None:
+        """The SIM that a webhook names. Raises `Forged` where its signature is wrong or old."""
+        return None if self._public_key is None else heard(callback, self._public_key)
 
     def submit(self, orders: Sequence[Order], gate: Gate) -> Sequence[Answer]:
         """Register the codes of up to 100 SIMs of one group, or enable, disable or delete one SIM.

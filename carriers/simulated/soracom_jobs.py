@@ -127,8 +127,9 @@ class Jobs:
 
     def _create(self, where: str, group: str, document: object) -> Wish:
         fields = document if isinstance(document, dict) else {}
-        requests = [task.get("request") for task in fields.get("tasks") or () if isinstance(task, dict)]
-        named = [TASK_PATH.fullmatch(str(each.get("path"))) for each in requests if isinstance(each, dict)]
+        asked = [task.get("request") for task in fields.get("tasks") or () if isinstance(task, dict)]
+        requests = [each if isinstance(each, dict) else {} for each in asked]
+        named = [TASK_PATH.fullmatch(str(each.get("path"))) for each in requests]
         whole = [path for path in named if path]
         actions = {path[2] for path in whole}
         if not 1 <= len(requests) <= MOST_TASKS or len(whole) != len(requests):
@@ -145,7 +146,8 @@ class Jobs:
         if any(self._in_the_way(job, other) for other in self._jobs.values()):
             return refusal(400, "A job with the same API is running already", "job running")
         job.id = f"job{next(self._numbers):08d}"
-        effects, redundant = [], []
+        effects: list[str] = []
+        redundant: list[str] = []
         for number, (request, sim_id) in enumerate(zip(requests, sim_ids, strict=True), 1):
             sim, fate = self._find(job.where, sim_id), fates(sim_id)
             task = Task(number, request, "error", job.created_at, 404, lambda: refusal(404, "No such SIM", "").document)

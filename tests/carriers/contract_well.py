@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from carriers.contract import (
     Answer,
     AnswerKind,
+    Calling,
     Following,
     Metering,
     SimQuery,
@@ -226,6 +227,11 @@ class CarrierContract(Contract):
                 break
         assert cursor is None
         return [one for one in told if world.iccid == one.iccid or (one.carrier_reference or "") == reference]
+
+    def test_what_a_carrier_says_that_it_offers_it_has(self, world: World) -> None:
+        assert isinstance(world.carrier, Following) or not world.can.follows
+        assert isinstance(world.carrier, Metering) or world.can.usage is UsageScope.NONE
+        assert isinstance(world.carrier, Calling) or not world.can.calls_back
 
     def test_a_check_says_that_address_and_credentials_are_good(self, world: World) -> None:
         assert "answers" in world.carrier.check()
