@@ -24,6 +24,7 @@ def steps(lines: int, manifest: Path) -> dict[str, list[str]]:
         "A manifest into planned operations": ["benchmarks.importing", "--lines", str(lines)],
         "Ledger: claim and finish": ["benchmarks.ledger", "--operations", str(lines // 5)],
         "Activation at the carrier's limit": ["benchmarks.activation", "--sims", str(lines // 200)],
+        "Five carriers": ["benchmarks.carriers", "--sims", str(lines // 100)],
         "Prefect's own share": ["benchmarks.prefect_share", "--sims", str(lines // 1_000)],
     }
 
