@@ -44,8 +44,12 @@ def pace_of(windows: Sequence[Window], burst: int = 0, headroom: float = 0.97) -
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """`count` reserved departures: the first `wait_seconds` from now, then one each `interval_seconds`."""
+    """`count` reserved departures: the first `wait_seconds` after `told_at`, then one each `interval_seconds`.
+
+    `told_at` is what the limit's own clock said then, in epoch seconds.
+    """
 
     wait_seconds: float
     interval_seconds: float
     count: int
+    told_at: float = 0.0

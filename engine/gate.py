@@ -1,7 +1,7 @@
 """The gate of a carrier account: slots reserved in the database, handed to threads one by one, inside one lease.
 
-A slot is a moment, not a permission for later: a thread that wakes too late lets its slot go and takes another, so
-that jitter on this machine never bunches requests past the carrier's limit.
+A slot is a moment of the database's clock, not a permission for later: a thread that wakes too late lets its slot go
+and takes another, and a slow answer of the database shifts none, so that jitter never bunches requests past the limit.
 """
 
 import secrets
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from carriers.errors import CarrierPaused, NotSent
+from domain.clocks import OtherClock
 from domain.pacing import Pace
 from engine.context import Context, Stopwatch
 from storage import limits
@@ -33,6 +34,7 @@ class Slots:
         self._pace = pace
         self._stopwatch = stopwatch
         self._departures: deque[float] = deque()
+        self._database_clock = OtherClock()
         self._lock = threading.Lock()
 
     def next_departure(self, latest: float, users: int) -> float:
@@ -54,6 +56,7 @@ class Slots:
 
     def _reserve(self, count: int) -> None:
         with self._commit("slot") as tx:
+            asked_at = self._stopwatch.monotonic()
             circuit = limits.circuit(tx, self._account)
             if circuit.paused_for_seconds > 0:
                 raise CarrierPaused(
@@ -61,7 +64,8 @@ class Slots:
                     retry_after_seconds=circuit.paused_for_seconds,
                 )
             reserved = limits.reserve(tx, self._account, self._pace, count)
-        first = self._stopwatch.monotonic() + reserved.wait_seconds
+            self._database_clock.learn(asked_at, reserved.told_at, self._stopwatch.monotonic())
+        first = self._database_clock.here(reserved.told_at + reserved.wait_seconds)
         self._departures.extend(first + i * reserved.interval_seconds for i in range(reserved.count))
 
     def told_to_wait(self, seconds: float) -> None:

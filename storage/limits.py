@@ -35,7 +35,7 @@ def reserve(tx: Transaction, account: str, pace: Pace, count: int) -> Slots:
         _ensure(tx, account)
         return reserve(tx, account, pace, count)
     interval = pace.interval_seconds * row.eased
-    return Slots(max(0.0, row.empty_at - count * interval - row.now), interval, count)
+    return Slots(max(0.0, row.empty_at - count * interval - row.now), interval, count, row.now)
 
 
 def told_to_wait(tx: Transaction, account: str, seconds: float) -> None:

@@ -39,7 +39,7 @@ PLANS = [
     replace(PLAN, id=f"{name}/de", carrier_account=name, carrier_reference="HF" + str(at) * 32)
     for at, name in enumerate(LIMITS, 1)
 ]
-HEADER = "iccid,registration_code,carrier"
+HEADER = "iccid,registration_code,carrier account"
 
 
 def account(name: str, url: str) -> CarrierAccount:

@@ -36,7 +36,7 @@ def rejected(found: Any) -> list[int]:
         ("a.csv", f"sep=;\nTitle\nICCID;note\n{GOOD};a\n{BAD};b c\n", f"sep=;\nICCID;note\n{BAD};b c\n"),
         ("a.tsv", f"note\tICCID\nx\t{BAD}\n# total=1\n", f"note\tICCID\nx\t{BAD}\n"),
         ("a.csv", f"{GOOD},x\n{BAD},y\n", f"{BAD},y\n"),
-        ("a.csv", f"carrier|iccid\nkore|{GOOD}\nother|{BAD}\n", f"carrier|iccid\nother|{BAD}\n"),
+        ("a.csv", f"carrier_account|iccid\nkore|{GOOD}\nother|{BAD}\n", f"carrier_account|iccid\nother|{BAD}\n"),
     ],
 )
 def test_only_the_chosen_lines_and_the_header_are_written(

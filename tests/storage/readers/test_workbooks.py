@@ -52,7 +52,7 @@ def test_text_cells_are_read_and_lines_are_the_sheets_rows(read: Read, sims: Seq
 
 
 def test_a_row_of_a_sheet_names_its_carrier_account(read: Read, sims: Sequence[str]) -> None:
-    rows: list[Row] = [["MNO", "ICCID"], [" kore ", sims[0]], ["", sims[1]]]
+    rows: list[Row] = [["Carrier account", "ICCID"], [" kore ", sims[0]], ["", sims[1]]]
     assert read("a.xlsx", workbook(rows)).cells == {ManifestColumn.CARRIER_ACCOUNT: ["kore", ""]}
 
 
