@@ -70,7 +70,7 @@ OFFERS: Mapping[str, Callable[[Capabilities], str]] = {
     "calls back": lambda can: _yes(can.calls_back),
     "first look after": lambda can: _duration(can.poll_first_seconds),
     "lost requests act within": lambda can: _duration(can.quiet_seconds),
-    "queued changes act within": lambda can: _duration(max(can.queue_seconds, can.quiet_seconds)),
+    "queued changes act within": lambda can: _duration(can.queue_seconds) if can.queue_seconds else NOT_THERE,
     "reads one SIM": lambda can: _yes(can.can_read),
     "lists": _page,
     "lists by state": lambda can: _yes(can.filters_by_state) if can.page_size else NOT_THERE,

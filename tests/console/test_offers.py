@@ -68,6 +68,7 @@ def test_a_carrier_that_can_do_everything_says_so() -> None:
         "calls back": "no",
         "first look after": "5 s",
         "lost requests act within": "5 min",
+        "queued changes act within": "-",
         "reads one SIM": "yes",
         "lists": "1,000 a page",
         "lists by state": "yes",
@@ -81,8 +82,8 @@ def test_a_carrier_that_can_do_everything_says_so() -> None:
 
 def test_questions_that_do_not_arise_have_no_answer() -> None:
     said = column(BARE)
-    silent = ["SIMs a claim", "can be asked for", "lists by state", "usage by day", "usage is kept for"]
-    assert [title for title, cell in said.items() if cell == "-"] == [*silent, "usage is late by"]
+    silent = ["SIMs a claim", "can be asked for", "queued changes act within", "lists by state", "usage by day"]
+    assert [title for title, cell in said.items() if cell == "-"] == [*silent, "usage is kept for", "usage is late by"]
     assert (said["lists"], said["tells usage"], said["a 429 says when in"]) == ("no", "no", "nothing")
     assert (said["first look after"], said["lost requests act within"]) == ("0.5 s", "1 min")
 
