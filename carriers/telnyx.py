@@ -206,10 +206,10 @@ class Telnyx:
 
     def _claim(self, orders: Sequence[Order], gate: Gate) -> list[Answer]:
         asked = [order for order in orders if order.registration_code]
-        answers = self._register(asked, gate) if asked else {}
         sentence = "The SIM has no registration code."
-        missing = {one.iccid: Answer(one.iccid, AnswerKind.REJECTED, "parameter_missing", sentence) for one in orders}
-        return [(missing | answers)[order.iccid] for order in orders]
+        answers = {one.iccid: Answer(one.iccid, AnswerKind.REJECTED, "parameter_missing", sentence) for one in orders}
+        answers |= self._register(asked, gate) if asked else {}
+        return [answers[order.iccid] for order in orders]
 
     def _register(self, orders: Sequence[Order], gate: Gate) -> dict[str, Answer]:
         codes = [order.registration_code or "" for order in orders]

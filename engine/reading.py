@@ -38,6 +38,10 @@ class Readings:
         self.failures += 1
         self.error = error
 
+    def concern(self, iccid: str) -> bool:
+        """Whether this SIM was seen, told of or put off: then this was a look at it."""
+        return iccid in self.seen or iccid in self.told or iccid in self.put_off
+
     @property
     def failed(self) -> bool:
         """Whether the carrier failed us, not our own patience: no slot, a pause or a limit says nothing about it."""

@@ -100,8 +100,9 @@ def _read(one: _Round, account_sims: int, started: float) -> None:
 
 def _is_queued(one: _Round, operation: Operation) -> bool:
     """Whether its SIM may still be absent because the carrier has not come to it: its absence would prove nothing."""
-    waited = _since_request(one.context, operation, one.taken_at)
-    return operation.step is Step.SENT and one.work.carrier.capabilities.imports and waited < _patience(one, operation)
+    if operation.step is not Step.SENT or not one.work.carrier.capabilities.imports:
+        return False
+    return _since_request(one.context, operation, one.taken_at) < _patience(one, operation)
 
 
 def _write(one: _Round, tally: Tally) -> None:
@@ -185,7 +186,7 @@ def _past_deadline_seconds(operation: Operation, now: datetime) -> float:
 def _look_again(one: _Round, operation: Operation) -> tuple[float, bool]:
     """In how many seconds, and whether this look counts. A SIM that cannot be read does not hold up the others."""
     readings = one.readings
-    if operation.iccid in {*readings.seen, *readings.told, *readings.put_off}:
+    if readings.concern(operation.iccid):
         return _next_look(one, operation), True
     if operation.iccid in readings.unreadable:
         return max(RETRY_SECONDS, _next_look(one, operation)), True
