@@ -3,12 +3,12 @@
 https://help.1nce.com/api (Authorization, SIM Management v1, API Rate Limits)
 """
 
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from itertools import count
 from urllib.parse import urlsplit
 
+from carriers.accounts import base_of, secrets_of
 from carriers.contract import (
     Answer,
     AnswerKind,
@@ -25,7 +25,7 @@ from carriers.contract import (
     UsageQuery,
     UsageScope,
 )
-from carriers.errors import CarrierError, CredentialsRefused, NotSent, ReadFailed, RequestRefused
+from carriers.errors import CredentialsRefused, NotSent, ReadFailed, RequestRefused
 from carriers.http import HttpClient, Reply, Wire
 from carriers.login import Json, TokenLogin, TokenRequest, basic
 from carriers.onence_inventory import Found, Inventory, Listed, Present
@@ -41,8 +41,6 @@ from carriers.onence_words import (
     update_of,
 )
 from domain.lifecycle import SimState
-
-log = logging.getLogger("simline.carriers")
 
 CAPABILITIES = Capabilities(
     carrier="1nce",
@@ -212,24 +210,13 @@ class OneNce:
         return reply
 
 
-def base_of(base_url: str) -> str:
-    """The address before the API's version, which some write into the configuration.
-
-    >>> base_of("https://api.1nce.com/management-api/v1/")
-    'https://api.1nce.com/management-api'
-    """
-    return base_url.rstrip("/").removesuffix("/v1")
-
-
 def login_of(account: CarrierAccount) -> TokenLogin:
     """A token for an hour, bought with user name and password. Raises `CarrierError` when one is missing."""
-    missing = [name for name in ("username", "password") if not account.secrets.get(name)]
-    if missing:
-        raise CarrierError(f"Carrier account {account.name} lacks its secret {' and '.join(missing)}.")
-    header = basic(account.secrets["username"], account.secrets["password"])
+    username, password = secrets_of(account, "username", "password")
+    header = basic(username, password)
     grant = Json({"grant_type": "client_credentials"})
     request = TokenRequest(f"{base_of(account.base_url)}/oauth/token", grant, {"Authorization": header})
-    return TokenLogin(request, account.secrets["password"], header.removeprefix("Basic "))
+    return TokenLogin(request, password, header.removeprefix("Basic "))
 
 
 def _answer_without_asking(order: Order, found: Found) -> Answer | None:

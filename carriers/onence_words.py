@@ -12,6 +12,7 @@ from carriers.contract import CarrierSim, Order
 from carriers.errors import ReadFailed
 from carriers.http import Complaint
 from carriers.onence_inventory import Present
+from carriers.words import known_state
 from domain.lifecycle import Action, SimState
 
 log = logging.getLogger("simline.carriers")
@@ -81,9 +82,7 @@ def _is_whole(number: str) -> bool:
 def seen(sim: Mapping[str, object], iccid: str) -> CarrierSim:
     """One of 1NCE's SIM resources in our words."""
     word = str(sim.get("status") or "")[:40]
-    state = STATES.get((word, bool(sim.get("activation_date"))), SimState.UNKNOWN)
-    if state is SimState.UNKNOWN:
-        log.warning("1NCE says %r of ICCID %s, a word that we do not know", word, iccid)
+    state = known_state(STATES.get((word, bool(sim.get("activation_date")))), "1NCE", word, iccid)
     msisdn, imsi = (str(sim[name]) if sim.get(name) else None for name in ("msisdn", "imsi"))
     return CarrierSim(iccid, state, word, iccid[:-1], msisdn=msisdn, imsi=imsi)
 

@@ -7,7 +7,6 @@ product. A SIM that has been active once stays there and changes by a request of
 also Particle's own id of it.
 """
 
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -15,6 +14,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from carriers.accounts import base_of, secrets_of
 from carriers.contract import (
     Answer,
     AnswerKind,
@@ -34,9 +34,8 @@ from carriers.contract import (
 from carriers.errors import CarrierError, CredentialsRefused, ReadFailed, RequestRefused
 from carriers.http import Complaint, HttpClient, Reply, Wire
 from carriers.login import FixedLogin, Json
+from carriers.words import fields_of, known_state
 from domain.lifecycle import Action, SimState
-
-log = logging.getLogger("simline.carriers")
 
 STATES: dict[str, SimState] = {
     "never_before_activated": SimState.INACTIVE,
@@ -119,9 +118,7 @@ class Particle:
     @classmethod
     def open(cls, account: CarrierAccount) -> "Particle":
         """Ready to talk; nothing is sent yet. Raises `CarrierError` when the secret or the product is missing."""
-        token = account.secrets.get("access_token")
-        if not token:
-            raise CarrierError(f"Carrier account {account.name} lacks its secret access_token.")
+        (token,) = secrets_of(account, "access_token")
         wire = Wire(
             "Particle",
             base_of(account.base_url),
@@ -251,19 +248,10 @@ class Particle:
         except RequestRefused as refusal:
             _stop_if_misconfigured(refusal, HTTPStatus.NOT_FOUND)
             raise ReadFailed(str(refusal)) from None
-        told = document if isinstance(document, dict) else {}
+        told = fields_of(document)
         listed = _dicts(told.get("sims"), "SIMs"), _page_count(told.get("meta"))
         self._product_seen = True
         return listed
-
-
-def base_of(base_url: str) -> str:
-    """The address before the API's version, which some write into the configuration.
-
-    >>> base_of("https://api.particle.io/v1/")
-    'https://api.particle.io'
-    """
-    return base_url.rstrip("/").removesuffix("/v1")
 
 
 def product_of(account: CarrierAccount) -> str:
@@ -287,9 +275,7 @@ def seen(sim: Mapping[str, object]) -> CarrierSim:
     Its id is told only once it was active: before that a repeated import activates it, afterwards `reactivate`.
     """
     iccid, word = iccid_in(sim), str(sim.get("status") or "")[:40]
-    state = STATES.get(word, SimState.UNKNOWN)
-    if state is SimState.UNKNOWN:
-        log.warning("Particle says %r of ICCID %s, a word that we do not know", word, iccid)
+    state = known_state(STATES.get(word), "Particle", word, iccid)
     known = state in (SimState.ACTIVE, SimState.DEACTIVATED)
     if sim.get(CHANGING) is True and state is not SimState.UNKNOWN:
         state = SimState.ACTIVATING

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time
 
 from carriers import soracom_jobs as jobs
+from carriers.accounts import choice_of
 from carriers.contract import (
     Answer,
     AnswerKind,
@@ -24,7 +25,7 @@ from carriers.contract import (
     UsageQuery,
     UsageScope,
 )
-from carriers.errors import CarrierError, CredentialsRefused, NotSent, ReadFailed, RequestRefused
+from carriers.errors import CredentialsRefused, NotSent, ReadFailed, RequestRefused
 from carriers.login import Json
 from carriers.soracom_coverage import GLOBAL, JAPAN, Coverage, checked, coverages_of
 from carriers.soracom_words import (
@@ -229,12 +230,9 @@ def capabilities_of(account: CarrierAccount) -> Capabilities:
     can = CAPABILITIES
     if not account.options.get("batch_group"):
         can = replace(can, orders_per_request=1, follows=False, quiet_seconds=300.0)
-    word = account.options.get("registration", "code")
-    if word not in ("code", "done"):
-        raise CarrierError(
-            f"Carrier account {account.name}: option `registration` is {word!r}; it must be code or done."
-        )
-    return can if word == "code" else replace(can, claims=False, needs_registration_code=False)
+    if choice_of(account, "registration", "code", "done") == "code":
+        return can
+    return replace(can, claims=False, needs_registration_code=False)
 
 
 def _sim_id(order: Order) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from carriers import soracom_jobs as jobs
+from carriers.accounts import base_of, secrets_of
 from carriers.contract import CarrierAccount, Gate
 from carriers.errors import CarrierError, CredentialsRefused, ReadFailed, RequestRefused
 from carriers.http import HttpClient, Reply, Wire
@@ -114,11 +115,9 @@ def coverages_of(account: CarrierAccount) -> dict[str, Coverage]:
 def _opened(account: CarrierAccount, name: str, url: str, batch_group: str | None) -> Coverage:
     if batch_group is not None and not jobs.is_name(batch_group):
         raise CarrierError(f"Carrier account {account.name}: {batch_group!r} is no id of a batch group.")
-    missing = [secret for secret in ("auth_key_id", "auth_key") if not account.secrets.get(secret)]
-    if missing:
-        raise CarrierError(f"Carrier account {account.name} lacks its secret {' and '.join(missing)}.")
-    base = url.rstrip("/").removesuffix("/v1")
-    proof = {"authKeyId": account.secrets["auth_key_id"], "authKey": account.secrets["auth_key"]}
+    key_id, key = secrets_of(account, "auth_key_id", "auth_key")
+    base = base_of(url)
+    proof = {"authKeyId": key_id, "authKey": key}
     request = TokenRequest(f"{base}/v1/auth", Json(proof | {"tokenTimeoutSeconds": TOKEN_SECONDS}))
     wire = Wire("Soracom", base, account.timeout_seconds, complaint, reset_seconds, blind_wait_seconds=MINUTE)
     client = HttpClient(wire, TokenLogin(request, *proof.values(), read=token))

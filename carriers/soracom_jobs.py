@@ -4,12 +4,13 @@ A job works through its tasks one after the other. https://users.soracom.io/ja-j
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from carriers.contract import Answer, AnswerKind, Order
 from carriers.http import redacted
 from carriers.soracom_words import VERBS, complaint
+from carriers.words import fields_of
 
 MOST_TASKS = 10_000
 UNDER_WAY = ("pending", "running")
@@ -96,9 +97,8 @@ class Job:
 
 def job_from(document: object) -> Job:
     """A job resource; what makes no sense has no status."""
-    fields = document if isinstance(document, dict) else {}
-    summary = fields.get("summary")
-    errors = summary.get("error") if isinstance(summary, dict) else None
+    fields = fields_of(document)
+    errors = fields_of(fields.get("summary")).get("error")
     return Job(str(fields.get("status", "")), errors if isinstance(errors, int) else None)
 
 
@@ -116,8 +116,8 @@ def of_all(iccids: Iterable[str], kind: AnswerKind, reason: str) -> list[Answer]
 
 
 def _told(task: object) -> list[tuple[str, Answer]]:
-    fields = task if isinstance(task, dict) else {}
-    request, response = (_fields(fields.get(name)) for name in ("request", "response"))
+    fields = fields_of(task)
+    request, response = (fields_of(fields.get(name)) for name in ("request", "response"))
     path = _TASK_PATH.fullmatch(str(request.get("path")))
     if path is None:
         return []
@@ -138,7 +138,3 @@ def _failed(iccid: str, status: object, body: object) -> Answer:
     if isinstance(status, int) and 400 <= status < 500 and status not in NOT_THE_SIMS_FAULT:
         return Answer(iccid, AnswerKind.REJECTED, "refused", detail)
     return Answer(iccid, AnswerKind.UNKNOWN, "task_failed", detail)
-
-
-def _fields(document: object) -> Mapping[str, object]:
-    return document if isinstance(document, dict) else {}

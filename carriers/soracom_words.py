@@ -3,7 +3,6 @@
 https://users.soracom.io/ja-jp/tools/api/reference/ and https://developers.soracom.io/en/docs/air/subscriber-status
 """
 
-import logging
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
@@ -12,9 +11,8 @@ from carriers.contract import CarrierSim, Usage
 from carriers.errors import ReadFailed
 from carriers.http import Complaint
 from carriers.login import Token, is_token
+from carriers.words import fields_of, known_state
 from domain.lifecycle import Action, SimState
-
-log = logging.getLogger("simline.carriers")
 
 STATES: dict[str, SimState] = {
     "ready": SimState.INACTIVE,  # registered; becomes active by itself when its device first connects
@@ -68,7 +66,7 @@ def reset_seconds(headers: Mapping[str, str], now: float) -> float | None:  # no
 
 def token(answer: object) -> Token | None:
     """The API key and the token that every other request needs; the answer does not repeat how long they are good."""
-    fields = answer if isinstance(answer, dict) else {}
+    fields = fields_of(answer)
     key, proof = fields.get("apiKey"), fields.get("token")
     if not is_token(key) or not is_token(proof):
         return None
@@ -92,12 +90,10 @@ def iccids_of(sim: Mapping[str, object]) -> tuple[str, ...]:
 def seen(sim: Mapping[str, object], iccid: str) -> CarrierSim:
     """One of Soracom's SIMs in our words; its group stands for its plan."""
     word = str(sim.get("status") or "")[:40]
-    if word not in STATES:
-        log.warning("Soracom says %r of ICCID %s, a word that we do not know", word, iccid)
     imsi, msisdn = _subscriber(sim)
     return CarrierSim(
         iccid,
-        STATES.get(word, SimState.UNKNOWN),
+        known_state(STATES.get(word), "Soracom", word, iccid),
         word,
         carrier_reference=_text(sim.get("simId")),
         plan_reference=_text(sim.get("groupId")),
@@ -108,14 +104,9 @@ def seen(sim: Mapping[str, object], iccid: str) -> CarrierSim:
 
 def _subscriber(sim: Mapping[str, object]) -> tuple[str | None, str | None]:
     """IMSI and MSISDN of the primary subscription of the profile in use."""
-    profile = _within(_within(sim, "profiles"), str(sim.get("activeProfileId")))
+    profile = fields_of(fields_of(sim.get("profiles")).get(str(sim.get("activeProfileId"))))
     imsi = _text(profile.get("primaryImsi"))
-    return imsi, _text(_within(_within(profile, "subscribers"), imsi or "").get("msisdn"))
-
-
-def _within(document: Mapping[str, object], name: str) -> Mapping[str, object]:
-    inner = document.get(name)
-    return inner if isinstance(inner, dict) else {}
+    return imsi, _text(fields_of(fields_of(profile.get("subscribers")).get(imsi or "")).get("msisdn"))
 
 
 def _text(said: object) -> str | None:
@@ -145,7 +136,7 @@ def _day(entry: object) -> date:
 
 def _bytes(entry: Mapping[str, object]) -> int:
     total = 0
-    for traffic in _within(entry, "dataTrafficStatsMap").values():
+    for traffic in fields_of(entry.get("dataTrafficStatsMap")).values():
         for name in ("uploadByteSizeTotal", "downloadByteSizeTotal"):
             count = traffic.get(name, 0) if isinstance(traffic, dict) else None
             if not isinstance(count, int) or count < 0:

@@ -3,13 +3,13 @@
 https://docs.korewireless.com/en-us/api/products/supersim/sim-resource
 """
 
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 from carriers import supersim_usage
+from carriers.accounts import base_of, choice_of, secrets_of
 from carriers.callbacks import CALLBACK_SECRET, address_of, check_twilio, named_in_query
 from carriers.contract import (
     Answer,
@@ -28,12 +28,11 @@ from carriers.contract import (
     UsageQuery,
     UsageScope,
 )
-from carriers.errors import CarrierError, CredentialsRefused, NotSent, ReadFailed, RequestRefused
+from carriers.errors import CredentialsRefused, NotSent, ReadFailed, RequestRefused
 from carriers.http import Complaint, HttpClient, Reply, Wire, refuse_plain_http
 from carriers.login import FixedLogin, Form, Login, TokenLogin
+from carriers.words import known_state
 from domain.lifecycle import Action, SimState, Stage
-
-log = logging.getLogger("simline.carriers")
 
 STATES: dict[str, SimState] = {
     "new": SimState.INACTIVE,
@@ -244,56 +243,32 @@ class SuperSim:
         return _changed(order, reply.document)
 
 
-def base_of(base_url: str) -> str:
-    """The address before the API's version, which some write into the configuration.
-
-    >>> base_of("https://supersim.api.korewireless.com/v1/")
-    'https://supersim.api.korewireless.com'
-    """
-    return base_url.rstrip("/").removesuffix("/v1")
-
-
 def registered_already(account: CarrierAccount) -> bool:
     """Whether the account's SIMs are delivered registered (option `registration`: "code", the default, or "done").
 
     Raises `CarrierError` for another word.
     """
-    word = account.options.get("registration", "code")
-    if word not in ("code", "done"):
-        raise CarrierError(
-            f"Carrier account {account.name}: option `registration` is {word!r}; it must be code or done."
-        )
-    return word == "done"
+    return choice_of(account, "registration", "code", "done") == "done"
 
 
 def login_of(account: CarrierAccount) -> Login:
     """Basic with `account_sid` and `auth_token`, or OAuth with `client_id` and `client_secret`."""
-    kind = account.options.get("auth", "basic")
-    if kind == "basic":
-        return FixedLogin.basic(*_opened(account, "account_sid", "auth_token"))
-    if kind == "oauth":
-        token_url = account.options.get("token_url", KORE_TOKEN_URL)
-        refuse_plain_http(token_url)
-        return TokenLogin.client_credentials(token_url, *_opened(account, "client_id", "client_secret"))
-    raise CarrierError(f"Carrier account {account.name}: option `auth` is {kind!r}; it must be basic or oauth.")
-
-
-def _opened(account: CarrierAccount, user: str, password: str) -> tuple[str, str]:
-    missing = [name for name in (user, password) if not account.secrets.get(name)]
-    if missing:
-        raise CarrierError(f"Carrier account {account.name} lacks its secret {' and '.join(missing)}.")
-    return account.secrets[user], account.secrets[password]
+    if choice_of(account, "auth", "basic", "oauth") == "basic":
+        user, password = secrets_of(account, "account_sid", "auth_token")
+        return FixedLogin.basic(user, password)
+    token_url = account.options.get("token_url", KORE_TOKEN_URL)
+    refuse_plain_http(token_url)
+    client_id, client_secret = secrets_of(account, "client_id", "client_secret")
+    return TokenLogin.client_credentials(token_url, client_id, client_secret)
 
 
 def seen(sim: Mapping[str, object], iccid: str) -> CarrierSim:
     """One of Super SIM's Sim resources in our words."""
     word = str(sim.get("status") or "")[:40]
-    if word not in STATES:
-        log.warning("Super SIM says %r of ICCID %s, a word that we do not know", word, iccid)
     reference, fleet = sim.get("sid"), sim.get("fleet_sid")
     return CarrierSim(
         iccid,
-        STATES.get(word, SimState.UNKNOWN),
+        known_state(STATES.get(word), "Super SIM", word, iccid),
         word,
         carrier_reference=str(reference) if reference else None,
         plan_reference=str(fleet) if fleet else None,

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from urllib.parse import urlsplit
 
+from carriers.accounts import choice_of
 from carriers.contract import (
     Answer,
     AnswerKind,
@@ -51,6 +52,7 @@ from carriers.telnyx_words import (
     stop_if_misconfigured,
     usages,
 )
+from carriers.words import fields_of
 from domain.lifecycle import Action, SimState, Stage
 
 log = logging.getLogger("simline.carriers")
@@ -265,12 +267,7 @@ class Telnyx:
 
 def register_as(account: CarrierAccount) -> str:
     """The status that a SIM is registered with (option `register_as`). Raises `CarrierError` for another word."""
-    word = account.options.get("register_as", "disabled")
-    if word not in ("disabled", "enabled"):
-        raise CarrierError(
-            f"Carrier account {account.name}: option `register_as` is {word!r}; it must be disabled or enabled."
-        )
-    return word
+    return choice_of(account, "register_as", "disabled", "enabled")
 
 
 def _acted(order: Order, reply: Reply) -> Answer:
@@ -321,8 +318,8 @@ def _listed(reply: Reply) -> list[Entry]:
 
 def _following_page(reply: Reply, number: int) -> str | None:
     """The number of the page after this one; None after the last."""
-    meta = reply.document.get("meta") if isinstance(reply.document, dict) else None
-    shown, pages = (meta.get("page_number"), meta.get("total_pages")) if isinstance(meta, dict) else (None, None)
+    meta = fields_of(fields_of(reply.document).get("meta"))
+    shown, pages = meta.get("page_number"), meta.get("total_pages")
     if not isinstance(shown, int) or not isinstance(pages, int):
         raise ReadFailed("Telnyx answered a listing without the number of its pages.")
     if shown != number:
@@ -332,8 +329,7 @@ def _following_page(reply: Reply, number: int) -> str | None:
 
 def _resource(reply: Reply) -> Entry:
     """The one SIM or action of an answer; empty where there is none."""
-    resource = reply.document.get("data") if isinstance(reply.document, dict) else None
-    return resource if isinstance(resource, dict) else {}
+    return fields_of(fields_of(reply.document).get("data"))
 
 
 def _not_a(reply: Reply, thing: str) -> str:

@@ -6,11 +6,11 @@ names one: a callback is a hint, and a look at the wrong SIM costs a read.
 """
 
 import json
-from collections.abc import Mapping
 
 from carriers.callbacks import check_ed25519, ed25519_key
 from carriers.contract import Callback, CarrierAccount, Heard
 from carriers.telnyx_words import REFERENCE, iccid_in
+from carriers.words import fields_of
 
 PUBLIC_KEY = "webhook_public_key"
 SIGNATURE_HEADER, TIMESTAMP_HEADER = "telnyx-signature-ed25519", "telnyx-timestamp"
@@ -34,15 +34,10 @@ def heard(callback: Callback, public_key: str) -> Heard | None:
         document = json.loads(callback.body)
     except ValueError:
         return None
-    payload = _inner(_inner(document, "data"), "payload")
+    payload = fields_of(fields_of(fields_of(document).get("data")).get("payload"))
     iccid = iccid_in(payload)
     if iccid.isdecimal() and 18 <= len(iccid) <= 20:
         return Heard(iccid)
     named = (str(payload.get(name)) for name in ("sim_card_id", "id"))
     reference = next((one for one in named if REFERENCE.fullmatch(one)), None)
     return Heard(carrier_reference=reference) if reference else None
-
-
-def _inner(document: object, name: str) -> Mapping[str, object]:
-    inner = document.get(name) if isinstance(document, dict) else None
-    return inner if isinstance(inner, dict) else {}

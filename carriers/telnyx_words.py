@@ -9,6 +9,7 @@ from decimal import Decimal
 from carriers.contract import Answer, AnswerKind, CarrierSim, Usage
 from carriers.errors import CredentialsRefused, RequestRefused
 from carriers.http import Complaint, redacted
+from carriers.words import known_state
 from domain.iccid import compact
 from domain.lifecycle import Action, SimState
 
@@ -106,12 +107,10 @@ def complaint_of(error: Entry, secrets: Sequence[str] = ()) -> Complaint:
 def seen(sim: Entry) -> CarrierSim:
     """One of Telnyx's SIM cards in our words."""
     word, iccid = status_of(sim), iccid_in(sim)
-    if word not in STATES:
-        log.warning("Telnyx says %r of ICCID %s, a word that we do not know", word, iccid)
     reference, group, msisdn, imsi = (
         str(sim[name]) if sim.get(name) else None for name in ("id", "sim_card_group_id", "msisdn", "imsi")
     )
-    return CarrierSim(iccid, STATES.get(word, SimState.UNKNOWN), word, reference, group, msisdn, imsi)
+    return CarrierSim(iccid, known_state(STATES.get(word), "Telnyx", word, iccid), word, reference, group, msisdn, imsi)
 
 
 def status_of(resource: Entry) -> str:
