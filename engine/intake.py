@@ -152,6 +152,7 @@ def load_lines(context: Context, tx: Transaction, delivery: Delivery, rules: Rea
             verdicts[outcome.verdict] += outcome.line_count
         read += block.line_count
         context.watch(Progress("read", read, surveyed.line_count, delivery.manifest_id))
+    loading.record_placements(tx, delivery.manifest_id, new)
     corrector.reopen(tx)
     hold_what_exceeds(tx, delivery.manifest_id, {placement.product_id for placement in new}, delivery.actor)
     verdicts[Verdict.ACCEPTED] = new.total()

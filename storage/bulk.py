@@ -58,7 +58,7 @@ def _sources(rows: TableClause, target: Table, names: Sequence[str], values: Val
 def _copy(tx: Transaction, target: str, values: Values) -> None:
     lists = {name: value for name, value in values.items() if isinstance(value, list)}
     fixed = {name: value for name, value in values.items() if name not in lists}
-    end = "".join(f"\t{_cell(value)}" for value in fixed.values()) + "\n"
+    end = "".join(f"\t{_this_moment(tx, value) or _cell(value)}" for value in fixed.values()) + "\n"
     lines = ["\t".join(row) + end for row in zip(*map(_cells, lists.values()), strict=True)]
     statement = f"COPY {target} ({', '.join((*lists, *fixed))}) FROM STDIN"
     connection: Any = tx.connection.connection.driver_connection
@@ -68,6 +68,11 @@ def _copy(tx: Transaction, target: str, values: Values) -> None:
             copy.write("".join(lines))
 
     tx.behind(copy_in)  # the server sorts in while the next rows are read and placed
+
+
+def _this_moment(tx: Transaction, value: Any) -> str | None:
+    """`now`, when the transaction began, where its own time is meant: read in a third of the time that a date takes."""
+    return "now" if isinstance(value, datetime) and value == tx.now() and not tx.has_own_clock else None
 
 
 _ESCAPED = ("\\", "\t", "\n", "\r")

@@ -5,20 +5,21 @@ so that two deliveries of the same SIMs cannot both count them as new, nor wait 
 one writer anyway.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import any_, func, select
+from sqlalchemy import any_, func, insert, select
 
 from domain.lifecycle import Action, Stage, Step
 from domain.lines import LineOutcome
+from domain.routing import Placement
 from storage.among import among
 from storage.bulk import insert_rows, storable
 from storage.database import Transaction
-from storage.schema import operations, rejections, sims
+from storage.schema import operations, placements, rejections, sims
 from storage.spans import open_span
 
 _TURN = 0x51_4D_11_4E
@@ -146,6 +147,24 @@ def record_outcomes(tx: Transaction, manifest_id: str, outcomes: Sequence[LineOu
         "detail": [storable(outcome.detail) for outcome in outcomes],
     }
     insert_rows(tx, values, {rejections: tuple(values)})
+
+
+def record_placements(tx: Transaction, manifest_id: str, counted: Mapping[Placement, int]) -> None:
+    """Keep how many new SIMs went where: what the receipt says of plans stays as it was when the file was loaded."""
+    rows = [
+        {
+            "manifest_id": manifest_id,
+            "product_id": to.product_id,
+            "home_country": to.home_country,
+            "carrier_account": to.carrier_account,
+            "plan_id": to.plan_id,
+            "sim_count": count,
+        }
+        for to, count in counted.items()
+        if count
+    ]
+    if rows:
+        tx.execute(insert(placements), rows)
 
 
 def _in_line_order(block: LoadBlock) -> LoadBlock:

@@ -10,7 +10,7 @@ from sqlalchemy import Select, and_, func, select
 from domain.lifecycle import Step
 from domain.lines import LineOutcome, Reason, Verdict
 from storage.database import Transaction
-from storage.schema import operations, plans, rejections, sims
+from storage.schema import operations, placements, plans, rejections, sims
 from storage.spans import of_manifest
 
 _ROWS_AT_ONCE = 5_000
@@ -111,12 +111,10 @@ def reason_totals(tx: Transaction, manifest_id: str) -> list[ReasonTotal]:
 
 
 def plan_totals(tx: Transaction, manifest_id: str) -> list[PlanTotal]:
-    """The accepted SIMs of a manifest counted by product, home country and plan, the largest first."""
-    o, s, p = operations.c, sims.c, plans.c
-    placed = (s.product_id, s.home_country, s.carrier_account, s.plan_id)
-    counted = select(*placed, func.count().label("sim_count")).join(operations, o.iccid == s.iccid)
-    each = counted.where(of_manifest(manifest_id)).group_by(*placed).subquery()
-    rows = select(each, p.name, p.monthly_price_cents, p.currency).join(plans, p.id == each.c.plan_id)
+    """Where the new SIMs of a manifest went when it was loaded, the largest group first."""
+    each, p = placements.c, plans.c
+    rows = select(placements, p.name, p.monthly_price_cents, p.currency).join(plans, p.id == each.plan_id)
+    rows = rows.where(each.manifest_id == manifest_id)
     return [
         PlanTotal(
             product_id=row.product_id,
@@ -128,7 +126,7 @@ def plan_totals(tx: Transaction, manifest_id: str) -> list[PlanTotal]:
             currency=row.currency,
             sim_count=row.sim_count,
         )
-        for row in tx.execute(rows.order_by(each.c.sim_count.desc(), each.c.plan_id, each.c.product_id))
+        for row in tx.execute(rows.order_by(each.sim_count.desc(), each.plan_id, each.product_id, each.home_country))
     ]
 
 

@@ -159,6 +159,17 @@ rejections = Table(
     sqlite_with_rowid=False,
 )
 
+placements = Table(
+    "placements",
+    metadata,
+    Column("manifest_id", Key, ForeignKey("manifests.id"), primary_key=True),
+    Column("product_id", Key, primary_key=True),
+    Column("home_country", Key, primary_key=True),
+    Column("carrier_account", Key, primary_key=True),
+    Column("plan_id", Key, primary_key=True),
+    Column("sim_count", BigInteger, nullable=False),
+)
+
 RELEASED = "state = 'released'"
 NAMED = "carrier_reference IS NOT NULL"
 

@@ -5,9 +5,10 @@ from sqlalchemy import update
 
 from domain.lifecycle import Step
 from domain.lines import LineOutcome, Reason, Verdict
-from storage import outcomes
+from domain.routing import Placement
+from storage import loading, outcomes
 from storage.database import Database
-from storage.schema import operations
+from storage.schema import operations, sims
 
 Numbers = Callable[[int], list[str]]
 Delivered = Callable[..., str]
@@ -112,10 +113,12 @@ def test_postgresql_hands_accepted_sims_out_by_a_cursor_of_its_own(
         assert sum(1 for _ in rows) == 9
 
 
-def test_plans_are_counted_over_the_accepted_sims(stocked: Database, delivered: Delivered, iccids: Numbers) -> None:
-    countries = ["DE", "FR", "FR"]
-    manifest_id = delivered("a.txt", iccids(3), home_countries=countries)
-    with stocked.read() as tx:
+def test_a_manifest_keeps_where_its_sims_went(stocked: Database, delivered: Delivered, iccids: Numbers) -> None:
+    manifest_id = delivered("a.txt", iccids(3), home_countries=["DE", "FR", "FR"])
+    went = {Placement("tracker", country, "kore", "kore/eu", False): count for country, count in (("DE", 1), ("FR", 2))}
+    with stocked.begin() as tx:
+        loading.record_placements(tx, manifest_id, went | {Placement("tracker", "IT", "kore", "kore/eu", False): 0})
+        tx.execute(update(sims).values(product_id="elsewhere"))  # what happens later is not what was accepted
         totals = outcomes.plan_totals(tx, manifest_id)
     assert [(one.home_country, one.plan_name, one.sim_count) for one in totals] == [("FR", "eu", 2), ("DE", "eu", 1)]
     assert {(one.monthly_price_cents, one.currency, one.product_id) for one in totals} == {(110, "EUR", "tracker")}

@@ -24,6 +24,7 @@ def upgrade() -> None:
     _devices()
     _manifests()
     _rejections()
+    _placements()
     _sims()
     _operations()
     _history()
@@ -137,6 +138,22 @@ def _rejections() -> None:
         sa.PrimaryKeyConstraint("manifest_id", "line", name="pk_rejections"),
         sa.ForeignKeyConstraint(["manifest_id"], ["manifests.id"], name="fk_rejections_manifest_id_manifests"),
         sqlite_with_rowid=False,
+    )
+
+
+def _placements() -> None:
+    op.create_table(
+        "placements",
+        sa.Column("manifest_id", KEY, nullable=False),
+        sa.Column("product_id", KEY, nullable=False),
+        sa.Column("home_country", KEY, nullable=False),
+        sa.Column("carrier_account", KEY, nullable=False),
+        sa.Column("plan_id", KEY, nullable=False),
+        sa.Column("sim_count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "manifest_id", "product_id", "home_country", "carrier_account", "plan_id", name="pk_placements"
+        ),
+        sa.ForeignKeyConstraint(["manifest_id"], ["manifests.id"], name="fk_placements_manifest_id_manifests"),
     )
 
 
