@@ -50,7 +50,8 @@ def settle_due(context: Context, account: str) -> Tally:
         tally.wait_seconds = limits.circuit(tx, account).paused_for_seconds
         if tally.wait_seconds > 0:
             return tally
-        taken = ledger.take_to_settle(tx, account, lease, limit=AT_ONCE)
+        ahead = context.poll_first_seconds(account) if context.carriers[account].carrier.capabilities.page_size else 0.0
+        taken = ledger.take_to_settle(tx, account, lease, limit=AT_ONCE, ahead_seconds=ahead)
         account_sims = sims.account_sim_count(tx, account) if taken else 0
         taken_at = tx.now()
     tally.taken = len(taken)

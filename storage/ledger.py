@@ -7,7 +7,7 @@ the request as *maybe sent*. History gets one row per transition in the same tra
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Insert, Row, Select, and_, insert, literal, or_, select, text, update
@@ -156,10 +156,21 @@ def take_to_send(
     return with_sims(tx, _change(tx, c.id.in_(due), taken, intended, lease.worker, *COLUMNS))
 
 
-def take_to_settle(tx: Transaction, account: str, lease: Lease, *, limit: int) -> list[Operation]:
-    """Lease up to `limit` sent, accepted or unknown operations whose next look has come. No step changes."""
+def take_to_settle(
+    tx: Transaction, account: str, lease: Lease, *, limit: int, ahead_seconds: float = 0.0
+) -> list[Operation]:
+    """Lease up to `limit` sent, accepted or unknown operations whose next look has come. No step changes.
+
+    Once one has come, those that come within `ahead_seconds` are taken with it: one listing serves them all. Never what
+    another worker holds, and never an unknown outcome before its quiet period is over.
+    """
     c, now = operations.c, tx.now()
-    due = _due(tx, TO_SETTLE, account, limit, c.step != Step.INTENT.value)
+    by = now + timedelta(seconds=ahead_seconds)
+    soon = and_(c.fence.is_(None), c.step.in_([Step.SENT.value, Step.ACCEPTED.value]), c.due_at <= by)
+    open_ = c.step != Step.INTENT.value
+    if ahead_seconds > 0 and not tx.execute(_due(tx, TO_SETTLE, account, 1, open_)).all():
+        return []
+    due = _due(tx, TO_SETTLE, account, limit, open_, or_(c.due_at <= now, soon), by=by)
     ends_at = now + timedelta(seconds=lease.seconds)
     taken = {c.fence: lease.fence, c.worker: lease.worker, c.due_at: ends_at, c.looked_at: now}
     leased = update(operations).where(c.id.in_(due)).values(taken).returning(c.id, *COLUMNS, *TIMES)
@@ -181,8 +192,15 @@ def expire_intents(tx: Transaction, account: str, *, quiet_seconds: float, limit
     return len(move(tx, lost, actor=actor, fence=None))
 
 
-def _due(tx: Transaction, which: str, account: str, limit: int, *more: ColumnElement[bool]) -> Select[Any]:
-    """Ids that are due, oldest first; on PostgreSQL rows that another worker is taking now are passed over.
+def _due(
+    tx: Transaction,
+    which: str,
+    account: str,
+    limit: int,
+    *more: ColumnElement[bool],
+    by: datetime | None = None,
+) -> Select[Any]:
+    """Ids that are due now, or `by` then, oldest first; on PostgreSQL what another worker is taking is passed over.
 
     There they are picked in a table of their own, once: a plan that asked for them anew would lock other rows.
 
@@ -191,7 +209,7 @@ def _due(tx: Transaction, which: str, account: str, limit: int, *more: ColumnEle
     c = operations.c
     due = (
         select(c.id)
-        .where(text(which), c.carrier_account == account, c.due_at <= tx.now(), *more)
+        .where(text(which), c.carrier_account == account, c.due_at <= (by or tx.now()), *more)
         .order_by(c.due_at)
         .limit(limit)
     )
