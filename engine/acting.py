@@ -76,6 +76,10 @@ class ActionPlan:
         """How many SIMs have one of these fates."""
         return sum(len(self.iccids.get(fate, ())) for fate in fates)
 
+    def refused(self) -> Iterator[tuple[Fate, Sequence[str]]]:
+        """The SIMs that a person should know of, by why they are left alone."""
+        return ((fate, self.iccids[fate]) for fate in REFUSED if fate in self.iccids)
+
     @property
     def sim_count(self) -> int:
         """How many SIMs change."""

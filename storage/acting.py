@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from sqlalchemy import func, insert, literal, select, update
 
 from domain.acting import LIVE_STEPS
-from domain.lifecycle import Action, SimState, Stage, Step
+from domain.lifecycle import BUCKETS, Action, Bucket, SimState, Stage, Step
 from storage.among import among
 from storage.bulk import insert_rows, storable
 from storage.database import Transaction
@@ -113,6 +114,24 @@ def _note_asked(tx: Transaction, wish: Wish, mine: tuple[object, object]) -> Non
     }
     asked = select(operations.c.id, operations.c.stage, *told.values()).where(*mine)  # type: ignore[arg-type]
     tx.execute(insert(history).from_select(["operation_id", "stage", *told], asked))
+
+
+class Trouble(NamedTuple):
+    """An operation that ended without its end: its SIM, where it stands and why."""
+
+    iccid: str
+    step: Step
+    reason: str
+    detail: str
+
+
+def troubles(tx: Transaction, wish_id: str, limit: int) -> list[Trouble]:
+    """The first operations of this wish that failed or that need a person. Reads every operation's row."""
+    o = operations.c
+    bad = [step.value for step, bucket in BUCKETS.items() if bucket in (Bucket.FAILED, Bucket.NEEDS_REVIEW)]
+    words = (func.coalesce(o.reason, ""), func.coalesce(o.detail, ""))
+    rows = select(o.iccid, o.step, *words).where(o.manifest_id == wish_id, o.step.in_(bad)).order_by(o.id)
+    return [Trouble(iccid, Step(step), *why) for iccid, step, *why in tx.execute(rows.limit(limit))]
 
 
 FREE: Mapping[str, object] = {

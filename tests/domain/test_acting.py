@@ -95,7 +95,8 @@ class Sim:
 
     def standing(self) -> Standing:
         live = [one for one in self.operations if one[1] in LIVE_STEPS]
-        return Standing(self.state, (live or self.operations or [None])[-1])
+        newest = next(reversed(live or self.operations), None)
+        return Standing(self.state, newest)
 
     def ask(self, action: Action) -> Fate:
         standing = self.standing()
