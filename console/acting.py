@@ -25,6 +25,7 @@ from reports.verdict import Tone, counted
 if TYPE_CHECKING:
     from engine.acting import Acted, ActionPlan, Asked
     from engine.context import Context
+    from storage.database import Database
 
 Iccids = Annotated[str, Parameter(help="The SIMs, in any spelling; or - to read them from the standard input.")]
 Reason = Annotated[str, Parameter(metavar="TEXT", help="Why: it stays in the history of every SIM that changes.")]
@@ -145,7 +146,8 @@ def _carry_out(door: Door, wish: _Wish, iccids: tuple[str, ...], which: Which) -
             return FINE
         acted = _acted(spoken, context, wish, asked)
         follower.database, follower.manifest_ids = context.database, [acted.id]
-        return _followed(door, spoken, context, follower, wish, acted)
+        _follow(spoken, context, follower, wish)
+        return _end(door, spoken, context.database, wish, acted)
 
 
 def _ends(door: Door, wish: _Wish, plan: "ActionPlan") -> int:
@@ -170,17 +172,19 @@ def _acted(door: Door, context: "Context", wish: _Wish, asked: "Asked") -> "Acte
     return act(context, asked, reason=wish.reason.strip(), actor=door.actor, agreed=said)
 
 
-def _followed(
-    door: Door, spoken: Door, context: "Context", follower: Follower, wish: _Wish, acted: "Acted"
-) -> int:
-    """Until every SIM has ended or the time is over; then what became of them."""
+def _follow(door: Door, context: "Context", follower: Follower, wish: _Wish) -> None:
+    """Until every SIM has ended, or the time is over."""
     from engine.receipts import refresh_receipts
     from flows.deployed import start_settle
 
     if wish.wait > 0 and not follower.is_over():
-        bring_on(spoken, context, follower, wish.wait, None if wish.here else start_settle)
+        bring_on(door, context, follower, wish.wait, None if wish.here else start_settle)
         refresh_receipts(context)
-    steps, troubles = say_end(spoken.screen, context.database, acted)
+
+
+def _end(door: Door, spoken: Door, database: "Database", wish: _Wish, acted: "Acted") -> int:
+    """What became of the SIMs."""
+    steps, troubles = say_end(spoken.screen, database, acted)
     if wish.as_json:
         door.screen.json(plan_facts(acted.plan) | {"id": acted.id, "steps": steps, "troubles": troubles})
     return NEEDS_YOU if acted.plan.needs_you or troubles else FINE

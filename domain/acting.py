@@ -45,7 +45,7 @@ SENTENCES: dict[Fate, str] = {
     Fate.NOTHING_TO_DO: "It is so already, or an operation under way brings it there.",
     Fate.RELEASED: "It was released, or is being released: nothing can be asked of it any more.",
     Fate.HELD: "Its product has no room for it. `simline rerun MANIFEST --only held --reason WHY` lets it go on.",
-    Fate.NOT_CLAIMED: "It is not in the carrier's account. `simline rerun MANIFEST --reason WHY` tries its import again.",
+    Fate.NOT_CLAIMED: "It is not in the carrier's account. `simline rerun MANIFEST --reason WHY` tries once more.",
     Fate.UNSETTLED: "Whether the carrier has it is not settled. `simline rerun MANIFEST --reason WHY` reads it first.",
     Fate.PROTECTED: "Its product is protected from release (`protect_from_release`).",
     Fate.NOT_OFFERED: "Its carrier does not offer that.",
@@ -91,12 +91,8 @@ def fate_of(action: Action, standing: Standing) -> Fate:
     >>> fate_of(Action.ACTIVATE, Standing(SimState.ACTIVE, (Action.DEACTIVATE, Step.INTENT)))
     <Fate.QUEUED: 'queued'>
     """
-    if standing.expected is SimState.RELEASED:
-        return Fate.RELEASED
-    if standing.newest is not None and standing.newest[1] is Step.HELD:
-        return Fate.HELD
-    if action is Action.RELEASE and standing.is_protected:
-        return Fate.PROTECTED
+    if (barred := _barred(action, standing)) is not None:
+        return barred
     if standing.expected is SimState.ABSENT:
         return _of_absent(action, standing)
     if standing.expected in WANTED[action]:
@@ -106,6 +102,15 @@ def fate_of(action: Action, standing: Standing) -> Fate:
     if REQUESTED[action] not in standing.offers:
         return Fate.NOT_OFFERED
     return Fate.QUEUED if standing.is_live else Fate.PLANNED
+
+
+def _barred(action: Action, standing: Standing) -> Fate | None:
+    """What forbids the action whatever the carrier could do; None: nothing does."""
+    if standing.expected is SimState.RELEASED:
+        return Fate.RELEASED
+    if standing.newest is not None and standing.newest[1] is Step.HELD:
+        return Fate.HELD
+    return Fate.PROTECTED if action is Action.RELEASE and standing.is_protected else None
 
 
 def _of_absent(action: Action, standing: Standing) -> Fate:

@@ -1,4 +1,4 @@
-"""Actions of people on SIMs that are ours: deactivate, activate again, release. Planned here, sent like everything else.
+"""Actions of people on SIMs that are ours: deactivate, activate again, release. Planned here, sent by `sending`.
 
 Plan, show, do: `plan_actions` says what would become of each SIM, `act` writes it into the ledger, both by the same
 rules (`domain.acting`). Safe to repeat: what is under way, or true already, is asked of nobody again.

@@ -17,8 +17,8 @@ from domain.lines import LineOutcome
 from storage.among import among
 from storage.bulk import insert_rows, storable
 from storage.database import Transaction
-from storage.schema import operations, rejections, sims
 from storage.reclaiming import activation_generations, give_to_new_owner
+from storage.schema import operations, rejections, sims
 from storage.spans import open_span
 from storage.turns import take_turn
 
@@ -181,9 +181,7 @@ def _owners(tx: Transaction, iccids: list[str]) -> dict[str, tuple[str, str, str
     return {iccid: (product, account, state) for iccid, product, account, state in found}
 
 
-def _classify(
-    block: LoadBlock, owners: dict[str, tuple[str, str, str]]
-) -> tuple[list[int], list[int], LoadResult]:
+def _classify(block: LoadBlock, owners: dict[str, tuple[str, str, str]]) -> tuple[list[int], list[int], LoadResult]:
     """The positions of new SIMs, of those that another product has released, and where the others belong."""
     new: list[int] = []
     again: list[int] = []

@@ -142,7 +142,7 @@ class ActParameters(Parameters):
     confirmation: Annotated[
         Confirmation,
         Field(
-            title="Confirmation",
+            title="Do it",
             description="show: only show what it would do. yes: do it. yes-really: do it, although it is far beyond "
             "the usual.",
         ),

@@ -1,4 +1,4 @@
-"""What an action means for one SIM, by every state and step; and, whatever people ask for in any order, one at a time."""
+"""What an action means for one SIM, by every state and step; whatever people ask for, in any order, one at a time."""
 
 from dataclasses import dataclass, field
 

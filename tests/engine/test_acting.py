@@ -307,7 +307,10 @@ def test_two_operations_in_flight_are_a_broken_promise(fleet: Rig) -> None:
         told = {"stage": "change", "from_step": "planned", "to_step": "intent", "reason": "taken", "actor": "x"}
         tx.execute(history.insert(), [{"operation_id": id_, "nth": 2, "at": tx.now(), **told} for id_ in ids])
     (found,) = violations(fleet.context)
-    assert (found.invariant, found.sentence) == (1, f"SIM {iccid}: two of its operations were under way at the same time.")
+    assert (found.invariant, found.sentence) == (
+        1,
+        f"SIM {iccid}: two of its operations were under way at the same time.",
+    )
 
 
 def test_a_file_in_any_format_names_sims_and_tells_its_bad_lines(scripted_rig: Rig) -> None:
@@ -319,9 +322,7 @@ def test_a_file_in_any_format_names_sims_and_tells_its_bad_lines(scripted_rig: R
     assert [(outcome.line, outcome.text) for outcome in named.not_read] == [(6, "890000")]
 
 
-def test_super_sims_are_deactivated_and_activated_again_over_the_wire(
-    rig: Rig, server: SimulatedCarrierServer
-) -> None:
+def test_super_sims_are_deactivated_and_activated_again_over_the_wire(rig: Rig, server: SimulatedCarrierServer) -> None:
     rig.load(5)
     follow(rig.context, at_most_seconds=30, is_over=lambda: rig.steps() == {Step.DONE: 5})
     before = len(changing_requests(server.carrier.log.entries()))
