@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 from config.errors import ConfigurationError
+from config.sections import ProductSection
 from config.settings import Settings
 from storage import catalogue
 from storage.catalogue import Account, NameTaken, Product
@@ -39,11 +40,21 @@ def _declare_products(tx: Transaction, settings: Settings) -> None:
         known = there.get(declared.id)
         if known is None:
             with suppress(NameTaken):
-                catalogue.create_product(tx, Product(declared.id, declared.name, declared.account, declared.tier))
+                product = Product(
+                    declared.id, declared.name, declared.account, declared.tier, declared.protect_from_release
+                )
+                catalogue.create_product(tx, product)
         elif known.account_id != declared.account:
             raise ConfigurationError(
                 f"Product {declared.id} belongs to account {known.account_id} and cannot move to {declared.account}. "
                 "Correct `account` in simline.toml, or declare a product of another id."
             )
-        elif known.tier is not declared.tier:
-            catalogue.change_tier(tx, declared.id, declared.tier)
+        else:
+            _change_product(tx, known, declared)
+
+
+def _change_product(tx: Transaction, known: Product, declared: ProductSection) -> None:
+    if known.tier is not declared.tier:
+        catalogue.change_tier(tx, declared.id, declared.tier)
+    if known.protect_from_release is not declared.protect_from_release:
+        catalogue.protect_from_release(tx, declared.id, protect=declared.protect_from_release)

@@ -214,6 +214,7 @@ class ProductSection(Section):
     name: str
     account: ShortName
     tier: Tier = Tier.FREE
+    protect_from_release: bool = False
 
 
 class IssuerSection(Section):

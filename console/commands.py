@@ -28,6 +28,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("watch", "console.sweeping:watch", "Take in whatever is dropped, until you stop it.", _WORK),
     Command("pick-up", "console.sweeping:pick_up", "Take in what lies in the sources now, once.", _WORK),
     Command("settle", "console.sweeping:settle", "Send what is due, and ask the carriers what became of it.", _WORK),
+    Command("deactivate", "console.acting:deactivate", "Pause SIMs; they can be activated again.", _WORK),
+    Command("activate", "console.acting:activate", "Activate SIMs again that were deactivated.", _WORK),
+    Command("release", "console.acting:release", "Give SIMs back for good.", _WORK),
     Command("listen", "console.listening:listen", "Let carriers call when something has changed.", _WORK),
     Command("rerun", "console.rerunning:rerun", "Let a part of a manifest go on.", _WORK),
     Command(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SHORTEST_PAUSE_SECONDS = 0.3
 LINE_EVERY_SECONDS = 10.0
+IMPORTING = {"claim": "claim", "activate": "activate", "settle": "settle"}
+ACTING = {"activate": "send", "settle": "settle"}
 _NOT_ASKED = frozenset({Step.PLANNED, Step.INTENT})
 
 
@@ -62,10 +64,14 @@ class Standing:
 
 
 class Follower:
-    """Draws how far the work has come. `database` is handed in when it is open, `manifest_ids` when they are known."""
+    """Draws how far the work has come. `database` is handed in when it is open, `manifest_ids` when they are known.
 
-    def __init__(self, screen: Screen) -> None:
+    `stages` are the stages that are drawn, each with the word for it.
+    """
+
+    def __init__(self, screen: Screen, stages: Mapping[str, str] = IMPORTING) -> None:
         self._screen = screen
+        self._stages = stages
         self._drawing: _Drawing = _Bars(screen) if screen.is_live else _Lines(screen)
         self.database: Database | None = None
         self.manifest_ids: list[str] = []
@@ -94,8 +100,9 @@ class Follower:
             self.standing = Standing(stage_counts(tx, self.manifest_ids))
         ended = time.monotonic()
         self._next_look = ended + max(SHORTEST_PAUSE_SECONDS, 20 * (ended - started))
-        for stage, done in self.standing.stages().items():
-            self._drawing.show(stage, done, self.standing.total, "SIMs")
+        done = self.standing.stages()
+        for stage, word in self._stages.items():
+            self._drawing.show(word, done[stage], self.standing.total, "SIMs")
         return self.standing
 
     def is_over(self) -> bool:

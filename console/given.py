@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from engine.placing import Defaults
     from storage.sources.contract import Item, Source
 
-_LIKE_AN_ICCID = re.compile(r"[0-9A-Fa-f][0-9A-Fa-f -]{9,}")
+LIKE_AN_ICCID = re.compile(r"[0-9A-Fa-f][0-9A-Fa-f -]{9,}")
 
 
 def delivery_of(context: "Context", settings: "Settings", words: Sequence[str]) -> "tuple[Source, Item]":
@@ -58,7 +58,7 @@ def file_of(words: Sequence[str], kept_in: Path) -> Path:
     if words[0] == STDIN:
         _refuse_more(words)
         return _kept(Path(STDIN).read_bytes(), kept_in)
-    if all(_LIKE_AN_ICCID.fullmatch(word) and not Path(word).exists() for word in words):
+    if all(LIKE_AN_ICCID.fullmatch(word) and not Path(word).exists() for word in words):
         return _kept("".join(f"{word}\n" for word in words).encode(), kept_in)
     _refuse_more(words)
     return Path(words[0])

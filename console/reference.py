@@ -26,8 +26,9 @@ Exit statuses, of every command:
 Where there is no terminal, lines are plain and rows are whole. `NO_COLOR` is respected. What lists also has `--json`.
 
 With `PREFECT_API_URL` set, `import`, `approve` and `rerun` read and judge here, start the deployment `provision` on
-that server, and follow it; `pick-up`, `settle` and `watch` leave all of it to their deployments, and need neither the
-sources nor the carriers' secrets on this machine. Without, or with `--here`, they do the work in their own process.
+that server, and follow it; `deactivate`, `activate` and `release` plan here and start `settle`; `pick-up`, `settle`
+and `watch` leave all of it to their deployments, and need neither the sources nor the carriers' secrets on this
+machine. Without, or with `--here`, they do the work in their own process.
 
 """
 

@@ -1,15 +1,15 @@
 """`rerun`: a person's word that a part of a manifest goes on."""
 
-import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from console.agreeing import agreed, refuse_empty_reason
 from console.at_server import Here
 from console.bringing_on import WAIT_SECONDS, bring_on, end_with_receipts
 from console.commands import FINE
-from console.door import AtDoor, CannotDo, Door
+from console.door import AtDoor, Door
 from console.following import Follower
 from console.importing import NoActivate, Wait
 from domain.lifecycle import Step
@@ -68,8 +68,7 @@ def rerun(
     from flows.deployed import start_provision
     from storage import manifests
 
-    if len(reason.strip()) < 3:
-        raise CannotDo("Say why, in a few words: --reason 'carrier released the SIMs'.")
+    refuse_empty_reason(reason, "carrier released the SIMs")
     follower = Follower(door.screen)
     with door.engine(follower.news) as context:
         with context.database.read() as tx:
@@ -79,7 +78,7 @@ def rerun(
         if not sims and not lines:
             door.screen.say(f"{row.id} has nothing of that: there is nothing to do.", Tone.QUIET)
             return FINE
-        if not yes and not _agreed(door, f"{_in_words(sims, lines)} of {row.id} would go on."):
+        if not yes and not agreed(door, f"{_in_words(sims, lines)} of {row.id} would go on."):
             door.screen.say("Nothing was changed.", Tone.QUIET)
             return FINE
         with follower.drawn():
@@ -101,14 +100,6 @@ def _what_goes_on(only: Part, steps: dict[Step, int], row: "ManifestRow") -> tup
 def _in_words(sims: int, lines: int) -> str:
     words = [counted(sims, "SIM")] if sims else []
     return " and ".join([*words, *([counted(lines, "rejected line")] if lines else [])])
-
-
-def _agreed(door: Door, sentence: str) -> bool:
-    """A person's yes. Without a terminal nobody can be asked."""
-    if not (door.screen.is_live and sys.stdin.isatty()):
-        raise CannotDo(f"{sentence} Say --yes to agree: there is no terminal to ask at.")
-    door.screen.say(sentence, Tone.ATTENTION)
-    return door.screen.out.input("Go on? [y/N] ").strip().lower() in ("y", "yes")
 
 
 def _let_go_on(door: Door, context: "Context", manifest_id: str, only: Part, reason: str) -> list[str]:

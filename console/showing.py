@@ -84,7 +84,8 @@ def _show_operation(screen: Screen, operation: "OperationStory") -> None:
     origin = f"line {operation.line:,} of {operation.item_key}" if operation.line else "a person's word"
     screen.gap()
     screen.say(f"{operation.action.value}{times}", Tone.QUIET, more=f"{origin} ({operation.manifest_id})")
-    rows: list[tuple[object, ...]] = [(_moment(operation.created_at), _step(Step.PLANNED), "taken in", "")]
+    taken_in = (_moment(operation.created_at), _step(Step.PLANNED), "taken in", "")
+    rows: list[tuple[object, ...]] = [taken_in] if operation.line else []
     rows += [_row(one) for one in operation.transitions]
     columns = [Column("UTC"), Column("step"), Column("why", fit=Fit.FOLD), Column("who", fit=Fit.FOLD)]
     screen.table(columns, rows, indent=2)

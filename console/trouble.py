@@ -76,6 +76,7 @@ def _known() -> tuple[type[Exception], ...]:
     from carriers.errors import CarrierError
     from config.errors import ConfigurationError
     from domain.manifests import ManifestRefused
+    from engine.acting import NotAgreed
     from flows.embedded import ServerNotStarted
     from flows.server import NotDeployed, ServerAway
     from storage.catalogue import NameTaken, NoSuchProduct
@@ -86,7 +87,7 @@ def _known() -> tuple[type[Exception], ...]:
 
     return (
         *(CannotDo, CarrierError, ConfigurationError, DatabaseUnavailable, ItemChanged, LeaseLost, ManifestRefused),
-        *(NameTaken, NoSuchManifest, NoSuchProduct, NotDeployed, ServerAway, ServerNotStarted),
+        *(NameTaken, NotAgreed, NoSuchManifest, NoSuchProduct, NotDeployed, ServerAway, ServerNotStarted),
         *(SourceUnavailable, VaultLocked),
         *((outcomes.RunFailed,) if (outcomes := sys.modules.get("tasks.outcomes")) else ()),  # importing it takes 2 s
     )

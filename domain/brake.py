@@ -34,3 +34,16 @@ def check(brake: Brake, new_count: int, fleet_count: int) -> str | None:
             "its size. Approve it if that is meant."
         )
     return None
+
+
+def check_action(brake: Brake, count: int) -> str | None:
+    """Why a person must say yes twice to an action on `count` SIMs; None: nobody need.
+
+    >>> check_action(Brake(), 10_000) is None
+    True
+    >>> check_action(Brake(), 10_001)
+    '10,001 SIMs are more than the 10,000 that may change at once without a word.'
+    """
+    if count <= brake.sims:
+        return None
+    return f"{count:,} SIMs are more than the {brake.sims:,} that may change at once without a word."

@@ -1,6 +1,6 @@
 """What a carrier's answer, or its absence, makes of an operation that was sent. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from carriers.contract import Answer, AnswerKind
@@ -59,6 +59,11 @@ def gathered(moves: list[Move]) -> list[Move]:
     for one in moves:
         together.setdefault(replace(one, ids=()), []).extend(one.ids)
     return [replace(one, ids=tuple(ids)) for one, ids in together.items()]
+
+
+def released_by(operations: Iterable[Operation], done: Collection[int]) -> list[str]:
+    """The SIMs whose release is among what is done now: they are nobody's any more."""
+    return [one.iccid for one in operations if one.action is Action.RELEASE and one.id in done]
 
 
 def seen_by_answer(operation: Operation, answer: Answer) -> Iterator[SeenSim]:

@@ -171,7 +171,7 @@ def _load_placed(
         return loading.LoadResult(0), set()
     together = blocks[0] if len(blocks) == 1 else loading.LoadBlock.together(blocks)
     result = loading.load_block(tx, corrector.manifest_id, together, tx.now())
-    there = [iccid for _, iccid in result.known if iccid not in result.elsewhere]
+    there = [iccid for _, iccid in result.known if iccid not in {*result.elsewhere, *result.released}]
     return result, corrector.correct(tx, together, there)
 
 
@@ -220,12 +220,17 @@ def _as_load(context: Context, placement: Placement, rows: Rows) -> loading.Load
 def _not_new(result: loading.LoadResult, corrected: set[str]) -> Iterable[LineOutcome]:
     for line, iccid in result.known:
         reason = Reason.CODE_CORRECTED if iccid in corrected else Reason.ALREADY_KNOWN
-        stays = f"It stays at carrier account {result.elsewhere[iccid]}." if iccid in result.elsewhere else ""
-        yield LineOutcome(line, Verdict.KNOWN, reason, iccid=iccid, detail=stays)
+        yield LineOutcome(line, Verdict.KNOWN, reason, iccid=iccid, detail=_stays(result, iccid))
     for line, iccid, product in result.other_product:
         yield LineOutcome(
             line, Verdict.REJECTED, Reason.OTHER_PRODUCT, iccid=iccid, detail=f"It belongs to product {product}."
         )
+
+
+def _stays(result: loading.LoadResult, iccid: str) -> str:
+    if iccid in result.released:
+        return "It was released from this product and stays so; another product can import it."
+    return f"It stays at carrier account {result.elsewhere[iccid]}." if iccid in result.elsewhere else ""
 
 
 def brake_sentence(context: Context, tx: Transaction, intake: Intake) -> str | None:

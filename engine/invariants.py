@@ -70,6 +70,11 @@ def _nothing_from_unused_files(tx: Transaction) -> Iterator[Violation]:
         yield Violation(9, f"Manifest {manifest_id} was not taken, and {count} operations came of it.")
 
 
+def _one_at_a_time(tx: Transaction) -> Iterator[Violation]:
+    for iccid in audit.together_in_flight(tx):
+        yield Violation(1, f"SIM {iccid}: two of its operations were under way at the same time.")
+
+
 def _plans_as_planned(tx: Transaction) -> Iterator[Violation]:
     for iccid, planned, actual in audit.sims_on_another_plan(tx):
         yield Violation(7, f"SIM {iccid} is on the carrier's plan {actual}; {planned} was planned.")
@@ -85,6 +90,7 @@ _LEDGER_RULES: tuple[Callable[[Transaction], Iterator[Violation]], ...] = (
     _lines_add_up,
     _no_manifest_ends_before_its_sims,
     _histories_are_whole,
+    _one_at_a_time,
     _nothing_from_unused_files,
     _plans_as_planned,
     _totals_agree,
@@ -106,19 +112,19 @@ def _asked_again_too_early(context: Context, tx: Transaction) -> Iterator[Violat
 
 
 def _effects(tx: Transaction, log: CarrierLog) -> Iterator[Violation]:
-    """1: each (ICCID, action, generation) is carried out at most once; a claim once in all.
+    """1: each (ICCID, action, generation) is carried out at most once; a claim once for each import.
 
     A request that was carried out and found nothing to change counts too: another carrier would have done it twice.
     What the carrier itself took back does not: it may be asked for again.
     """
-    generations = audit.generations(tx, log.account)
+    generations, claims = audit.generations(tx, log.account), audit.claims(tx, log.account)
     carried_out = Counter(
         (iccid, entry.kind)
         for entry in log.entries
         for iccid in {*entry.effects, *entry.redundant}.difference(entry.taken_back)
     )
     for (iccid, kind), count in carried_out.items():
-        allowed = 1 if kind is RequestKind.CLAIM else generations.get((iccid, kind.value), 0)
+        allowed = claims.get(iccid, 1) if kind is RequestKind.CLAIM else generations.get((iccid, kind.value), 0)
         if count > allowed:
             times = f"{kind.value} was carried out {count} times at {log.account}; {allowed} allowed"
             yield Violation(1, f"SIM {iccid}: {times}.")

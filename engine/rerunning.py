@@ -12,6 +12,7 @@ from engine.sandbox import let_go_on
 from engine.tally import Tally
 from storage import ledger, manifests
 from storage.ledger import Move
+from storage.turns import take_turn
 
 
 class Only(StrEnum):
@@ -38,10 +39,14 @@ TARGETS: dict[Only, tuple[tuple[Step, Step], ...]] = {
 
 
 def rerun(context: Context, manifest_id: str, only: Only, *, reason: str, actor: str) -> Tally:
-    """Let the chosen part of a manifest go on; the tally counts what moved. Sends nothing itself."""
+    """Let the chosen part of a manifest go on; the tally counts what moved. Sends nothing itself.
+
+    A SIM of which somebody asked something else since is left alone.
+    """
     chosen = [part for part in TARGETS if only in (part, Only.EVERYTHING)]
     tally = Tally(manifests={manifest_id})
     with context.commit("rerun") as tx:
+        take_turn(tx)
         for source, target in (pair for part in chosen for pair in TARGETS[part]):
             ids = ledger.at_step(tx, manifest_id, source)
             deadline = context.timing.deadline_seconds

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from carriers.contract import Answer, AnswerKind, Gate, Order
 from carriers.errors import CarrierDown, CarrierError, CredentialsRefused, NotSent, OutcomeUnknown
 from domain.lifecycle import Stage, Step
-from engine.answers import after_answer, after_error, gathered, seen_by_answer
+from engine.answers import after_answer, after_error, gathered, released_by, seen_by_answer
 from engine.context import Context, Progress
 from engine.gate import count_failure, gate_of_lease, new_lease, sendable_seconds
 from engine.orders import opened_codes, order_of, requests_of, sealed_for_claim, takes
 from engine.tally import Tally
-from storage import ledger, limits, sims
+from storage import acting, ledger, limits, sims
 from storage.database import Transaction
 from storage.leased import Operation
 from storage.ledger import Lease, Move
@@ -162,13 +162,16 @@ def _write_answers(context: Context, account: str, lease: Lease, batch: list[Sen
     moves = gathered([one for sent in batch for one in _moves(context, account, sent)])
     with context.commit("answer") as tx:
         kept: set[int] = set()
+        done: set[int] = set()
         for one in moves:
             moved = ledger.move(tx, one, actor=lease.worker, fence=lease.fence)
             tally.steps[one.target.value] += len(moved)
             kept.update(moved)
+            done.update(moved if one.target is Step.DONE else ())
         heard = [pair for sent in batch for pair in _heard(sent) if pair[0].id in kept]
         sims.observe(tx, [seen for operation, answer in heard for seen in seen_by_answer(operation, answer)])
         sims.blank_codes(tx, [operation.iccid for operation, answer in heard if _claims(operation, answer)])
+        acting.free(tx, released_by([operation for sent in batch for operation in sent.operations], done))
         _tell_circuit(context, tx, account, batch)
     tally.requests += sum(1 for sent in batch if not isinstance(sent.error, NotSent))
     tally.answered += sum(1 for sent in batch if sent.error is None)

@@ -13,13 +13,13 @@ from carriers.errors import NotSent
 from domain.judging import NO_READ, NOT_SEEN, Asked, Judgement, Patience, Seen, judge, judge_unread
 from domain.lifecycle import Stage, Step
 from domain.polling import next_look_seconds
-from engine.answers import gathered, seen_by_answer
+from engine.answers import gathered, released_by, seen_by_answer
 from engine.context import CarrierAtWork, Context, Progress
 from engine.following import look
 from engine.gate import count_failure, gate_of_lease, new_lease
 from engine.reading import Readings
 from engine.tally import Tally
-from storage import ledger, limits, sims
+from storage import acting, ledger, limits, sims
 from storage.database import Transaction
 from storage.leased import Operation
 from storage.ledger import Lease, Move
@@ -112,16 +112,19 @@ def _write(one: _Round, tally: Tally) -> None:
     with context.commit("settle") as tx:
         moves, later = _judge_all(one)
         kept: set[int] = set()
+        done: set[int] = set()
         for change in gathered(moves):
             moved = ledger.move(tx, change, actor=one.lease.worker, fence=fence)
             tally.steps[change.target.value] += len(moved)
             kept.update(moved)
+            done.update(moved if change.target is Step.DONE else ())
         for (seconds, looked), ids in later.items():
             kept.update(ledger.look_again(tx, ids, fence=fence, in_seconds=seconds, looked=looked))
         mine = [operation for operation in one.taken if operation.id in kept]
         seen = {operation.iccid for operation in mine} & readings.seen.keys()
         sims.observe(tx, [*_told(mine, readings), *(_seen(readings.seen[iccid]) for iccid in seen)])
         sims.blank_codes(tx, sorted(seen.intersection(_claimed(one.taken, moves))))
+        acting.free(tx, released_by(one.taken, done))
         _tell_circuit(context, tx, one.account, readings)
     tally.requests += readings.requests
     tally.answered += readings.requests - readings.failures

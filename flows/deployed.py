@@ -1,7 +1,14 @@
 """For doors that people use: start a deployment on the Prefect server that PREFECT_API_URL names."""
 
 from flows.server import NotDeployed, server
-from tasks.parameters import Parameters, PickUpParameters, ProvisionParameters, RerunParameters, SettleParameters
+from tasks.parameters import (
+    ActParameters,
+    Parameters,
+    PickUpParameters,
+    ProvisionParameters,
+    RerunParameters,
+    SettleParameters,
+)
 
 
 def start_pick_up(source: str | None = None) -> str:
@@ -26,6 +33,11 @@ def start_settle() -> str:
 def start_rerun(parameters: RerunParameters) -> str:
     """Start `rerun/rerun`; the id of its flow run. Raises `NotDeployed`, `ServerAway`."""
     return _start("rerun/rerun", parameters, None)
+
+
+def start_act(parameters: ActParameters) -> str:
+    """Start `act/act`; the id of its flow run. Raises `NotDeployed`, `ServerAway`."""
+    return _start("act/act", parameters, None)
 
 
 def _start(deployment: str, parameters: Parameters, idempotency_key: str | None) -> str:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import accumulate
 
 from sqlalchemy import and_, func, or_, select, text
 
@@ -34,7 +35,7 @@ def manifests_that_do_not_add_up(tx: Transaction) -> Iterator[Disagreement]:
         )
     ):
         counted[row.manifest_id, row.verdict] = int(row.n)
-    planned = select(operations.c.manifest_id, func.count().label("n")).where(operations.c.generation == 1)
+    planned = select(operations.c.manifest_id, func.count().label("n"))
     operations_of = {row.manifest_id: row.n for row in tx.execute(planned.group_by(operations.c.manifest_id))}
     for row in tx.execute(select(manifests).where(manifests.c.state.in_(TAKEN))):
         counts = LineCounts(row.lines, row.ignored, row.accepted, row.rejected, row.duplicate, row.known)
@@ -80,12 +81,18 @@ def sims_on_another_plan(tx: Transaction) -> list[tuple[str, str, str]]:
 
 
 def totals(tx: Transaction) -> tuple[int, int, int]:
-    """SIMs in all, summed over the products, and summed over the manifests' accepted lines."""
+    """SIMs in all, summed over the products, and summed over the manifests' accepted lines.
+
+    A line that took a SIM over which another product had released counts no SIM of its own.
+    """
     in_all = tx.execute(select(func.count()).select_from(sims)).scalar_one()
     groups = select(func.count().label("n")).select_from(sims).group_by(sims.c.product_id).subquery()
     by_product = tx.execute(select(func.coalesce(func.sum(groups.c.n), 0))).scalar_one()
     accepted = select(func.coalesce(func.sum(manifests.c.accepted), 0)).where(manifests.c.state.in_(TAKEN))
-    return int(in_all), int(by_product), int(tx.execute(accepted).scalar_one())
+    o = operations.c
+    taken_over = select(func.count()).select_from(operations).where(o.line.is_not(None), o.generation > 1)
+    by_manifest = int(tx.execute(accepted).scalar_one()) - int(tx.execute(taken_over).scalar_one())
+    return int(in_all), int(by_product), by_manifest
 
 
 def open_past_deadline(tx: Transaction, seconds: float) -> list[tuple[str, str]]:
@@ -125,6 +132,32 @@ def generations(tx: Transaction, account: str) -> dict[tuple[str, str], int]:
     o = operations.c
     rows = select(o.iccid, o.action, func.count(o.generation.distinct()).label("n")).where(o.carrier_account == account)
     return {(row.iccid, row.action): row.n for row in tx.execute(rows.group_by(o.iccid, o.action))}
+
+
+def claims(tx: Transaction, account: str) -> dict[str, int]:
+    """ICCID -> how many times a manifest brought the SIM to this carrier account: once, and again after a release."""
+    o = operations.c
+    rows = select(o.iccid, func.count()).where(o.carrier_account == account, o.line.is_not(None)).group_by(o.iccid)
+    return dict(tx.execute(rows).tuples().all())
+
+
+def together_in_flight(tx: Transaction) -> list[str]:
+    """SIMs of which two operations were under way at the same moment, by their histories."""
+    o, h = operations.c, history.c
+    several = select(o.iccid).group_by(o.iccid).having(func.count() > 1)
+    rows = select(o.iccid, h.at, h.from_step, h.to_step).join(operations, o.id == h.operation_id)
+    open_words = {step.value for step in OPEN_STEPS}
+    turns: dict[str, list[tuple[datetime, int]]] = {}
+    for iccid, at, before, after in tx.execute(rows.where(o.iccid.in_(several))):
+        change = (after in open_words) - (before in open_words)
+        if change:
+            turns.setdefault(iccid, []).append((at, change))
+    return sorted(iccid for iccid, changes in turns.items() if _most(changes) > 1)
+
+
+def _most(changes: list[tuple[datetime, int]]) -> int:
+    """The most at any moment; what ends at a moment makes room for what begins then."""
+    return max(accumulate(change for _, change in sorted(changes)), default=0)
 
 
 def intent_times(tx: Transaction, account: str) -> dict[str, list[float]]:

@@ -41,6 +41,7 @@ class Product:
     name: str
     account_id: str
     tier: Tier
+    protect_from_release: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,13 @@ def change_tier(tx: Transaction, product_id: str, tier: Tier) -> None:
         raise NoSuchProduct(f"There is no product {product_id}. `simline products` lists what there is.")
 
 
+def protect_from_release(tx: Transaction, product_id: str, *, protect: bool) -> None:
+    """Say whether a product's SIMs may be released. Raises `NoSuchProduct`."""
+    c = schema.products.c
+    if not tx.execute(update(schema.products).where(c.id == product_id).values(protect_from_release=protect)).rowcount:
+        raise NoSuchProduct(f"There is no product {product_id}. `simline products` lists what there is.")
+
+
 def count_other_devices(tx: Transaction, account_id: str, count: int) -> None:
     """Say how many devices an account has besides its SIMs. Raises `NoSuchProduct`."""
     c = schema.accounts.c
@@ -93,8 +101,8 @@ def accounts(tx: Transaction) -> list[Account]:
 def products(tx: Transaction) -> list[Product]:
     """Every product, by id."""
     c = schema.products.c
-    rows = tx.execute(select(c.id, c.name, c.account_id, c.tier).order_by(c.id))
-    return [Product(row.id, row.name, row.account_id, Tier(row.tier)) for row in rows]
+    rows = tx.execute(select(c.id, c.name, c.account_id, c.tier, c.protect_from_release).order_by(c.id))
+    return [Product(row.id, row.name, row.account_id, Tier(row.tier), row.protect_from_release) for row in rows]
 
 
 def account_device_count(tx: Transaction, account_id: str) -> int:

@@ -11,6 +11,7 @@ from storage.among import among
 from storage.bulk import staged
 from storage.database import Transaction
 from storage.ledger import Move
+from storage.queueing import is_newest
 from storage.schema import operations, sims
 
 
@@ -25,14 +26,11 @@ class RefusedClaim(NamedTuple):
 
 def refused_claims(tx: Transaction, iccids: Sequence[str]) -> list[RefusedClaim]:
     """Those among these SIMs, locked until the transaction ends. What somebody else is moving now is left out."""
-    o, newer = operations.c, operations.alias()
-    superseded = select(newer.c.id).where(
-        newer.c.iccid == o.iccid, newer.c.action == o.action, newer.c.generation > o.generation
-    )
+    o = operations.c
     rows = (
         select(o.id, o.iccid, o.manifest_id, sims.c.registration_code)
         .join(sims, sims.c.iccid == o.iccid)
-        .where(among(tx, o.iccid, iccids), o.action == Action.ACTIVATE.value, ~superseded.exists())
+        .where(among(tx, o.iccid, iccids), o.action == Action.ACTIVATE.value, is_newest())
         .where(o.step == Step.REJECTED.value, o.stage == Stage.CLAIM.value)
         .with_for_update(of=operations, skip_locked=True)
     )

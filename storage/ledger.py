@@ -16,6 +16,7 @@ from domain.lifecycle import Stage, Step, check_move
 from storage.among import among
 from storage.database import Transaction
 from storage.leased import COLUMNS, TIMES, Operation, with_sims
+from storage.queueing import is_its_turn, is_newest
 from storage.schema import TO_SEND, TO_SETTLE, history, operations, sims
 from storage.spans import of_manifest
 
@@ -137,9 +138,12 @@ def _note(tx: Transaction, changed: Select[Any], change: Move, actor: str) -> In
 def take_to_send(
     tx: Transaction, account: str, lease: Lease, *, limit: int, deadline_seconds: float, stage: Stage | None = None
 ) -> list[Operation]:
-    """Lease up to `limit` planned operations (of this stage) that are due; write down the intention to send them."""
+    """Lease up to `limit` planned operations (of this stage) that are due; write down the intention to send them.
+
+    One whose SIM has an earlier operation that has not ended waits behind it.
+    """
     c, now = operations.c, tx.now()
-    due = _due(tx, TO_SEND, account, limit, *([] if stage is None else [c.stage == stage.value]))
+    due = _due(tx, TO_SEND, account, limit, is_its_turn(), *([] if stage is None else [c.stage == stage.value]))
     taken = {
         c.step: Step.INTENT.value,
         c.attempt: c.attempt + 1,
@@ -220,9 +224,9 @@ def _due(
 
 
 def at_step(tx: Transaction, manifest_id: str, step: Step, *, product_id: str | None = None) -> tuple[int, ...]:
-    """The manifest's operations at this step, in the order of its lines."""
+    """The manifest's operations at this step, in the order of its lines; none whose SIM has a later operation."""
     c = operations.c
-    rows = select(c.id).where(of_manifest(manifest_id), c.step == step.value)
+    rows = select(c.id).where(of_manifest(manifest_id), c.step == step.value, is_newest())
     if product_id is not None:
         rows = rows.join(sims, sims.c.iccid == c.iccid).where(sims.c.product_id == product_id)
     return tuple(row.id for row in tx.execute(rows.order_by(c.id)))

@@ -1,8 +1,7 @@
 """The bulk path of a manifest: accepted lines become SIMs with a planned operation each, in one transaction.
 
-A SIM that is there already is not touched; the caller learns whose it is. On PostgreSQL one manifest loads at a time,
-so that two deliveries of the same SIMs cannot both count them as new, nor wait for each other crosswise; SQLite has
-one writer anyway.
+A SIM that is there already is not touched; the caller learns whose it is. One that another product released is taken
+as if it were new, its activation as the next generation. Whoever loads has the turn (`turns.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,19 +10,18 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import any_, func, insert, select
+from sqlalchemy import Table, any_, func, insert, select
 
-from domain.lifecycle import Action, Stage, Step
+from domain.lifecycle import Action, SimState, Stage, Step
 from domain.lines import LineOutcome
 from domain.routing import Placement
 from storage.among import among
 from storage.bulk import insert_rows, storable
 from storage.database import Transaction
+from storage.reclaiming import activation_generations, give_to_new_owner
 from storage.schema import operations, placements, rejections, sims
 from storage.spans import open_span
-
-_TURN = 0x51_4D_11_4E
-"""The key of PostgreSQL's advisory lock; any number that nobody else uses."""
+from storage.turns import take_turn
 
 _SIM_COLUMNS = (
     "iccid",
@@ -107,28 +105,38 @@ class LoadResult:
     """How many SIMs are new, and the (line, ICCID) of those that were there: in the same product, or in another.
 
     `elsewhere` are the known ones that stand at another carrier account than the row wanted: ICCID -> that account.
+    `released` are the known ones that this product itself released.
     """
 
     new_count: int
     known: list[tuple[int, str]] = field(default_factory=list)
     other_product: list[tuple[int, str, str]] = field(default_factory=list)
     elsewhere: dict[str, str] = field(default_factory=dict)
+    released: set[str] = field(default_factory=set)
 
 
 def load_block(tx: Transaction, manifest_id: str, block: LoadBlock, now: datetime) -> LoadResult:
-    """Insert the SIMs that are new, each with generation 1 of its activation due at once; say which were known.
+    """Insert the SIMs that are new, each with the next generation of its activation due at once; say which were known.
 
     Blocks come in the order of the lines; the rows of one block are put into it here.
     """
-    _take_turn(tx)
+    take_turn(tx)
     open_span(tx, manifest_id)
     block = _in_line_order(block)
     owners = _owners(tx, block.iccids)
     if not owners:
-        _insert(tx, manifest_id, block, now)
+        _insert(tx, _values(manifest_id, block, now), {sims, operations})
         return LoadResult(new_count=len(block.iccids))
-    new, result = _classify(block, owners)
-    _insert(tx, manifest_id, block.only(new), now)
+    new, again, result = _classify(block, owners)
+    if not again:
+        _insert(tx, _values(manifest_id, block.only(new), now), {sims, operations})
+        return result
+    _insert(tx, _values(manifest_id, block.only(new), now), {sims})
+    give_to_new_owner(tx, _values(manifest_id, block.only(again), now))
+    both = _values(manifest_id, block.only(sorted([*new, *again])), now)
+    before = activation_generations(tx, [block.iccids[position] for position in again])
+    generations = [before.get(iccid, 0) + 1 for iccid in both["iccid"]]
+    _insert(tx, both | {"generation": generations}, {operations})
     return result
 
 
@@ -174,14 +182,8 @@ def _in_line_order(block: LoadBlock) -> LoadBlock:
     return block.only(np.argsort(lines, kind="stable").tolist())
 
 
-def _take_turn(tx: Transaction) -> None:
-    """Wait until no other manifest is being loaded; held until the transaction ends."""
-    if tx.is_postgresql:
-        tx.execute(select(func.pg_advisory_xact_lock(_TURN)))
-
-
-def _owners(tx: Transaction, iccids: list[str]) -> dict[str, tuple[str, str]]:
-    """ICCID -> product and carrier account of those that are there.
+def _owners(tx: Transaction, iccids: list[str]) -> dict[str, tuple[str, str, str]]:
+    """ICCID -> product, carrier account and state of those that are there.
 
     A fresh range of numbers costs one look instead of one per number.
     """
@@ -194,32 +196,38 @@ def _owners(tx: Transaction, iccids: list[str]) -> dict[str, tuple[str, str]]:
     asked = among(tx, c.iccid, iccids)
     if tx.is_postgresql:  # digits need no quoting: one text is sent in half the time of an array
         asked = c.iccid == any_(func.string_to_array(",".join(iccids), ","))
-    found = tx.execute(select(c.iccid, c.product_id, c.carrier_account).where(asked))
-    return {iccid: (product, account) for iccid, product, account in found}
+    found = tx.execute(select(c.iccid, c.product_id, c.carrier_account, c.state).where(asked))
+    return {iccid: (product, account, state) for iccid, product, account, state in found}
 
 
-def _classify(block: LoadBlock, owners: dict[str, tuple[str, str]]) -> tuple[list[int], LoadResult]:
-    """The positions of new SIMs, and where the others belong."""
+def _classify(block: LoadBlock, owners: dict[str, tuple[str, str, str]]) -> tuple[list[int], list[int], LoadResult]:
+    """The positions of new SIMs, of those that another product has released, and where the others belong."""
     new: list[int] = []
+    again: list[int] = []
     result = LoadResult(0)
     wanted, accounts = block.product_ids, block.carrier_accounts
     for position, iccid in enumerate(block.iccids):
         if iccid not in owners:
             new.append(position)
             continue
-        line, (product, account) = int(block.lines[position]), owners[iccid]
+        line, (product, account, state) = int(block.lines[position]), owners[iccid]
+        is_free = state == SimState.RELEASED.value
         if product != (wanted if isinstance(wanted, str) else wanted[position]):
-            result.other_product.append((line, iccid, product))
+            if is_free:
+                again.append(position)
+            else:
+                result.other_product.append((line, iccid, product))
             continue
         result.known.append((line, iccid))
-        if account != (accounts if isinstance(accounts, str) else accounts[position]):
+        if is_free:
+            result.released.add(iccid)
+        elif account != (accounts if isinstance(accounts, str) else accounts[position]):
             result.elsewhere[iccid] = account
-    return new, replace(result, new_count=len(new))
+    return new, again, replace(result, new_count=len(new) + len(again))
 
 
-def _insert(tx: Transaction, manifest_id: str, block: LoadBlock, now: datetime) -> None:
-    if not block.iccids:
-        return
+def _values(manifest_id: str, block: LoadBlock, now: datetime) -> dict[str, Any]:
+    """The columns of the block's SIMs and of their operations."""
     values: dict[str, Any] = {
         "iccid": block.iccids,
         "line": [int(line) for line in block.lines],
@@ -237,5 +245,10 @@ def _insert(tx: Transaction, manifest_id: str, block: LoadBlock, now: datetime) 
     }
     optional = (block.registration_codes, block.device_ids, block.device_names, block.notes)
     given = {name: [cell or None for cell in cells] for name, cells in zip(_OPTIONAL, optional, strict=True) if cells}
-    sim_columns = [name for name in _SIM_COLUMNS if name in given or name not in _OPTIONAL]
-    insert_rows(tx, values | given, {sims: sim_columns, operations: _OPERATION_COLUMNS})
+    return values | given
+
+
+def _insert(tx: Transaction, values: dict[str, Any], into: set[Table]) -> None:
+    if values["iccid"]:
+        columns = {sims: [name for name in _SIM_COLUMNS if name in values], operations: _OPERATION_COLUMNS}
+        insert_rows(tx, values, {table: names for table, names in columns.items() if table in into})

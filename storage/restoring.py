@@ -10,6 +10,7 @@ from storage import ledger
 from storage.among import among
 from storage.database import Transaction
 from storage.ledger import Move
+from storage.queueing import is_its_turn
 from storage.schema import TO_SEND, TO_SETTLE, operations
 
 
@@ -51,10 +52,12 @@ def _counts(tx: Transaction, rows: Select[tuple[str, int]]) -> dict[str, int]:
 def doubt_planned(tx: Transaction, account: str, clocks: Clocks, *, limit: int, reason: str, actor: str) -> int:
     """Make up to `limit` planned operations unknown; how many were.
 
-    A request of each may have left until now, and what the carrier called an earlier one says nothing of it.
+    A request of each may have left until now, and what the carrier called an earlier one says nothing of it. One that
+    waits behind an earlier operation of its SIM stays planned: its SIM is read for that one.
     """
     c = operations.c
-    ids = tuple(tx.execute(select(c.id).where(text(TO_SEND), c.carrier_account == account).limit(limit)).scalars())
+    planned = select(c.id).where(text(TO_SEND), c.carrier_account == account, is_its_turn())
+    ids = tuple(tx.execute(planned.limit(limit)).scalars())
     doubt = Move(
         Step.PLANNED,
         Step.UNKNOWN,

@@ -27,6 +27,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -80,6 +81,7 @@ products = Table(
     Column("name", Text, nullable=False),
     Column("account_id", Key, ForeignKey("accounts.id"), nullable=False),
     Column("tier", Text, nullable=False),  # domain.products.Tier
+    Column("protect_from_release", Boolean, nullable=False, server_default=false()),
     Column("created_at", UtcTime, nullable=False),
 )
 
@@ -216,7 +218,7 @@ operations = Table(
     Column("action", Text, nullable=False),
     Column("generation", Integer, nullable=False),
     Column("carrier_account", Key, nullable=False),
-    Column("manifest_id", Key, nullable=False),
+    Column("manifest_id", Key, nullable=False),  # the manifest's, or that of a person's action: a- and 12 hex digits
     Column("line", BigInteger),  # of that manifest; empty when a person asked without a file
     Column("step", Text, nullable=False),
     Column("stage", Text, nullable=False),

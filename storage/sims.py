@@ -99,6 +99,7 @@ class Choice:
     state: SimState | None = None
     country: str | None = None
     iccid_prefix: str = ""
+    carrier_account: str | None = None
 
 
 EVERY_SIM = Choice()
@@ -109,7 +110,7 @@ def page(
 ) -> list[SimRow]:
     """SIMs by ICCID; `after` is the last ICCID of the page before, `skip` how many come before this page."""
     c = sims.c
-    rows = select(*_COLUMNS).where(*_fits(choice)).order_by(c.iccid).limit(limit).offset(skip)
+    rows = select(*_COLUMNS).where(*fits(choice)).order_by(c.iccid).limit(limit).offset(skip)
     if after is not None:
         rows = rows.where(c.iccid > after)
     return [_row(row) for row in tx.execute(rows)]
@@ -117,16 +118,20 @@ def page(
 
 def count(tx: Transaction, choice: Choice = EVERY_SIM) -> int:
     """How many SIMs fit. Reads each of them where anything is named (0.1 s per million)."""
-    return int(tx.execute(select(func.count()).select_from(sims).where(*_fits(choice))).scalar_one())
+    return int(tx.execute(select(func.count()).select_from(sims).where(*fits(choice))).scalar_one())
 
 
-def _fits(choice: Choice) -> list[ColumnElement[bool]]:
+def fits(choice: Choice) -> list[ColumnElement[bool]]:
+    """True for the SIMs that are meant."""
     c = sims.c
-    named = ((c.product_id, choice.product), (c.state, choice.state), (c.home_country, choice.country))
-    fits = [found == str(wanted) for found, wanted in named if wanted is not None]
+    named = (
+        *((c.product_id, choice.product), (c.state, choice.state), (c.home_country, choice.country)),
+        (c.carrier_account, choice.carrier_account),
+    )
+    conditions = [found == str(wanted) for found, wanted in named if wanted is not None]
     if choice.iccid_prefix:
-        fits += [c.iccid >= choice.iccid_prefix, c.iccid < choice.iccid_prefix + ":"]  # ":" follows "9"
-    return fits
+        conditions += [c.iccid >= choice.iccid_prefix, c.iccid < choice.iccid_prefix + ":"]  # ":" follows "9"
+    return conditions
 
 
 def one(tx: Transaction, iccid: str) -> SimRow | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, or_, select, text
 
 from storage.database import Transaction
+from storage.queueing import is_its_turn
 from storage.schema import TO_SEND, TO_SETTLE, operations
 from storage.spans import of_manifest
 
@@ -21,8 +22,8 @@ def is_due(tx: Transaction, account: str) -> bool:
     """Whether something of this carrier account can be sent or settled now."""
     c = operations.c
     due = [
-        select(c.id).where(text(which), c.carrier_account == account, c.due_at <= tx.now()).exists()
-        for which in (TO_SEND, TO_SETTLE)
+        select(c.id).where(text(which), c.carrier_account == account, c.due_at <= tx.now(), *more).exists()
+        for which, more in ((TO_SEND, (is_its_turn(),)), (TO_SETTLE, ()))
     ]
     return bool(tx.execute(select(or_(*due))).scalar_one())
 

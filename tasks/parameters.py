@@ -1,9 +1,11 @@
 """What a person or a schedule may ask of each flow. Prefect makes forms of these and refuses what does not fit."""
 
+from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from domain.lifecycle import Action, SimState
 from engine.rerunning import Only
 
 ManifestId = Annotated[
@@ -102,3 +104,57 @@ class RerunParameters(Parameters):
         ),
     ] = False
     work_seconds: WorkSeconds = 600
+
+
+class Confirmation(StrEnum):
+    """How far a person's word goes."""
+
+    SHOW = "show"
+    YES = "yes"
+    YES_REALLY = "yes-really"
+
+
+class ActParameters(Parameters):
+    """Deactivate SIMs, activate them again, or release them, on a person's word."""
+
+    action: Annotated[
+        Action,
+        Field(
+            title="What to do",
+            description="deactivate: pause, can be undone. activate: resume SIMs that were paused. release: give them "
+            "back for good.",
+        ),
+    ]
+    iccids: Annotated[
+        tuple[str, ...],
+        Field(title="ICCIDs", description="Left empty: the SIMs that fit what is named below.", max_length=10_000),
+    ] = ()
+    product: Annotated[str | None, Field(title="Product", description="All SIMs of this product.")] = None
+    home_country: Annotated[
+        str | None, Field(title="Home country", description="Two capitals, as DE.", pattern=r"^[A-Z]{2}$")
+    ] = None
+    state: Annotated[SimState | None, Field(title="State", description="As the carrier said last.")] = None
+    carrier_account: CarrierAccount | None = None
+    reason: Annotated[
+        str, Field(title="Why", description="Kept in the history of every SIM that changes.", min_length=3)
+    ]
+    actor: Person
+    confirmation: Annotated[
+        Confirmation,
+        Field(
+            title="Do it",
+            description="show: only show what it would do. yes: do it. yes-really: do it, although it is far beyond "
+            "the usual.",
+        ),
+    ] = Confirmation.SHOW
+    release_for_good: Annotated[
+        bool, Field(title="Release for good", description="A release cannot be undone: it wants this word too.")
+    ] = False
+    work_seconds: WorkSeconds = 600
+
+    @model_validator(mode="after")
+    def _names_sims_in_one_way(self) -> "ActParameters":
+        named = any((self.product, self.home_country, self.state, self.carrier_account))
+        if bool(self.iccids) == named:
+            raise ValueError("Name the SIMs in one way: by ICCIDs, or by product, home country, state or account.")
+        return self

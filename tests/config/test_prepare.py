@@ -64,6 +64,13 @@ def test_a_declared_upgrade_reaches_the_database(settings: Settings, empty_datab
         assert catalogue.products(tx)[0].tier is Tier.GROWTH
 
 
+def test_a_protection_from_release_is_declared_and_lifted(settings: Settings, empty_database: Database) -> None:
+    for protect in (True, False):
+        prepare(empty_database, with_product(settings, protect_from_release=protect))
+        with empty_database.begin() as tx:
+            assert catalogue.products(tx)[0].protect_from_release is protect
+
+
 def test_declared_other_devices_count_towards_the_sandbox(settings: Settings, empty_database: Database) -> None:
     prepare(empty_database, settings)
     more = settings.model_copy(

@@ -13,6 +13,7 @@ from tests.docs.conftest import ROOT, Page, rows
 PAGE = Page(ROOT / "docs" / "runbook.md")
 BY_PLAN = {"Before anything else", "Let a part of a manifest go on", "Back up", "Restore from a backup"} | {
     "Change SIMLINE_KEY",
+    "Deactivate, activate again, release",
     "Upgrade",
 }
 HEADINGS = re.findall(r"^## (.+)$", PAGE.text, re.MULTILINE)

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from tasks.parameters import (
     ActivateParameters,
+    ActParameters,
     Parameters,
     PickUpParameters,
     ProvisionParameters,
@@ -16,12 +17,14 @@ from tasks.parameters import (
 
 MANIFEST = "m-0123456789ab"
 RERUN = {"manifest_id": MANIFEST, "only": "failed", "reason": "the plan is there now", "actor": "ann@example.com"}
+ACT = {"action": "release", "iccids": ["8934076500002589174"], "reason": "returned", "actor": "ann@example.com"}
 MODELS: list[type[BaseModel]] = [
     PickUpParameters,
     ProvisionParameters,
     ActivateParameters,
     SettleParameters,
     RerunParameters,
+    ActParameters,
 ]
 
 
@@ -39,6 +42,12 @@ MODELS: list[type[BaseModel]] = [
         (RerunParameters, RERUN | {"reason": ""}),
         (RerunParameters, RERUN | {"actor": ""}),
         (RerunParameters, {name: word for name, word in RERUN.items() if name != "actor"}),
+        (ActParameters, ACT | {"iccids": []}),
+        (ActParameters, ACT | {"product": "tracker"}),
+        (ActParameters, ACT | {"action": "delete"}),
+        (ActParameters, ACT | {"reason": "x"}),
+        (ActParameters, ACT | {"confirmation": "perhaps"}),
+        (ActParameters, ACT | {"iccids": [], "home_country": "Germany"}),
     ],
 )
 def test_what_does_not_fit_is_refused(model: type[BaseModel], given: dict[str, Any]) -> None:
@@ -49,6 +58,12 @@ def test_what_does_not_fit_is_refused(model: type[BaseModel], given: dict[str, A
 @pytest.mark.parametrize("part", ["failed", "unknown", "needs-review", "held", "everything"])
 def test_every_part_of_a_manifest_can_be_named(part: str) -> None:
     assert RerunParameters.model_validate(RERUN | {"only": part}).only.value == part
+
+
+def test_an_action_only_shows_until_somebody_confirms_it() -> None:
+    asked = ActParameters.model_validate(ACT)
+    assert (asked.confirmation.value, asked.release_for_good) == ("show", False)
+    assert ActParameters.model_validate(ACT | {"iccids": [], "product": "tracker"}).product == "tracker"
 
 
 def test_every_field_of_every_form_has_a_title_and_those_with_a_choice_say_which() -> None:

@@ -50,6 +50,7 @@ def _products() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("account_id", KEY, nullable=False),
         sa.Column("tier", sa.Text(), nullable=False),
+        sa.Column("protect_from_release", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_products"),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_products_account_id_accounts"),

@@ -1,0 +1,123 @@
+"""What a person's wish (activate, deactivate, release) means for one SIM. Pure: every answer to "what about this one?".
+
+Nothing is planned that is true already, or that an operation under way makes true; what an operation is under way for
+waits behind it; what was released is nobody's any more.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.judging import WANTED
+from domain.lifecycle import OPEN_STEPS, Action, SimState, Step
+
+LIVE_STEPS = frozenset({Step.PLANNED, *OPEN_STEPS})
+"""Steps from which an operation goes on by itself."""
+
+REQUESTED: dict[Action, SimState] = {
+    Action.ACTIVATE: SimState.ACTIVE,
+    Action.DEACTIVATE: SimState.DEACTIVATED,
+    Action.RELEASE: SimState.RELEASED,
+}
+"""The state that an action asks its carrier for, and in which it leaves the SIM."""
+
+
+class Fate(StrEnum):
+    """What becomes of one SIM that an action was asked for."""
+
+    PLANNED = "planned"
+    QUEUED = "queued"
+    FREED = "freed"
+    NOTHING_TO_DO = "nothing_to_do"
+    RELEASED = "released"
+    HELD = "held"
+    NOT_CLAIMED = "not_claimed"
+    UNSETTLED = "unsettled"
+    PROTECTED = "protected"
+    NOT_OFFERED = "not_offered"
+    NOT_CONFIGURED = "not_configured"
+    UNKNOWN = "unknown"
+
+
+SENTENCES: dict[Fate, str] = {
+    Fate.PLANNED: "The carrier is asked.",
+    Fate.QUEUED: "The carrier is asked when the operation under way has ended.",
+    Fate.FREED: "The carrier does not have the SIM: it leaves its product without a request.",
+    Fate.NOTHING_TO_DO: "It is so already, or an operation under way brings it there.",
+    Fate.RELEASED: "It was released, or is being released: nothing can be asked of it any more.",
+    Fate.HELD: "Its product has no room for it. `simline rerun MANIFEST --only held --reason WHY` lets it go on.",
+    Fate.NOT_CLAIMED: "It is not in the carrier's account. `simline rerun MANIFEST --reason WHY` tries once more.",
+    Fate.UNSETTLED: "Whether the carrier has it is not settled. `simline rerun MANIFEST --reason WHY` reads it first.",
+    Fate.PROTECTED: "Its product is protected from release (`protect_from_release`).",
+    Fate.NOT_OFFERED: "Its carrier does not offer that.",
+    Fate.NOT_CONFIGURED: "Its carrier account is not configured here.",
+    Fate.UNKNOWN: "No SIM of this ICCID is ours.",
+}
+
+ACTED = (Fate.PLANNED, Fate.QUEUED, Fate.FREED)
+"""Fates with an operation in the ledger."""
+REFUSED = tuple(fate for fate in Fate if fate not in (*ACTED, Fate.NOTHING_TO_DO))
+"""Fates that a person should know of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one SIM stands. `newest` is its newest operation; `offers` what its carrier can be asked for (None: unknown).
+
+    `state` is the carrier's word as we know it; `was_seen` whether the carrier has ever spoken of it.
+    """
+
+    state: SimState
+    newest: tuple[Action, Step] | None
+    was_seen: bool = True
+    is_protected: bool = False
+    offers: tuple[SimState, ...] | None = tuple(REQUESTED.values())
+
+    @property
+    def is_live(self) -> bool:
+        """Whether an operation is under way, or waits to be."""
+        return self.newest is not None and self.newest[1] in LIVE_STEPS
+
+    @property
+    def expected(self) -> SimState:
+        """The state in which the SIM will be when everything that was asked for it has come true."""
+        return REQUESTED[self.newest[0]] if self.newest is not None and self.is_live else self.state
+
+
+def fate_of(action: Action, standing: Standing) -> Fate:
+    """What becomes of a SIM of ours that this action is asked for.
+
+    >>> fate_of(Action.ACTIVATE, Standing(SimState.ACTIVE, (Action.ACTIVATE, Step.DONE)))
+    <Fate.NOTHING_TO_DO: 'nothing_to_do'>
+    >>> fate_of(Action.ACTIVATE, Standing(SimState.ACTIVE, (Action.DEACTIVATE, Step.INTENT)))
+    <Fate.QUEUED: 'queued'>
+    """
+    if (barred := _barred(action, standing)) is not None:
+        return barred
+    if standing.expected is SimState.ABSENT:
+        return _of_absent(action, standing)
+    if standing.expected in WANTED[action]:
+        return Fate.NOTHING_TO_DO
+    if standing.offers is None:
+        return Fate.NOT_CONFIGURED
+    if REQUESTED[action] not in standing.offers:
+        return Fate.NOT_OFFERED
+    return Fate.QUEUED if standing.is_live else Fate.PLANNED
+
+
+def _barred(action: Action, standing: Standing) -> Fate | None:
+    """What forbids the action whatever the carrier could do; None: nothing does."""
+    if standing.expected is SimState.RELEASED:
+        return Fate.RELEASED
+    if standing.newest is not None and standing.newest[1] is Step.HELD:
+        return Fate.HELD
+    return Fate.PROTECTED if action is Action.RELEASE and standing.is_protected else None
+
+
+def _of_absent(action: Action, standing: Standing) -> Fate:
+    """A SIM that is not in the carrier's account, as far as we know."""
+    if action is Action.ACTIVATE:
+        return Fate.NOT_CLAIMED
+    doubtful = standing.newest is not None and standing.newest[1] in (Step.NEEDS_REVIEW, Step.TIMED_OUT)
+    if doubtful and not standing.was_seen:
+        return Fate.UNSETTLED
+    return Fate.FREED if action is Action.RELEASE else Fate.NOTHING_TO_DO

@@ -1,0 +1,147 @@
+"""A person's actions on SIMs in the ledger: how the SIMs stand, the operations that are planned, and freed SIMs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+from sqlalchemy import func, insert, literal, select, update
+
+from domain.acting import LIVE_STEPS
+from domain.lifecycle import BUCKETS, Action, Bucket, SimState, Stage, Step
+from storage.among import among
+from storage.bulk import insert_rows, storable
+from storage.database import Transaction
+from storage.schema import history, operations, sims
+from storage.sims import Choice, fits
+
+AT_ONCE = 5_000
+"""SIMs of one query."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimStanding:
+    """A SIM of ours before an action: where it belongs, and its newest operation (action and step).
+
+    `generation` is that of the newest operation of the asked action, 0 where there is none.
+    """
+
+    iccid: str
+    product_id: str
+    home_country: str
+    carrier_account: str
+    state: SimState
+    was_seen: bool
+    newest: tuple[Action, Step] | None
+    generation: int
+
+
+def chosen(tx: Transaction, choice: Choice) -> list[str]:
+    """The ICCIDs of all SIMs that fit, in order."""
+    return list(tx.execute(select(sims.c.iccid).where(*fits(choice)).order_by(sims.c.iccid)).scalars())
+
+
+def standings(tx: Transaction, iccids: Sequence[str], action: Action) -> Iterator[SimStanding]:
+    """How these SIMs stand, in the order given; those that are not ours are left out."""
+    asked = iter(iccids)
+    while some := list(islice(asked, AT_ONCE)):
+        yield from _standings(tx, some, action)
+
+
+def _standings(tx: Transaction, iccids: Sequence[str], action: Action) -> Iterator[SimStanding]:
+    s, o = sims.c, operations.c
+    columns = (s.iccid, s.product_id, s.home_country, s.carrier_account, s.state, s.seen_at)
+    rows = {row.iccid: row for row in tx.execute(select(*columns).where(among(tx, s.iccid, iccids)))}
+    newest: dict[str, tuple[Action, Step]] = {}
+    generations: dict[str, int] = {}
+    told = select(o.iccid, o.action, o.step, o.generation).where(among(tx, o.iccid, iccids)).order_by(o.id)
+    for iccid, word, step, generation in tx.execute(told):
+        if iccid not in newest or Step(step) in LIVE_STEPS or newest[iccid][1] not in LIVE_STEPS:
+            newest[iccid] = Action(word), Step(step)
+        if word == action.value:
+            generations[iccid] = max(generation, generations.get(iccid, 0))
+    for iccid in filter(rows.__contains__, iccids):
+        row = rows[iccid]
+        placed = (row.product_id, row.home_country, row.carrier_account, SimState(row.state), row.seen_at is not None)
+        yield SimStanding(iccid, *placed, newest.get(iccid), generations.get(iccid, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Who asked for what, and why. `id` names this one time in the ledger, in place of a manifest."""
+
+    id: str
+    action: Action
+    actor: str
+    reason: str
+
+
+def plan_operations(tx: Transaction, wish: Wish, wanted: Sequence[SimStanding]) -> dict[str, int]:
+    """One planned operation for each of these SIMs, its next generation, due at once; ICCID -> id of its operation.
+
+    History begins with who asked and why. The caller holds the turn.
+    """
+    o = operations.c
+    before = tx.execute(select(func.coalesce(func.max(o.id), 0))).scalar_one()
+    values = {
+        "iccid": [one.iccid for one in wanted],
+        "generation": [one.generation + 1 for one in wanted],
+        "carrier_account": [one.carrier_account for one in wanted],
+        "action": wish.action.value,
+        "manifest_id": wish.id,
+        "step": Step.PLANNED.value,
+        "stage": Stage.CHANGE.value,
+        "due_at": tx.now(),
+        "created_at": tx.now(),
+        "transitions": 1,
+    }
+    if wanted:
+        insert_rows(tx, values, {operations: tuple(values)})
+    mine = (o.id > before, o.manifest_id == wish.id)
+    _note_asked(tx, wish, mine)
+    return dict(tx.execute(select(o.iccid, o.id).where(*mine)).tuples().all())
+
+
+def _note_asked(tx: Transaction, wish: Wish, mine: tuple[object, object]) -> None:
+    told = {
+        "nth": literal(1),
+        "at": literal(tx.now(), history.c.at.type),
+        "from_step": literal(Step.PLANNED.value),
+        "to_step": literal(Step.PLANNED.value),
+        "reason": literal("asked"),
+        "detail": literal(storable(wish.reason)),
+        "actor": literal(storable(wish.actor)),
+    }
+    asked = select(operations.c.id, operations.c.stage, *told.values()).where(*mine)  # type: ignore[arg-type]
+    tx.execute(insert(history).from_select(["operation_id", "stage", *told], asked))
+
+
+class Trouble(NamedTuple):
+    """An operation that ended without its end: its SIM, where it stands and why."""
+
+    iccid: str
+    step: Step
+    reason: str
+    detail: str
+
+
+def troubles(tx: Transaction, wish_id: str, limit: int) -> list[Trouble]:
+    """The first operations of this wish that failed or that need a person. Reads every operation's row."""
+    o = operations.c
+    bad = [step.value for step, bucket in BUCKETS.items() if bucket in (Bucket.FAILED, Bucket.NEEDS_REVIEW)]
+    words = (func.coalesce(o.reason, ""), func.coalesce(o.detail, ""))
+    rows = select(o.iccid, o.step, *words).where(o.manifest_id == wish_id, o.step.in_(bad)).order_by(o.id)
+    return [Trouble(iccid, Step(step), *why) for iccid, step, *why in tx.execute(rows.limit(limit))]
+
+
+FREE: Mapping[str, object] = {
+    "state": SimState.RELEASED.value,
+    **dict.fromkeys(("carrier_reference", "carrier_plan_reference", "registration_code", "msisdn")),
+}
+"""What a released SIM keeps of its carrier: nothing that could be used for its next owner."""
+
+
+def free(tx: Transaction, iccids: Sequence[str]) -> None:
+    """These SIMs are released: they left their product, and another one may import them."""
+    if iccids:
+        tx.execute(update(sims).where(among(tx, sims.c.iccid, iccids)).values(FREE))

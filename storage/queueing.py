@@ -1,0 +1,28 @@
+"""One SIM, one operation at a time: a later one waits until every earlier one of its SIM has ended.
+
+The rule is asked of the ledger whenever something is taken, so nothing has to wake what waits.
+"""
+
+from sqlalchemy import ColumnElement, func, select
+
+from domain.acting import LIVE_STEPS
+from storage.schema import operations
+
+LIVE = tuple(sorted(step.value for step in LIVE_STEPS))
+
+
+def is_its_turn() -> ColumnElement[bool]:
+    """True for the oldest operation of its SIM that has not ended.
+
+    A value of its own for each row: as a join PostgreSQL might read every operation there is.
+    """
+    o, of_same_sim = operations.c, operations.alias("of_same_sim")
+    oldest = select(func.min(of_same_sim.c.id)).where(of_same_sim.c.iccid == o.iccid, of_same_sim.c.step.in_(LIVE))
+    return o.id == oldest.correlate(operations).scalar_subquery()
+
+
+def is_newest() -> ColumnElement[bool]:
+    """True for the last operation of its SIM: only that one may be let go on once it has ended."""
+    o, later = operations.c, operations.alias("later")
+    newest = select(func.max(later.c.id)).where(later.c.iccid == o.iccid)
+    return o.id == newest.correlate(operations).scalar_subquery()

@@ -1,0 +1,47 @@
+"""A SIM that one product released becomes another one's: its row begins anew, its operations and their history stay."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import LargeBinary, cast, func, null, select, update
+
+from domain.lifecycle import Action, SimState
+from storage.among import among
+from storage.bulk import staged
+from storage.database import Transaction
+from storage.schema import operations, sims
+
+_PLACED = ("product_id", "carrier_account", "plan_id", "home_country", "line")
+_BROUGHT = ("device_id", "device_name", "note")
+_FORGOTTEN = (
+    *("carrier_word", "carrier_reference", "carrier_plan_reference", "msisdn", "imsi"),
+    *("first_activated_at", "last_activated_at", "seen_at"),
+)
+
+
+def give_to_new_owner(tx: Transaction, values: Mapping[str, Any]) -> None:
+    """Write over the rows of these released SIMs: columns as they would be inserted, a text holding for every row."""
+    s, count = sims.c, len(values["iccid"])
+    lists = {name: _each(values.get(name), count) for name in ("iccid", *_PLACED, *_BROUGHT)}
+    codes = values.get("registration_code") or [None] * count
+    lists["registration_code"] = [code.decode("ascii") if code else None for code in codes]
+    fresh = {
+        **{s[name]: null() for name in _FORGOTTEN},
+        **{s.activations_count: 0, s.deactivations_count: 0, s.state: SimState.ABSENT.value},
+        **{s.manifest_id: values["manifest_id"], s.created_at: values["created_at"]},
+    }
+    with staged(tx, lists) as rows:
+        brought = {s[name]: rows.c[name] for name in (*_PLACED, *_BROUGHT)}
+        code = {s.registration_code: cast(rows.c.registration_code, LargeBinary)}
+        tx.execute(update(sims).where(s.iccid == rows.c.iccid).values(fresh | brought | code))
+
+
+def activation_generations(tx: Transaction, iccids: Sequence[str]) -> dict[str, int]:
+    """ICCID -> the newest generation of its activation."""
+    o = operations.c
+    rows = select(o.iccid, func.max(o.generation)).where(among(tx, o.iccid, iccids), o.action == Action.ACTIVATE.value)
+    return dict(tx.execute(rows.group_by(o.iccid)).tuples().all())
+
+
+def _each(value: Any, count: int) -> list[Any]:
+    return list(value) if isinstance(value, list) else [value] * count

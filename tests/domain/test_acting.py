@@ -1,0 +1,149 @@
+"""What an action means for one SIM, by every state and step; whatever people ask for, in any order, one at a time."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.acting import ACTED, LIVE_STEPS, REFUSED, REQUESTED, SENTENCES, Fate, Standing, fate_of
+from domain.judging import WANTED
+from domain.lifecycle import OPEN_STEPS, Action, SimState, Step
+
+ACTIVATED = (Action.ACTIVATE, Step.DONE)
+ACTIVATE, DEACTIVATE, RELEASE = Action.ACTIVATE, Action.DEACTIVATE, Action.RELEASE
+
+
+@pytest.mark.parametrize(
+    ("action", "state", "fate"),
+    [
+        (ACTIVATE, SimState.ACTIVE, Fate.NOTHING_TO_DO),
+        (ACTIVATE, SimState.DEACTIVATED, Fate.PLANNED),
+        (ACTIVATE, SimState.INACTIVE, Fate.PLANNED),
+        (ACTIVATE, SimState.ACTIVATING, Fate.PLANNED),
+        (ACTIVATE, SimState.ABSENT, Fate.NOT_CLAIMED),
+        (DEACTIVATE, SimState.ACTIVE, Fate.PLANNED),
+        (DEACTIVATE, SimState.DEACTIVATED, Fate.NOTHING_TO_DO),
+        (DEACTIVATE, SimState.INACTIVE, Fate.NOTHING_TO_DO),
+        (DEACTIVATE, SimState.UNKNOWN, Fate.PLANNED),
+        (DEACTIVATE, SimState.ABSENT, Fate.NOTHING_TO_DO),
+        (RELEASE, SimState.ACTIVE, Fate.PLANNED),
+        (RELEASE, SimState.DEACTIVATED, Fate.PLANNED),
+        (RELEASE, SimState.ABSENT, Fate.FREED),
+        *((action, SimState.RELEASED, Fate.RELEASED) for action in Action),
+    ],
+)
+def test_the_present_state_decides_where_nothing_is_under_way(action: Action, state: SimState, fate: Fate) -> None:
+    assert fate_of(action, Standing(state, ACTIVATED)) is fate
+
+
+@pytest.mark.parametrize("step", sorted(LIVE_STEPS))
+@pytest.mark.parametrize(
+    ("under_way", "asked", "fate"),
+    [
+        (ACTIVATE, ACTIVATE, Fate.NOTHING_TO_DO),
+        (ACTIVATE, DEACTIVATE, Fate.QUEUED),
+        (DEACTIVATE, ACTIVATE, Fate.QUEUED),
+        (DEACTIVATE, DEACTIVATE, Fate.NOTHING_TO_DO),
+        (DEACTIVATE, RELEASE, Fate.QUEUED),
+        (RELEASE, ACTIVATE, Fate.RELEASED),
+        (RELEASE, RELEASE, Fate.RELEASED),
+    ],
+)
+def test_what_is_under_way_decides_before_the_state(step: Step, under_way: Action, asked: Action, fate: Fate) -> None:
+    for state in set(SimState) - {SimState.RELEASED}:
+        assert fate_of(asked, Standing(state, (under_way, step))) is fate
+
+
+def test_a_protected_product_keeps_its_sims_and_lets_them_be_deactivated() -> None:
+    standing = Standing(SimState.ACTIVE, ACTIVATED, is_protected=True)
+    assert fate_of(RELEASE, standing) is Fate.PROTECTED
+    assert fate_of(DEACTIVATE, standing) is Fate.PLANNED
+
+
+def test_a_carrier_is_asked_only_for_what_it_offers() -> None:
+    pauses = (SimState.ACTIVE, SimState.DEACTIVATED)
+    assert fate_of(RELEASE, Standing(SimState.ACTIVE, ACTIVATED, offers=pauses)) is Fate.NOT_OFFERED
+    assert fate_of(DEACTIVATE, Standing(SimState.ACTIVE, ACTIVATED, offers=pauses)) is Fate.PLANNED
+    assert fate_of(DEACTIVATE, Standing(SimState.ACTIVE, ACTIVATED, offers=None)) is Fate.NOT_CONFIGURED
+
+
+@pytest.mark.parametrize("step", [Step.NEEDS_REVIEW, Step.TIMED_OUT])
+def test_a_sim_that_the_carrier_may_have_is_not_freed_without_asking(step: Step) -> None:
+    never_seen = Standing(SimState.ABSENT, (ACTIVATE, step), was_seen=False)
+    assert fate_of(RELEASE, never_seen) is Fate.UNSETTLED
+    assert fate_of(RELEASE, Standing(SimState.ABSENT, (ACTIVATE, step))) is Fate.FREED
+    assert fate_of(RELEASE, Standing(SimState.ABSENT, (ACTIVATE, Step.REJECTED), was_seen=False)) is Fate.FREED
+
+
+@pytest.mark.parametrize("action", Action)
+def test_a_held_sim_waits_for_room_whatever_is_asked(action: Action) -> None:
+    assert fate_of(action, Standing(SimState.ABSENT, (ACTIVATE, Step.HELD), was_seen=False)) is Fate.HELD
+
+
+def test_every_fate_has_a_sentence_and_is_acted_on_refused_or_nothing_to_do() -> None:
+    assert set(SENTENCES) == set(Fate) == {*ACTED, *REFUSED, Fate.NOTHING_TO_DO}
+
+
+@dataclass
+class Sim:
+    """A SIM with its operations; what is first in the queue goes on, and ends well or badly."""
+
+    state: SimState
+    operations: list[tuple[Action, Step]] = field(default_factory=list)
+    requests: list[tuple[SimState, Action]] = field(default_factory=list)
+
+    def standing(self) -> Standing:
+        live = [one for one in self.operations if one[1] in LIVE_STEPS]
+        newest = next(reversed(live or self.operations), None)
+        return Standing(self.state, newest)
+
+    def ask(self, action: Action) -> Fate:
+        standing = self.standing()
+        fate = fate_of(action, standing)
+        if fate in (Fate.PLANNED, Fate.QUEUED):
+            self.requests.append((standing.expected, action))
+            self.operations.append((action, Step.PLANNED))
+        elif fate is Fate.FREED:
+            self.operations.append((action, Step.DONE))
+            self.state = SimState.RELEASED
+        return fate
+
+    def first_live(self) -> int | None:
+        return next((at for at, (_, step) in enumerate(self.operations) if step in LIVE_STEPS), None)
+
+    def go_on(self, target: Step) -> None:
+        at = self.first_live()
+        if at is None:
+            return
+        action = self.operations[at][0]
+        self.operations[at] = (action, target)
+        if target is Step.DONE:
+            self.state = REQUESTED[action]
+
+    def in_flight(self) -> int:
+        return sum(step in OPEN_STEPS for _, step in self.operations)
+
+
+TARGETS = st.sampled_from([*OPEN_STEPS, Step.DONE, Step.REJECTED, Step.TIMED_OUT, Step.NEEDS_REVIEW])
+DEEDS = st.lists(st.one_of(st.sampled_from(Action), TARGETS), max_size=30)
+
+
+@given(st.sampled_from(SimState), DEEDS)
+def test_any_sequence_keeps_one_in_flight_and_plans_no_request_for_what_is_so(
+    state: SimState, deeds: list[Action | Step]
+) -> None:
+    sim = Sim(state)
+    for deed in deeds:
+        was_released = sim.standing().expected is SimState.RELEASED
+        if isinstance(deed, Action):
+            live = sim.standing().is_live
+            fate = sim.ask(deed)
+            assert (fate is Fate.RELEASED) == was_released
+            assert fate is not Fate.PLANNED or not live
+            assert fate is not Fate.QUEUED or live
+            assert sim.ask(deed) not in ACTED  # asked twice is asked once
+        else:
+            sim.go_on(deed)
+        assert sim.in_flight() <= 1
+    assert all(expected not in WANTED[action] for expected, action in sim.requests)
