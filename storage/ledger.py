@@ -15,6 +15,7 @@ from sqlalchemy import Column, ColumnElement, Insert, Row, Select, and_, insert,
 from domain.lifecycle import Stage, Step, check_move
 from storage.among import among
 from storage.database import Transaction
+from storage.halted import not_halted
 from storage.leased import COLUMNS, TIMES, Operation, with_sims
 from storage.schema import TO_SEND, TO_SETTLE, history, operations, sims
 from storage.spans import of_manifest
@@ -137,9 +138,12 @@ def _note(tx: Transaction, changed: Select[Any], change: Move, actor: str) -> In
 def take_to_send(
     tx: Transaction, account: str, lease: Lease, *, limit: int, deadline_seconds: float, stage: Stage | None = None
 ) -> list[Operation]:
-    """Lease up to `limit` planned operations (of this stage) that are due; write down the intention to send them."""
+    """Lease up to `limit` planned operations (of this stage) that are due; write down the intention to send them.
+
+    Those of manifests that a person halted stay where they are.
+    """
     c, now = operations.c, tx.now()
-    due = _due(tx, TO_SEND, account, limit, *([] if stage is None else [c.stage == stage.value]))
+    due = _due(tx, TO_SEND, account, limit, *([] if stage is None else [c.stage == stage.value]), *not_halted(tx))
     taken = {
         c.step: Step.INTENT.value,
         c.attempt: c.attempt + 1,

@@ -7,21 +7,27 @@ from pydantic import BaseModel, ValidationError
 
 from tasks.parameters import (
     ActivateParameters,
+    DecideParameters,
     Parameters,
     PickUpParameters,
     ProvisionParameters,
     RerunParameters,
     SettleParameters,
+    SteerParameters,
 )
 
 MANIFEST = "m-0123456789ab"
 RERUN = {"manifest_id": MANIFEST, "only": "failed", "reason": "the plan is there now", "actor": "ann@example.com"}
+STEER = {"manifest_id": MANIFEST, "word": "pause", "reason": "two pallets mixed up", "actor": "ann@example.com"}
+DECIDE = {"manifest_id": MANIFEST, "saw": "active", "reason": "seen in the console", "actor": "ann@example.com"}
 MODELS: list[type[BaseModel]] = [
     PickUpParameters,
     ProvisionParameters,
     ActivateParameters,
     SettleParameters,
     RerunParameters,
+    SteerParameters,
+    DecideParameters,
 ]
 
 
@@ -39,6 +45,13 @@ MODELS: list[type[BaseModel]] = [
         (RerunParameters, RERUN | {"reason": ""}),
         (RerunParameters, RERUN | {"actor": ""}),
         (RerunParameters, {name: word for name, word in RERUN.items() if name != "actor"}),
+        (SteerParameters, STEER | {"word": "stop"}),
+        (SteerParameters, STEER | {"reason": ""}),
+        (DecideParameters, DECIDE | {"saw": "asleep"}),
+        (DecideParameters, DECIDE | {"then": "wait"}),
+        (DecideParameters, DECIDE | {"iccids": ["8988307000000000001"]}),
+        (DecideParameters, DECIDE | {"manifest_id": None}),
+        (DecideParameters, DECIDE | {"manifest_id": None, "iccids": ["the blue one"]}),
     ],
 )
 def test_what_does_not_fit_is_refused(model: type[BaseModel], given: dict[str, Any]) -> None:
@@ -46,7 +59,7 @@ def test_what_does_not_fit_is_refused(model: type[BaseModel], given: dict[str, A
         model.model_validate(given)
 
 
-@pytest.mark.parametrize("part", ["failed", "unknown", "needs-review", "held", "everything"])
+@pytest.mark.parametrize("part", ["failed", "timed-out", "withdrawn", "unknown", "needs-review", "held", "everything"])
 def test_every_part_of_a_manifest_can_be_named(part: str) -> None:
     assert RerunParameters.model_validate(RERUN | {"only": part}).only.value == part
 
