@@ -37,32 +37,40 @@ class Waiting(StrEnum):
 
 
 STEPS = {Waiting.NEEDS_REVIEW: (Step.NEEDS_REVIEW,), Waiting.TIMED_OUT: (Step.TIMED_OUT,), None: FOR_PEOPLE}
-WORDS = {Step.DONE: "become done", Step.REJECTED: "are left: they end as rejected", Step.PLANNED: "are sent again"}
+WORDS = {Step.DONE: "done", Step.REJECTED: "left, and rejected", Step.PLANNED: "sent again", None: "no change"}
+
+
+Seen = Annotated[
+    Saw, Parameter(name="--as", metavar="STATE", help="What you saw at the carrier: active, inactive, or absent.")
+]
+Follows = Annotated[
+    Then | None,
+    Parameter(
+        metavar="WHAT",
+        help="Where that is not as it was wanted: again sends the SIM once more, leave ends it as rejected.",
+    ),
+]
+Reason = Annotated[
+    str, Parameter(metavar="TEXT", help="How you know: it stays in the history of every SIM that moves.")
+]
+Listed = Annotated[Path | None, Parameter(metavar="FILE", help="A list of ICCIDs, one a line.")]
+OfManifest = Annotated[str | None, Parameter(metavar="MANIFEST", help="All SIMs of this manifest that wait.")]
+Part = Annotated[
+    Waiting | None, Parameter(metavar="PART", help="Of the manifest: needs-review or timed-out, instead of both.")
+]
+DryRun = Annotated[bool, Parameter(help="Show what would be done, and do nothing.", show_default=False)]
 
 
 def decide(
     *iccid: Annotated[str, Parameter(help="One SIM or several, in any spelling.")],
-    saw: Annotated[
-        Saw,
-        Parameter(name="--as", metavar="STATE", help="What you saw at the carrier: active, inactive, or absent."),
-    ],
-    then: Annotated[
-        Then | None,
-        Parameter(
-            metavar="WHAT",
-            help="Where that is not as it was wanted: again sends the SIM once more, leave ends it as rejected.",
-        ),
-    ] = None,
-    reason: Annotated[
-        str, Parameter(metavar="TEXT", help="How you know: it stays in the history of every SIM that moves.")
-    ],
-    file: Annotated[Path | None, Parameter(metavar="FILE", help="A list of ICCIDs, one a line.")] = None,
-    manifest: Annotated[str | None, Parameter(metavar="MANIFEST", help="All SIMs of this manifest that wait.")] = None,
-    only: Annotated[
-        Waiting | None, Parameter(metavar="PART", help="Of the manifest: needs-review or timed-out, instead of both.")
-    ] = None,
+    saw: Seen,
+    then: Follows = None,
+    reason: Reason,
+    file: Listed = None,
+    manifest: OfManifest = None,
+    only: Part = None,
     yes: Yes = False,
-    dry_run: Annotated[bool, Parameter(help="Show what would be done, and do nothing.", show_default=False)] = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
     no_activate: NoActivate = False,
     wait: Wait = WAIT_SECONDS,
@@ -141,8 +149,7 @@ def _show(screen: Screen, decisions: "Sequence[Decision]") -> None:
         screen.say("No SIM waits for a person there: there is nothing to do.", Tone.QUIET)
         return
     for target, count in Counter(one.target for one in decisions).items():
-        sentence = WORDS[target] if target is not None else "stay as they are"
-        screen.say(f"{counted(count, 'SIM')}: {sentence}.", Tone.ATTENTION if target is None else Tone.MOVING)
+        screen.say(f"{counted(count, 'SIM')}: {WORDS[target]}.", Tone.ATTENTION if target is None else Tone.MOVING)
         rows = [(one.iccid, one.step and one.step.value.replace("_", " "), one.sentence) for one in decisions]
         shown = [row for row, one in zip(rows, decisions, strict=True) if one.target is target][:SHOWN]
         screen.table([Column("ICCID"), Column("now"), Column("", fit=Fit.FOLD)], shown, indent=2)

@@ -86,7 +86,7 @@ def cancel(manifest: Manifest, /, *, reason: Reason, yes: Yes = False, as_json: 
 
     What was sent is settled as ever, and SIMs that are active stay so. What a worker has in its hands may still leave
     within its lease, as with `pause`. The receipt counts what was withdrawn. Dropping the file again brings nothing
-    back, for its SIMs are known; `simline rerun MANIFEST --only withdrawn` does. Safe to stop and to say twice.
+    back, for its SIMs are known; a re-run with --only withdrawn does. Safe to stop and to say twice.
     """
     from engine import halting
 

@@ -45,19 +45,22 @@ STEPS: dict[Part, tuple[Step, ...]] = {
 }
 
 
+Chosen = Annotated[
+    Part,
+    Parameter(
+        metavar="PART",
+        help="failed: refused, timed out or withdrawn. unknown: ask the carrier now. needs-review: read once more. "
+        "timed-out: the same for these alone. held: after an upgrade of the product. withdrawn: takes a cancelling "
+        "back. rejected: judge rejected lines again. everything: all of these.",
+    ),
+]
+
+
 def rerun(
     manifest: Annotated[str, Parameter(help="Its id, the beginning of it, or the file's name.")],
     /,
     *,
-    only: Annotated[
-        Part,
-        Parameter(
-            metavar="PART",
-            help="failed: refused, timed out or withdrawn. unknown: ask the carrier now. needs-review: read once more. "
-            "timed-out: the same for these alone. held: after an upgrade of the product. withdrawn: takes a cancelling "
-            "back. rejected: judge rejected lines again. everything: all of these.",
-        ),
-    ] = Part.EVERYTHING,
+    only: Chosen = Part.EVERYTHING,
     reason: Annotated[str, Parameter(metavar="TEXT", help="Why: it stays in the history of every SIM that moves.")],
     yes: Annotated[bool, Parameter(help="Do not ask.", show_default=False)] = False,
     no_activate: NoActivate = False,

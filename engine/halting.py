@@ -100,7 +100,7 @@ def _withdraw(database: Database, word: Cancelled, watch: Callable[[int], None] 
 
 def _why_not(row: ManifestRow) -> str:
     if row.halt is Halt.CANCELLED:
-        again = f"`simline rerun {row.id} --only withdrawn` takes that back."
+        again = f"`simline rerun {row.id} --only withdrawn --reason WHY` takes that back."
         return f"{row.id} was cancelled by {row.halted_by}: {row.halt_reason} {again}"
     return f"{row.id} is {row.state.value.replace('_', ' ')}: {_WHY_NOT.get(row.state, 'say it again.')}"
 

@@ -74,14 +74,15 @@ def cancelled(tx: Transaction) -> list[Cancelled]:
 def withdraw(tx: Transaction, one: Cancelled, source: Step, *, after: int, limit: int) -> tuple[int, int | None]:
     """Withdraw up to `limit` operations at `source` behind this id; how many, and behind which id to go on, if at all.
 
-    Where the cancelling was taken back meanwhile nothing is withdrawn.
+    Where the cancelling was taken back meanwhile nothing is withdrawn. What somebody else is moving now is left for the
+    next time.
     """
     m, o = manifests.c, operations.c
     still = select(m.id).where(m.id == one.manifest_id, m.halt == Halt.CANCELLED.value)
     if tx.execute(still.with_for_update(key_share=True)).one_or_none() is None:
         return 0, None
     rows = select(o.id).where(of_manifest(one.manifest_id), o.step == source.value, o.id > after).order_by(o.id)
-    ids = tuple(tx.execute(rows.limit(limit).with_for_update(of=operations)).scalars())
+    ids = tuple(tx.execute(rows.limit(limit).with_for_update(skip_locked=True)).scalars())
     move = Move(source, Step.WITHDRAWN, "cancelled", ids, one.reason)
     moved = ledger.move(tx, move, actor=one.by, fence=None)
     return len(moved), ids[-1] if len(ids) == limit else None

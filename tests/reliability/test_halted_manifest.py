@@ -1,4 +1,4 @@
-"""A person pauses or cancels while workers run, and one of them is killed: nothing leaves afterwards, nothing is lost."""
+"""A person pauses or cancels while workers run and one is killed: nothing leaves afterwards, nothing is lost."""
 
 import time
 from collections.abc import Iterator
