@@ -38,5 +38,6 @@ def test_a_cancelled_manifest_still_says_what_needs_a_person(mixed: Receipt) -> 
 
 
 def test_a_file_that_was_refused_is_refused_whatever_somebody_said_before(mixed: Receipt) -> None:
-    refused = replace(stopped(mixed, Halt.PAUSED), state=ManifestState.REFUSED, counts=LineCounts())
+    nothing = replace(mixed, state=ManifestState.REFUSED, counts=LineCounts(), steps={}, by_plan=(), by_reason=())
+    refused = replace(nothing, halt=Halt.PAUSED)
     assert headline(refused).title == "Refused"
