@@ -109,16 +109,17 @@ def _weigh(context: Context, tx: Transaction, one: Standing, word: Word) -> tupl
 
 def _judge(context: Context, tx: Transaction, one: Standing, word: Word) -> Judgement:
     work = context.carriers.get(one.carrier_account)
-    if work is None and word.then is Then.AGAIN:
-        return Judgement(None, "no_account", f"Put its carrier account {one.carrier_account} into carriers.toml first.")
     imports = work is not None and work.carrier.capabilities.imports
-    return judge_evidence(
+    judgement = judge_evidence(
         Asked(one.action, one.stage, one.step, one.attempt, imports),
         word.saw,
         word.then,
         since_request_seconds=_since_request(context, tx, one),
         quiet_seconds=work.quiet_seconds if work else 0.0,
     )
+    if work is None and judgement.target is Step.PLANNED:
+        return Judgement(None, "no_account", f"Put its carrier account {one.carrier_account} into carriers.toml first.")
+    return judgement
 
 
 def _since_request(context: Context, tx: Transaction, one: Standing) -> float:
