@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from console.acting_shown import plan_facts, say_end, show_plan
-from console.agreeing import agreed, refuse_empty_reason
+from console.agreeing import agreed, must_say_why
 from console.app import STDIN
 from console.at_server import Here
 from console.bringing_on import WAIT_SECONDS, bring_on
@@ -132,7 +132,7 @@ def _carry_out(door: Door, wish: _Wish, iccids: tuple[str, ...], which: Which) -
     """Plan, show, and do it where everybody agrees."""
     from engine.acting import plan_actions
 
-    refuse_empty_reason(wish.reason, "devices returned, ticket 4711")
+    must_say_why(wish.reason, "devices returned, ticket 4711")
     spoken = replace(door, screen=Screen(door.screen.err, door.screen.err)) if wish.as_json else door
     follower = Follower(spoken.screen, ACTING)
     with door.engine(follower.news) as context:

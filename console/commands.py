@@ -32,6 +32,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("activate", "console.acting:activate", "Activate SIMs again that were deactivated.", _WORK),
     Command("release", "console.acting:release", "Give SIMs back for good.", _WORK),
     Command("listen", "console.listening:listen", "Let carriers call when something has changed.", _WORK),
+    Command("pause", "console.halting:pause", "Send nothing new of a manifest until it is resumed.", _WORK),
+    Command("resume", "console.halting:resume", "Let a paused manifest go on.", _WORK),
+    Command("cancel", "console.halting:cancel", "Withdraw what was not sent of a manifest.", _WORK),
+    Command("decide", "console.deciding:decide", "Settle SIMs that only a person can settle.", _WORK),
     Command("rerun", "console.rerunning:rerun", "Let a part of a manifest go on.", _WORK),
     Command(
         "restored", "console.restoring:restored", "After a backup was restored: read before anything is sent.", _WORK

@@ -130,6 +130,8 @@ def _word(receipt: "Receipt") -> str:
     from domain.manifests import ManifestState
 
     words = {ManifestState.LOADED: "in progress", ManifestState.NEEDS_APPROVAL: "waits for you"}
+    if receipt.halt is not None and receipt.state in (ManifestState.LOADED, ManifestState.FINISHED):  # they have SIMs
+        return receipt.halt.value
     return words.get(receipt.state, receipt.state.value)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from console.agreeing import agreed, refuse_empty_reason
+from console.agreeing import agreed, must_say_why
 from console.at_server import Here
 from console.bringing_on import WAIT_SECONDS, bring_on, end_with_receipts
 from console.commands import FINE
@@ -13,6 +13,7 @@ from console.door import AtDoor, Door
 from console.following import Follower
 from console.importing import NoActivate, Wait
 from domain.lifecycle import Step
+from domain.manifests import Halt
 from reports.verdict import Tone, counted
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ class Part(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     NEEDS_REVIEW = "needs-review"
+    TIMED_OUT = "timed-out"
     HELD = "held"
+    WITHDRAWN = "withdrawn"
     REJECTED = "rejected"
     EVERYTHING = "everything"
 
@@ -35,23 +38,29 @@ STEPS: dict[Part, tuple[Step, ...]] = {
     Part.FAILED: (Step.REJECTED, Step.TIMED_OUT, Step.WITHDRAWN),
     Part.UNKNOWN: (Step.UNKNOWN, Step.SENT, Step.ACCEPTED),
     Part.NEEDS_REVIEW: (Step.NEEDS_REVIEW,),
+    Part.TIMED_OUT: (Step.TIMED_OUT,),
     Part.HELD: (Step.HELD,),
+    Part.WITHDRAWN: (Step.WITHDRAWN,),
     Part.REJECTED: (),
 }
+
+
+Chosen = Annotated[
+    Part,
+    Parameter(
+        metavar="PART",
+        help="failed: refused, timed out or withdrawn. unknown: ask the carrier now. needs-review: read once more. "
+        "timed-out: the same for these alone. held: after an upgrade of the product. withdrawn: takes a cancelling "
+        "back. rejected: judge rejected lines again. everything: all of these.",
+    ),
+]
 
 
 def rerun(
     manifest: Annotated[str, Parameter(help="Its id, the beginning of it, or the file's name.")],
     /,
     *,
-    only: Annotated[
-        Part,
-        Parameter(
-            metavar="PART",
-            help="failed: refused, timed out or withdrawn. unknown: ask the carrier now. needs-review: read once more. "
-            "held: after an upgrade of the product. rejected: judge rejected lines again. everything: all of these.",
-        ),
-    ] = Part.EVERYTHING,
+    only: Chosen = Part.EVERYTHING,
     reason: Annotated[str, Parameter(metavar="TEXT", help="Why: it stays in the history of every SIM that moves.")],
     yes: Annotated[bool, Parameter(help="Do not ask.", show_default=False)] = False,
     no_activate: NoActivate = False,
@@ -62,13 +71,13 @@ def rerun(
     """Let a part of a manifest go on.
 
     What is done stays done. What may have reached the carrier is read before anything is sent again; what the carrier
-    refused is asked once more. Rejected lines are judged again from the original file, after you mended what they were
-    rejected for, and get a receipt of their own.
+    refused, or a person withdrew, is asked once more. A paused manifest stays paused. Rejected lines are judged again
+    from the original file, after you mended what they were rejected for, and get a receipt of their own.
     """
     from flows.deployed import start_provision
     from storage import manifests
 
-    refuse_empty_reason(reason, "carrier released the SIMs")
+    must_say_why(reason, "carrier released the SIMs")
     follower = Follower(door.screen)
     with door.engine(follower.news) as context:
         with context.database.read() as tx:
@@ -78,13 +87,15 @@ def rerun(
         if not sims and not lines:
             door.screen.say(f"{row.id} has nothing of that: there is nothing to do.", Tone.QUIET)
             return FINE
-        if not yes and not agreed(door, f"{_in_words(sims, lines)} of {row.id} would go on."):
+        if not yes and not agreed(door, f"{_in_words(sims, lines)} of {row.id} would go on.{_halted(row)}"):
             door.screen.say("Nothing was changed.", Tone.QUIET)
             return FINE
         with follower.drawn():
             ids = _let_go_on(door, context, row.id, only, reason)
         follower.database, follower.manifest_ids = context.database, ids
-        if wait > 0 and not no_activate and not follower.is_over():
+        if row.halt is Halt.PAUSED:
+            door.screen.say(f"{row.id} is paused: `simline resume {row.id}` lets it send again.", Tone.ATTENTION)
+        elif wait > 0 and not no_activate and not follower.is_over():
             start = None if here else lambda: [start_provision(each) for each in ids][-1]
             bring_on(door, context, follower, wait, start)
         return end_with_receipts(door, context, ids)
@@ -93,13 +104,18 @@ def rerun(
 def _what_goes_on(only: Part, steps: dict[Step, int], row: "ManifestRow") -> tuple[int, int]:
     """SIMs and rejected lines that the choice covers now."""
     parts = STEPS if only is Part.EVERYTHING else {only: STEPS[only]}
-    sims = sum(steps.get(step, 0) for of_part in parts.values() for step in of_part)
+    sims = sum(steps.get(step, 0) for step in {step for of_part in parts.values() for step in of_part})
     return sims, row.counts.rejected if Part.REJECTED in parts else 0
 
 
 def _in_words(sims: int, lines: int) -> str:
     words = [counted(sims, "SIM")] if sims else []
     return " and ".join([*words, *([counted(lines, "rejected line")] if lines else [])])
+
+
+def _halted(row: "ManifestRow") -> str:
+    """Who cancelled it, for the question."""
+    return f" It was cancelled by {row.halted_by}: {row.halt_reason}" if row.halt is Halt.CANCELLED else ""
 
 
 def _let_go_on(door: Door, context: "Context", manifest_id: str, only: Part, reason: str) -> list[str]:

@@ -70,7 +70,8 @@ def show_numbers(screen: Screen, receipt: Receipt) -> None:
 
 def show_troubles(screen: Screen, receipt: Receipt) -> None:
     """What needs a person, each reason once with its first example; what only waits is not among it."""
-    steps = [step for step in Step if receipt.steps.get(step) and BUCKETS[step] in (Bucket.FAILED, Bucket.NEEDS_REVIEW)]
+    bad = {step for step in Step if BUCKETS[step] in (Bucket.FAILED, Bucket.NEEDS_REVIEW)} - {Step.WITHDRAWN}
+    steps = [step for step in Step if receipt.steps.get(step) and step in bad]
     rows = [(receipt.steps[step], STEP_SENTENCES[step]) for step in steps]
     rows += reason_rows(row for row in receipt.by_reason if row.verdict is Verdict.REJECTED)
     if rows:

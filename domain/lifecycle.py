@@ -99,12 +99,15 @@ TRANSITIONS: dict[Step, dict[Step, str]] = {
         Step.NEEDS_REVIEW: "cannot be read, or tried too often",
     },
     Step.TIMED_OUT: {
-        Step.DONE: "true after all",
+        Step.DONE: "true after all, or settled by a person",
         Step.UNKNOWN: "re-run by a person: read before anything else",
+        Step.PLANNED: "a person saw it untouched, after the quiet period",
+        Step.REJECTED: "settled by a person",
     },
     Step.NEEDS_REVIEW: {
         Step.DONE: "settled by a person, or seen done",
         Step.UNKNOWN: "re-run by a person: read before anything else",
+        Step.PLANNED: "a person saw it untouched, after the quiet period",
         Step.REJECTED: "settled by a person",
     },
     Step.REJECTED: {Step.PLANNED: "re-run by a person, or a later file corrected its registration code"},

@@ -16,6 +16,13 @@ class ManifestState(StrEnum):
     FINISHED = "finished"  # every operation has ended
 
 
+class Halt(StrEnum):
+    """A person's word over a manifest: nothing new of it is sent. What was sent is settled all the same."""
+
+    PAUSED = "paused"  # until somebody lets it go on
+    CANCELLED = "cancelled"  # what was not sent is withdrawn; only a re-run takes that back
+
+
 @dataclass(frozen=True, slots=True)
 class ItemIdentity:
     """A delivery: the same item is never read twice. Content under another name is a new delivery of known SIMs."""

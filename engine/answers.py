@@ -73,16 +73,17 @@ def seen_by_answer(operation: Operation, answer: Answer) -> Iterator[SeenSim]:
         yield SeenSim(operation.iccid, state, answer.reason, carrier_reference=answer.carrier_reference)
 
 
-_DONE_STATE = {
+DONE_STATE = {
     Action.ACTIVATE: SimState.ACTIVE,
     Action.DEACTIVATE: SimState.DEACTIVATED,
     Action.RELEASE: SimState.RELEASED,
 }
+"""How a SIM stands when an action is done."""
 
 
 def _state_after(operation: Operation, kind: AnswerKind) -> SimState | None:
     if kind is AnswerKind.ACCEPTED:
         return SimState.ACTIVATING
     if kind is AnswerKind.DONE:
-        return SimState.INACTIVE if operation.stage is Stage.CLAIM else _DONE_STATE[operation.action]
+        return SimState.INACTIVE if operation.stage is Stage.CLAIM else DONE_STATE[operation.action]
     return None

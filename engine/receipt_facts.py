@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from domain.lifecycle import Step
 from domain.lines import LineOutcome, Verdict
-from domain.manifests import ManifestState
+from domain.manifests import Halt, ManifestState
 from reports.outcomes_csv import SimOutcome
 from reports.receipt import PlanShare, ReasonCount, Receipt
 from reports.receipt_page import SHOWN_ROWS
@@ -15,7 +15,7 @@ from storage import manifests, outcomes
 from storage.database import Transaction
 from storage.manifests import ManifestRow
 
-TROUBLED = frozenset({Step.REJECTED, Step.TIMED_OUT, Step.NEEDS_REVIEW, Step.HELD, Step.WITHDRAWN})
+TROUBLED = frozenset({Step.REJECTED, Step.TIMED_OUT, Step.NEEDS_REVIEW, Step.HELD})
 
 
 def receipt_of(tx: Transaction, row: ManifestRow, *, in_full: bool = True) -> Receipt:
@@ -35,7 +35,8 @@ def receipt_of(tx: Transaction, row: ManifestRow, *, in_full: bool = True) -> Re
         steps=manifests.operation_counts(tx, row.id),
         sha256=row.sha256,
         size_bytes=row.size_bytes,
-        reason=row.reason,
+        reason=_halted_by(row) or row.reason,
+        halt=_halt_of(row),
         product_id=row.product_id,
         home_country=row.home_country,
         loaded_at=row.loaded_at,
@@ -44,6 +45,17 @@ def receipt_of(tx: Transaction, row: ManifestRow, *, in_full: bool = True) -> Re
         by_reason=_reason_counts(tx, row.id) if in_full else (),
         same_content_as=row.same_content_as,
     )
+
+
+def _halt_of(row: ManifestRow) -> Halt | None:
+    """A pause of what has ended since is none."""
+    return None if row.halt is Halt.PAUSED and row.state is ManifestState.FINISHED else row.halt
+
+
+def _halted_by(row: ManifestRow) -> str | None:
+    """Who halted it, and why."""
+    halt = _halt_of(row)
+    return f"{halt.value.capitalize()} by {row.halted_by}: {row.halt_reason}" if halt else None
 
 
 def _plan_shares(tx: Transaction, manifest_id: str) -> list[PlanShare]:

@@ -13,6 +13,7 @@ from domain.lifecycle import Step
 from domain.lines import LineOutcome, Verdict
 from domain.manifests import ManifestState
 from engine.context import Context, Progress
+from engine.halting import withdraw_cancelled
 from engine.receipt_facts import earlier_files, problems, receipt_of, sim_outcomes
 from reports.outcomes_csv import SimOutcome, write_outcomes_csv
 from reports.receipt import FileKind, Receipt
@@ -32,7 +33,11 @@ JSON, PAGE, OUTCOMES, FIX = ".receipt.json", ".receipt.html", ".outcomes.csv", "
 
 
 def refresh_receipts(context: Context) -> dict[str, dict[str, str]]:
-    """New receipts for the manifests in which something moved since their last one: where each one's files are now."""
+    """New receipts for the manifests in which something moved since their last one: where each one's files are now.
+
+    What came back unsent of a cancelled manifest is withdrawn before.
+    """
+    withdraw_cancelled(context.database)
     with context.commit("finish") as tx:
         manifests.finish_ended(tx)
     with context.database.read() as tx:
@@ -58,7 +63,9 @@ def write_receipt(context: Context, manifest_id: str, *, afresh: bool = False) -
         results |= _fix_file(context, row, bad, Path(folder)) if bad else {}
         receipt, where = _publish(context, row, receipt, results, page_rows=page_rows, folder=Path(folder))
     with context.commit("receipt") as tx:
-        manifests.keep_receipt(tx, manifest_id, receipt_json(receipt), receipt.as_of, receipt.steps)
+        manifests.keep_receipt(
+            tx, manifest_id, receipt_json(receipt), receipt.as_of, steps=receipt.steps, halt=receipt.halt
+        )
     context.at("after-receipt")
     context.watch(Progress("receipt", done=1, manifest_id=manifest_id))
     return where

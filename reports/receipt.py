@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from domain.lifecycle import BUCKETS, Bucket, Step
 from domain.lines import LineCounts, Reason, Verdict
-from domain.manifests import ManifestState
+from domain.manifests import Halt, ManifestState
 
 
 class ReceiptDoesNotAddUp(ValueError):
@@ -58,8 +58,8 @@ class ReasonCount:
 class Receipt:
     """What became of a manifest as of `as_of`. Times are UTC. Raises `ReceiptDoesNotAddUp`.
 
-    `reason` is a sentence (why it was refused, quarantined or waits for approval); `steps` counts the accepted SIMs by
-    step. Where `by_plan` or a verdict of `by_reason` is given, it is given in full.
+    `reason` is a sentence (why it was refused, quarantined, halted or waits for approval); `steps` counts the accepted
+    SIMs by step. Where `by_plan` or a verdict of `by_reason` is given, it is given in full.
     """
 
     manifest_id: str
@@ -73,6 +73,7 @@ class Receipt:
     steps: Mapping[Step, int]
     sha256: str | None = None
     size_bytes: int | None = None
+    halt: Halt | None = None
     reason: str | None = None
     product_id: str | None = None
     home_country: str | None = None

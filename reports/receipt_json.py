@@ -8,14 +8,14 @@ from typing import Any
 
 from domain.lifecycle import Step
 from domain.lines import LineCounts, Reason, Verdict
-from domain.manifests import ManifestState
+from domain.manifests import Halt, ManifestState
 from reports.receipt import PlanShare, ReasonCount, Receipt, ReceiptDoesNotAddUp
 
 SCHEMA_VERSION = 1
 """Raised when a key changes its meaning or goes; a new key does not raise it.
 
 Version 1, in this order: schema_version; manifest_id, name, source, sha256, size_bytes, same_content_as; state,
-reason, product_id, home_country, actor; received_at, loaded_at, finished_at, as_of (ISO 8601, UTC, ends in Z);
+halt, reason, product_id, home_country, actor; received_at, loaded_at, finished_at, as_of (ISO 8601, UTC, ends in Z);
 counts (lines and its five ends); buckets (the four ends of `accepted`); steps (only those that occur); by_plan and
 by_reason (sorted objects of `PlanShare` and `ReasonCount`); files (kind -> file name beside this one). Absent values
 are null.
@@ -58,6 +58,7 @@ def receipt_json(receipt: Receipt) -> str:
         "size_bytes": receipt.size_bytes,
         "same_content_as": receipt.same_content_as,
         "state": receipt.state,
+        "halt": receipt.halt,
         "reason": receipt.reason,
         "product_id": receipt.product_id,
         "home_country": receipt.home_country,
@@ -91,6 +92,7 @@ def read_receipt_json(text: str) -> Receipt:
 
 
 def _receipt_of(content: Mapping[str, Any]) -> Receipt:
+    content = {"halt": None, **content}  # a receipt from before there was one
     fields = {one.name: content[one.name] for one in dataclasses.fields(Receipt)}
     times = ("received_at", "loaded_at", "finished_at", "as_of")
     return Receipt(
@@ -98,6 +100,7 @@ def _receipt_of(content: Mapping[str, Any]) -> Receipt:
         | {key: fields[key] and datetime.fromisoformat(fields[key]) for key in times}
         | {
             "state": ManifestState(fields["state"]),
+            "halt": Halt(fields["halt"]) if fields["halt"] else None,
             "counts": LineCounts(**fields["counts"]),
             "steps": {Step(step): count for step, count in fields["steps"].items()},
             "by_plan": tuple(PlanShare(**share) for share in fields["by_plan"]),

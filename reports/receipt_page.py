@@ -16,6 +16,8 @@ from reports.words import BUCKET_WORDS, STEP_SENTENCES, VERDICT_WORDS, line_sent
 
 SHOWN_ROWS = 200
 _TROUBLE = (Bucket.FAILED, Bucket.NEEDS_REVIEW)
+_AT_REST = (Step.WITHDRAWN,)
+"""Steps that are bad news to nobody: a person wanted it so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def receipt_html(receipt: Receipt, problem_rows: Iterable[LineOutcome | SimOutco
         sim_sum=[(BUCKET_WORDS[bucket], count) for bucket, count in receipt.buckets.items()],
         to_do=_points(receipt, (Verdict.REJECTED,), _TROUBLE),
         under_way=_points(receipt, (), (Bucket.IN_PROGRESS,)),
-        at_rest=_points(receipt, (Verdict.DUPLICATE, Verdict.KNOWN, Verdict.IGNORED), ()),
+        at_rest=_points(receipt, (Verdict.DUPLICATE, Verdict.KNOWN, Verdict.IGNORED), (), _AT_REST),
         plans=sorted_plans(receipt),
         monthly=monthly_cents(receipt),
         problems=problems,
@@ -78,7 +80,9 @@ def monthly_cents(receipt: Receipt) -> dict[str, int]:
     return total
 
 
-def _points(receipt: Receipt, verdicts: tuple[Verdict, ...], buckets: tuple[Bucket, ...]) -> list[Point]:
+def _points(
+    receipt: Receipt, verdicts: tuple[Verdict, ...], buckets: tuple[Bucket, ...], steps: tuple[Step, ...] = ()
+) -> list[Point]:
     lines = [
         Point(row.count, VERDICT_WORDS[row.verdict], SENTENCES[row.reason], row.example_line, row.example_text)
         for row in sorted_reasons(receipt)
@@ -87,7 +91,7 @@ def _points(receipt: Receipt, verdicts: tuple[Verdict, ...], buckets: tuple[Buck
     sims = [
         Point(receipt.steps[step], BUCKET_WORDS[BUCKETS[step]], STEP_SENTENCES[step])
         for step in Step
-        if receipt.steps.get(step) and BUCKETS[step] in buckets
+        if receipt.steps.get(step) and (step in steps or (BUCKETS[step] in buckets and step not in _AT_REST))
     ]
     return lines + sims
 
@@ -96,7 +100,7 @@ def _problems(rows: Iterable[LineOutcome | SimOutcome]) -> Iterable[ProblemRow]:
     for row in rows:
         if isinstance(row, SimOutcome):
             bucket = BUCKETS[row.step]
-            if bucket in _TROUBLE:
+            if bucket in _TROUBLE and row.step not in _AT_REST:
                 yield ProblemRow(row.line, BUCKET_WORDS[bucket], row.iccid, step_sentence(row.step, row.detail))
         elif row.verdict is Verdict.REJECTED:
             yield ProblemRow(row.line, VERDICT_WORDS[row.verdict], row.text or row.iccid or "", line_sentence(row))

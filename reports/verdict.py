@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.lifecycle import Bucket
-from domain.manifests import ManifestState
+from domain.lifecycle import Bucket, Step
+from domain.manifests import Halt, ManifestState
 from reports.receipt import Receipt
 
 NARROWEST = 1.2
@@ -51,21 +51,22 @@ def counted(count: int, one: str, many: str = "") -> str:
 
 
 def needs_you(receipt: Receipt) -> int:
-    """How many lines wait for a person: rejected, failed and needs review."""
-    buckets = receipt.buckets
-    return receipt.counts.rejected + buckets[Bucket.FAILED] + buckets[Bucket.NEEDS_REVIEW]
+    """How many lines wait for a person: rejected, failed and needs review; not what a person withdrew."""
+    buckets, withdrawn = receipt.buckets, receipt.steps.get(Step.WITHDRAWN, 0)
+    return receipt.counts.rejected + buckets[Bucket.FAILED] - withdrawn + buckets[Bucket.NEEDS_REVIEW]
 
 
 def headline(receipt: Receipt) -> Headline:
     """The verdict over the whole manifest; before LOADED its state decides, afterwards its numbers."""
     by_state = _BY_STATE.get(receipt.state)
+    if by_state is None and receipt.halt is not None:
+        by_state = _BY_HALT[receipt.halt]
     return by_state(receipt) if by_state else _by_numbers(receipt)
 
 
 def _by_numbers(receipt: Receipt) -> Headline:
     accepted, buckets = receipt.counts.accepted, receipt.buckets
-    active, moving = buckets[Bucket.DONE], buckets[Bucket.IN_PROGRESS]
-    so_far = f"{active:,} of {counted(accepted, 'SIM')} active"
+    moving, so_far = buckets[Bucket.IN_PROGRESS], _so_far(receipt)
     if need := needs_you(receipt):
         rest = f"; {moving:,} in progress." if moving else "."
         return Headline(Tone.ATTENTION, counted(need, "line needs you", "lines need you"), so_far + rest)
@@ -75,6 +76,10 @@ def _by_numbers(receipt: Receipt) -> Headline:
         return Headline(Tone.MOVING, "In progress", f"{so_far} so far. Nothing needs you.")
     title = "The SIM is active" if accepted == 1 else f"All {accepted:,} SIMs are active"
     return Headline(Tone.GOOD, title, "Every line is accounted for. There is nothing to do.")
+
+
+def _so_far(receipt: Receipt) -> str:
+    return f"{receipt.buckets[Bucket.DONE]:,} of {counted(receipt.counts.accepted, 'SIM')} active"
 
 
 def _nothing_new(receipt: Receipt) -> Headline:
@@ -100,6 +105,23 @@ def _quarantined(_receipt: Receipt) -> Headline:
     return Headline(Tone.REFUSED, "Quarantined", "The header shows key material, so the file was not read.")
 
 
+def _paused(receipt: Receipt) -> Headline:
+    waiting = receipt.buckets[Bucket.IN_PROGRESS]
+    rest = f"{_so_far(receipt)}; {waiting:,} in progress. Nothing new is sent until somebody lets it go on."
+    return Headline(Tone.ATTENTION, "Paused", rest)
+
+
+def _cancelled(receipt: Receipt) -> Headline:
+    withdrawn, moving = receipt.steps.get(Step.WITHDRAWN, 0), receipt.buckets[Bucket.IN_PROGRESS]
+    rest = f"{_so_far(receipt)}; {withdrawn:,} withdrawn"
+    rest += f"; {moving:,} in progress." if moving else "."
+    need = needs_you(receipt)
+    tone = Tone.ATTENTION if need else Tone.MOVING if moving else Tone.QUIET
+    also = f", and {counted(need, 'line needs you', 'lines need you')}" if need else ""
+    return Headline(tone, f"Cancelled{also}", rest)
+
+
+_BY_HALT: dict[Halt, Callable[[Receipt], Headline]] = {Halt.PAUSED: _paused, Halt.CANCELLED: _cancelled}
 _BY_STATE: dict[ManifestState, Callable[[Receipt], Headline]] = {
     ManifestState.RECEIVED: _being_read,
     ManifestState.NEEDS_APPROVAL: _needs_approval,

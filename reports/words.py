@@ -28,8 +28,8 @@ STEP_SENTENCES: dict[Step, str] = {
     Step.DONE: "The SIM is active.",
     Step.REJECTED: "The carrier refused the SIM. Settle the reason with the carrier, then re-run it.",
     Step.TIMED_OUT: "The carrier accepted it, but it was not active 24 hours later. Ask the carrier with the ICCID.",
-    Step.NEEDS_REVIEW: "Only a person can settle this SIM: look it up at the carrier, mend it there, then re-run it.",
-    Step.WITHDRAWN: "A person took it back before it was sent.",
+    Step.NEEDS_REVIEW: "Only a person can settle this SIM. Look it up at the carrier, then re-run or decide it.",
+    Step.WITHDRAWN: "A person took it back before it was sent. Only a re-run sends it.",
 }
 
 

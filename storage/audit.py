@@ -122,7 +122,8 @@ def planned_again_within(tx: Transaction, account: str, quiet_seconds: float) ->
         ),
     )
     rows = select(o.iccid, h.at, asked.scalar_subquery().label("asked_at")).join(operations, o.id == h.operation_id)
-    rows = rows.where(o.carrier_account == account, h.to_step == Step.PLANNED.value, h.reason == "untouched")
+    seen_untouched = h.reason.in_(("untouched", "decided"))  # by us, or by a person
+    rows = rows.where(o.carrier_account == account, h.to_step == Step.PLANNED.value, seen_untouched)
     waited = [(row.iccid, (row.at - row.asked_at).total_seconds()) for row in tx.execute(rows)]
     return [(iccid, seconds) for iccid, seconds in waited if seconds < quiet_seconds]
 

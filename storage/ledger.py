@@ -15,6 +15,7 @@ from sqlalchemy import Column, ColumnElement, Insert, Row, Select, and_, insert,
 from domain.lifecycle import Stage, Step, check_move
 from storage.among import among
 from storage.database import Transaction
+from storage.halted import not_halted
 from storage.leased import COLUMNS, TIMES, Operation, with_sims
 from storage.queueing import is_its_turn, is_newest
 from storage.schema import TO_SEND, TO_SETTLE, history, operations, sims
@@ -140,10 +141,12 @@ def take_to_send(
 ) -> list[Operation]:
     """Lease up to `limit` planned operations (of this stage) that are due; write down the intention to send them.
 
-    One whose SIM has an earlier operation that has not ended waits behind it.
+    One whose SIM has an earlier operation that has not ended waits behind it, and those of manifests that a person
+    halted stay where they are.
     """
     c, now = operations.c, tx.now()
-    due = _due(tx, TO_SEND, account, limit, is_its_turn(), *([] if stage is None else [c.stage == stage.value]))
+    of_stage = [] if stage is None else [c.stage == stage.value]
+    due = _due(tx, TO_SEND, account, limit, is_its_turn(), *of_stage, *not_halted(tx))
     taken = {
         c.step: Step.INTENT.value,
         c.attempt: c.attempt + 1,

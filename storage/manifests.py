@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.lifecycle import BUCKETS, Bucket, Step
 from domain.lines import LineCounts
-from domain.manifests import ItemIdentity, ManifestState
+from domain.manifests import Halt, ItemIdentity, ManifestState
 from storage.among import among
 from storage.database import Transaction
 from storage.schema import manifests, operations
@@ -60,6 +60,10 @@ class ManifestRow:
     finished_at: datetime | None
     receipt_at: datetime | None
     receipt: str | None
+    halt: Halt | None = None
+    halted_by: str | None = None
+    halt_reason: str | None = None
+    halted_at: datetime | None = None
 
     @property
     def identity(self) -> ItemIdentity:
@@ -250,26 +254,34 @@ def _locked(tx: Transaction, condition: ColumnElement[bool]) -> list[str]:
     return list(tx.execute(rows.with_for_update(key_share=True)).scalars())
 
 
-def keep_receipt(tx: Transaction, manifest_id: str, receipt: str, as_of: datetime, steps: Mapping[Step, int]) -> None:
-    """Keep the newest receipt and the operations by step that it shows."""
-    new = {"receipt": receipt, "receipt_at": as_of, "receipt_steps": _as_text(steps)}
+def keep_receipt(
+    tx: Transaction,
+    manifest_id: str,
+    receipt: str,
+    as_of: datetime,
+    *,
+    steps: Mapping[Step, int],
+    halt: Halt | None = None,
+) -> None:
+    """Keep the newest receipt, and the operations by step and the halt that it shows."""
+    new = {"receipt": receipt, "receipt_at": as_of, "receipt_steps": _as_text(steps, halt)}
     tx.execute(update(manifests).where(manifests.c.id == manifest_id).values(new))
 
 
 def due_for_receipt(tx: Transaction) -> list[str]:
     """Manifests whose receipt is missing or no longer true, oldest first.
 
-    Loaded ones are compared by their counts, which reads their operations once.
+    Loaded ones are compared by their halt and their counts, which reads their operations once.
     """
     c = manifests.c
     none_yet = and_(c.receipt_at.is_(None), c.state != ManifestState.RECEIVED.value)
     finished_since = and_(c.state == ManifestState.FINISHED.value, c.receipt_at < c.finished_at)
     loaded = c.state == ManifestState.LOADED.value
-    rows = select(c.id, c.state, c.receipt_at, c.receipt_steps).where(or_(none_yet, finished_since, loaded))
+    rows = select(c.id, c.state, c.halt, c.receipt_at, c.receipt_steps).where(or_(none_yet, finished_since, loaded))
     candidates = tx.execute(rows.order_by(c.received_at, c.id)).all()
     unsure = [row.id for row in candidates if row.state == ManifestState.LOADED.value and row.receipt_at is not None]
     counts = _counts_of(tx, unsure)
-    true_still = {row.id for row in candidates if row.receipt_steps == _as_text(counts.get(row.id, {}))}
+    true_still = {row.id for row in candidates if row.receipt_steps == _as_text(counts.get(row.id, {}), row.halt)}
     return [row.id for row in candidates if row.id not in true_still or row.id not in unsure]
 
 
@@ -283,14 +295,16 @@ def _counts_of(tx: Transaction, manifest_ids: Sequence[str]) -> dict[str, dict[S
     return counts
 
 
-def _as_text(steps: Mapping[Step, int]) -> str:
-    return json.dumps({step.value: steps[step] for step in sorted(steps) if steps[step]})
+def _as_text(steps: Mapping[Step, int], halt: str | None) -> str:
+    counts = {step.value: steps[step] for step in sorted(steps) if steps[step]}
+    return json.dumps(counts | {"halt": str(halt)} if halt else counts)
 
 
-_PLAIN = tuple(name for name in ManifestRow.__slots__ if name not in ("state", "counts"))
+_PLAIN = tuple(name for name in ManifestRow.__slots__ if name not in ("state", "counts", "halt"))
 
 
 def _row(row: Any) -> ManifestRow:
     counts = LineCounts(*(getattr(row, name) for name in LineCounts.__slots__))
     plain = {name: getattr(row, name) for name in _PLAIN}
-    return ManifestRow(state=ManifestState(row.state), counts=counts, **plain)
+    halt = Halt(row.halt) if row.halt else None
+    return ManifestRow(state=ManifestState(row.state), counts=counts, halt=halt, **plain)

@@ -3,7 +3,8 @@
 Times are UTC; money is in cents with its currency; sizes are bytes. Text keys sort by code point on both databases.
 The two partial indexes on `operations` decide the speed of claiming: their WHERE clauses are repeated word for word
 in the queries of `ledger.py`, and a test looks at the query plan. The two others (`HELD`, `RELEASED`) stay small and
-make counting cheap; `NAMED` finds a SIM by its carrier's own id. What changes here needs a new file in
+make counting cheap; `NAMED` finds a SIM by its carrier's own id, and `HALTED` the few manifests of which nothing is
+sent. What changes here needs a new file in
 migrations/versions; a test compares both.
 """
 
@@ -110,6 +111,8 @@ devices = Table(
     Column("imported_at", UtcTime, nullable=False),
 )
 
+HALTED = "halt IS NOT NULL"
+
 manifests = Table(
     "manifests",
     metadata,
@@ -133,6 +136,10 @@ manifests = Table(
     Column("known", BigInteger, nullable=False, server_default="0"),
     Column("reason", Text),  # why it was refused, quarantined, or needs approval
     Column("approved_by", Text),
+    Column("halt", Text),  # domain.manifests.Halt; empty while it may go on
+    Column("halted_by", Text),
+    Column("halt_reason", Text),
+    Column("halted_at", UtcTime),
     Column("fence", Text),  # who reads it now
     Column("lease_until", UtcTime),
     Column("received_at", UtcTime, nullable=False),
@@ -142,9 +149,10 @@ manifests = Table(
     Column("receipt", Text),  # the receipt's JSON, newest
     Column("first_operation_id", BigInteger),  # its operations are among these ids, in the order of its lines
     Column("last_operation_id", BigInteger),
-    Column("receipt_steps", Text),  # operations by step as the newest receipt has them: has anything changed since?
+    Column("receipt_steps", Text),  # operations by step, and the halt, as the newest receipt has them: still true?
     UniqueConstraint("source", "item_key", "version"),
     Index("ix_manifests_sha256", "sha256"),
+    Index("ix_manifests_halted", "state", sqlite_where=text(HALTED), postgresql_where=text(HALTED)),
 )
 
 rejections = Table(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, or_, select, text
 
 from storage.database import Transaction
+from storage.halted import not_halted
 from storage.queueing import is_its_turn
 from storage.schema import TO_SEND, TO_SETTLE, operations
 from storage.spans import of_manifest
@@ -12,7 +13,10 @@ from storage.spans import of_manifest
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Operations of one carrier account, due or not: those to be sent, and those whose end is not known yet."""
+    """Operations of one carrier account, due or not: those to be sent, and those whose end is not known yet.
+
+    What a person halted does not wait to be sent.
+    """
 
     to_send: int
     to_settle: int
@@ -23,17 +27,17 @@ def is_due(tx: Transaction, account: str) -> bool:
     c = operations.c
     due = [
         select(c.id).where(text(which), c.carrier_account == account, c.due_at <= tx.now(), *more).exists()
-        for which, more in ((TO_SEND, (is_its_turn(),)), (TO_SETTLE, ()))
+        for which, more in ((TO_SEND, [is_its_turn(), *not_halted(tx)]), (TO_SETTLE, []))
     ]
     return bool(tx.execute(select(or_(*due))).scalar_one())
 
 
 def waiting(tx: Transaction, account: str) -> Waiting:
     """How much waits there. Counted from the partial indexes alone."""
-    c = operations.c
+    of_account = operations.c.carrier_account == account
     counts = [
-        tx.execute(select(func.count()).select_from(operations).where(text(which), c.carrier_account == account))
-        for which in (TO_SEND, TO_SETTLE)
+        tx.execute(select(func.count()).select_from(operations).where(text(which), of_account, *more))
+        for which, more in ((TO_SEND, not_halted(tx)), (TO_SETTLE, []))
     ]
     return Waiting(*(int(count.scalar_one()) for count in counts))
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from domain.deciding import Saw, Then
 from domain.lifecycle import Action, SimState
 from engine.rerunning import Only
 
@@ -16,6 +17,9 @@ ManifestId = Annotated[
         pattern=r"^m-[0-9a-f]{12}$",
         examples=["m-0123456789ab"],
     ),
+]
+Iccid = Annotated[
+    str, Field(title="ICCID", description="19 or 20 digits, as the card has them.", pattern=r"^89[0-9]{16,18}$")
 ]
 CarrierAccount = Annotated[
     str,
@@ -90,8 +94,9 @@ class RerunParameters(Parameters):
         Only,
         Field(
             title="Which part",
-            description="failed: refused, timed out or withdrawn. unknown: ask the carrier now. "
-            "needs-review: read once more. held: after an upgrade of the product's tier. everything: all of these.",
+            description="failed: refused, timed out or withdrawn. timed-out: these alone. withdrawn: takes a "
+            "cancelling back. unknown: ask the carrier now. needs-review: read once more. held: after an upgrade of "
+            "the product's tier. everything: all of these.",
         ),
     ]
     reason: Annotated[str, Field(title="Why", description="Kept in the history of every SIM that moves.", min_length=3)]
@@ -157,4 +162,62 @@ class ActParameters(Parameters):
         named = any((self.product, self.home_country, self.state, self.carrier_account))
         if bool(self.iccids) == named:
             raise ValueError("Name the SIMs in one way: by ICCIDs, or by product, home country, state or account.")
+        return self
+
+
+class Steering(StrEnum):
+    """A person's word over a manifest in mid-run."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+
+
+class SteerParameters(Parameters):
+    """Pause, resume or cancel one manifest. What was sent is settled in any case."""
+
+    manifest_id: ManifestId
+    word: Annotated[
+        Steering,
+        Field(
+            title="What is to happen",
+            description="pause: nothing new is sent until it is resumed. resume: a paused manifest goes on. "
+            "cancel: what was not sent is withdrawn; only a re-run of `withdrawn` takes that back.",
+        ),
+    ]
+    reason: Annotated[str, Field(title="Why", description="Shown on the receipt.", min_length=3)]
+    actor: Person
+
+
+class DecideParameters(Parameters):
+    """Settle SIMs that need review or timed out, by what a person saw at the carrier."""
+
+    iccids: Annotated[
+        tuple[Iccid, ...],
+        Field(title="SIMs", description="Their ICCIDs. Left empty: all of the manifest's that wait.", max_length=100),
+    ] = ()
+    manifest_id: Annotated[ManifestId | None, Field(title="Manifest", description="Instead of single SIMs.")] = None
+    saw: Annotated[
+        Saw,
+        Field(
+            title="Seen at the carrier",
+            description="active, inactive (in our account, not active), or absent (not in our account).",
+        ),
+    ]
+    then: Annotated[
+        Then | None,
+        Field(
+            title="Then",
+            description="Where that is not as it was wanted. again: send the SIM once more. leave: end it as rejected.",
+        ),
+    ] = None
+    reason: Annotated[
+        str, Field(title="How they know", description="Kept in the history of every SIM that moves.", min_length=3)
+    ]
+    actor: Person
+
+    @model_validator(mode="after")
+    def _either(self) -> "DecideParameters":
+        if bool(self.iccids) == (self.manifest_id is not None):
+            raise ValueError("Name either SIMs or one manifest.")
         return self

@@ -56,6 +56,8 @@ def test_the_numbers_are_the_defaults() -> None:
     assert timing.file_lease_seconds == 15 * 60
     assert f"at most {SANDBOX_DEVICES} devices" in text
     assert timing.deadline_seconds == 24 * 3600
+    assert "lease (90 seconds; the command says how many)" in text
+    assert timing.lease_seconds == 90
 
 
 @pytest.mark.parametrize("step", [Step.REJECTED, Step.TIMED_OUT, Step.ACCEPTED, Step.SENT, Step.UNKNOWN, Step.PLANNED])

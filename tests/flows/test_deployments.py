@@ -12,7 +12,7 @@ from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.flows import Flow, load_flow_from_entrypoint
 
 ROOT = Path(__file__).parents[2]
-FLOWS = {"pick-up", "provision", "activate", "settle", "rerun", "act"}
+FLOWS = {"pick-up", "provision", "activate", "settle", "rerun", "act", "steer", "decide"}
 
 
 @pytest.fixture(scope="module")

@@ -8,25 +8,32 @@ import pytest
 
 from carriers.simulated.faults import Fault, Faults, RequestKind
 from carriers.simulated.log import effect_counts
+from domain.deciding import Saw
 from domain.lifecycle import Step
 from domain.manifests import ManifestState
 from domain.products import Tier
 from engine.rerunning import Only
 from flows.activate import activate
+from flows.decide import decide
 from flows.pick_up import pick_up
 from flows.provision import provision
 from flows.rerun import rerun
 from flows.settle import settle
+from flows.steer import steer
 from storage import catalogue
 from storage.catalogue import Product
+from storage.schema import operations
 from storage.sources.contract import Item, SourceUnavailable
 from tasks.outcomes import RunFailed
 from tasks.parameters import (
     ActivateParameters,
+    DecideParameters,
     PickUpParameters,
     ProvisionParameters,
     RerunParameters,
     SettleParameters,
+    Steering,
+    SteerParameters,
 )
 from tests.configured import iccids
 from tests.flows.conftest import Until
@@ -200,3 +207,37 @@ def test_rejected_lines_are_judged_again_as_a_delivery_of_their_own(workshop: Wo
     )
     until(lambda: settled(workshop))
     assert workshop.steps() == {Step.DONE: 2}
+
+
+def test_a_manifest_is_paused_resumed_and_cancelled_through_its_flow(workshop: Workshop) -> None:
+    workshop.fail("supersim", Faults({Fault.TOKEN_EXPIRES: 1.0}))
+    workshop.drop("batch.csv", count=3)
+    with pytest.raises(RunFailed):
+        pick_up()
+    workshop.fail("supersim", Faults())
+    manifest_id, before = workshop.manifest("batch.csv").id, len(workshop.changes())
+
+    def say(word: Steering) -> int:
+        return steer(SteerParameters(manifest_id=manifest_id, word=word, reason="wrong pallet", actor="ann"))
+
+    assert [say(Steering.PAUSE), say(Steering.PAUSE)] == [0, 0]
+    assert activate() == 0
+    assert provision(ProvisionParameters(manifest_id=manifest_id)) == "loaded"
+    assert say(Steering.RESUME) == 0
+    assert [say(Steering.CANCEL), say(Steering.CANCEL)] == [3, 0]
+    assert activate() == 0
+    assert workshop.manifest(manifest_id).state is ManifestState.FINISHED
+    assert len(workshop.changes()) == before
+
+
+def test_a_persons_evidence_settles_a_sim_through_its_flow(workshop: Workshop, until: Until) -> None:
+    workshop.drop("batch.csv", count=2)
+    workshop.fail("supersim", Faults({Fault.STUCK: 1.0}, frozenset([RequestKind.ACTIVATE])))
+    pick_up()
+    first, _ = iccids("supersim", 2)
+    with workshop.context.database.begin() as tx:
+        tx.execute(operations.update().where(operations.c.iccid == first).values(step=Step.NEEDS_REVIEW.value))
+    word = DecideParameters(iccids=(first,), saw=Saw.ACTIVE, reason="seen in the console", actor="ann")
+    assert decide(word) == 1
+    assert decide(word) == 0
+    assert workshop.steps() == {Step.DONE: 1, Step.ACCEPTED: 1}

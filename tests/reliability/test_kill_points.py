@@ -59,8 +59,8 @@ POINTS = [
     "after-pause-commit",
 ]
 OF_REFUSED_FILES = ["before-refusal-commit", "after-refusal-commit"]
-OF_PEOPLE = {"approval", "rerun", "restore"}
-"""Commits that a person's command makes: see tests/engine/test_going_on.py and test_restoring.py."""
+OF_PEOPLE = {"approval", "rerun", "restore", "decision"}
+"""Commits that a person's command makes: see tests/engine/test_going_on.py, test_restoring.py, test_deciding.py."""
 OF_CALLS = {"hint"}
 """A carrier's call moves one row's next look, and a lost one costs time alone: see tests/engine/test_hints.py."""
 

@@ -50,8 +50,8 @@ def test_the_keys_are_those_of_the_documented_version(mixed: Receipt) -> None:
     content = json.loads(receipt_json(mixed))
     assert content["schema_version"] == SCHEMA_VERSION == 1
     assert " ".join(content) == (
-        "schema_version manifest_id name source sha256 size_bytes same_content_as state reason product_id home_country "
-        "actor received_at loaded_at finished_at as_of counts buckets steps by_plan by_reason files"
+        "schema_version manifest_id name source sha256 size_bytes same_content_as state halt reason product_id "
+        "home_country actor received_at loaded_at finished_at as_of counts buckets steps by_plan by_reason files"
     )
     assert content["as_of"] == "2025-06-02T10:12:12Z"
     assert content["finished_at"] is None

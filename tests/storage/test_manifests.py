@@ -280,7 +280,7 @@ def test_a_receipt_is_due_first_then_when_something_moved_then_at_the_end(
     def look(tx: Transaction) -> None:
         due.append(manifests.due_for_receipt(tx) == [manifest_id])
         steps = manifests.operation_counts(tx, manifest_id)
-        manifests.keep_receipt(tx, manifest_id, "{}", tx.now(), steps)
+        manifests.keep_receipt(tx, manifest_id, "{}", tx.now(), steps=steps)
 
     for step in (Step.PLANNED, Step.PLANNED, Step.ACCEPTED, Step.ACCEPTED, Step.DONE):
         with stocked.begin() as tx:
@@ -304,6 +304,6 @@ def test_a_manifest_that_is_being_read_has_no_receipt_yet_and_a_refused_one_has(
     mark(database, ManifestState.REFUSED)
     with database.begin() as tx:
         assert manifests.due_for_receipt(tx) == [ITEM.manifest_id]
-        manifests.keep_receipt(tx, ITEM.manifest_id, '{"a": 1}', tx.now(), {})
+        manifests.keep_receipt(tx, ITEM.manifest_id, '{"a": 1}', tx.now(), steps={})
         assert manifests.due_for_receipt(tx) == []
         assert manifests.find(tx, ITEM.manifest_id).receipt == '{"a": 1}'

@@ -8,16 +8,20 @@ from pydantic import BaseModel, ValidationError
 from tasks.parameters import (
     ActivateParameters,
     ActParameters,
+    DecideParameters,
     Parameters,
     PickUpParameters,
     ProvisionParameters,
     RerunParameters,
     SettleParameters,
+    SteerParameters,
 )
 
 MANIFEST = "m-0123456789ab"
 RERUN = {"manifest_id": MANIFEST, "only": "failed", "reason": "the plan is there now", "actor": "ann@example.com"}
 ACT = {"action": "release", "iccids": ["8934076500002589174"], "reason": "returned", "actor": "ann@example.com"}
+STEER = {"manifest_id": MANIFEST, "word": "pause", "reason": "two pallets mixed up", "actor": "ann@example.com"}
+DECIDE = {"manifest_id": MANIFEST, "saw": "active", "reason": "seen in the console", "actor": "ann@example.com"}
 MODELS: list[type[BaseModel]] = [
     PickUpParameters,
     ProvisionParameters,
@@ -25,6 +29,8 @@ MODELS: list[type[BaseModel]] = [
     SettleParameters,
     RerunParameters,
     ActParameters,
+    SteerParameters,
+    DecideParameters,
 ]
 
 
@@ -48,6 +54,13 @@ MODELS: list[type[BaseModel]] = [
         (ActParameters, ACT | {"reason": "x"}),
         (ActParameters, ACT | {"confirmation": "perhaps"}),
         (ActParameters, ACT | {"iccids": [], "home_country": "Germany"}),
+        (SteerParameters, STEER | {"word": "stop"}),
+        (SteerParameters, STEER | {"reason": ""}),
+        (DecideParameters, DECIDE | {"saw": "asleep"}),
+        (DecideParameters, DECIDE | {"then": "wait"}),
+        (DecideParameters, DECIDE | {"iccids": ["8988307000000000001"]}),
+        (DecideParameters, DECIDE | {"manifest_id": None}),
+        (DecideParameters, DECIDE | {"manifest_id": None, "iccids": ["the blue one"]}),
     ],
 )
 def test_what_does_not_fit_is_refused(model: type[BaseModel], given: dict[str, Any]) -> None:
@@ -55,7 +68,7 @@ def test_what_does_not_fit_is_refused(model: type[BaseModel], given: dict[str, A
         model.model_validate(given)
 
 
-@pytest.mark.parametrize("part", ["failed", "unknown", "needs-review", "held", "everything"])
+@pytest.mark.parametrize("part", ["failed", "timed-out", "withdrawn", "unknown", "needs-review", "held", "everything"])
 def test_every_part_of_a_manifest_can_be_named(part: str) -> None:
     assert RerunParameters.model_validate(RERUN | {"only": part}).only.value == part
 

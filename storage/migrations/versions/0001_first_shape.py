@@ -109,6 +109,10 @@ def _manifests() -> None:
         sa.Column("known", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("reason", sa.Text()),
         sa.Column("approved_by", sa.Text()),
+        sa.Column("halt", sa.Text()),
+        sa.Column("halted_by", sa.Text()),
+        sa.Column("halt_reason", sa.Text()),
+        sa.Column("halted_at", TIME),
         sa.Column("fence", sa.Text()),
         sa.Column("lease_until", TIME),
         sa.Column("received_at", TIME, nullable=False),
@@ -123,6 +127,7 @@ def _manifests() -> None:
         sa.UniqueConstraint("source", "item_key", "version", name="uq_manifests_source_item_key_version"),
     )
     op.create_index("ix_manifests_sha256", "manifests", ["sha256"])
+    _partial_index("ix_manifests_halted", "manifests", ["state"], "halt IS NOT NULL")
 
 
 def _rejections() -> None:
