@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from itertools import islice
 
-from domain.usage import DAY, Days, Wanted, day_of
-from engine.context import Context
+from domain.usage import DAY, Days, day_of
 from engine.usage_told import Collected
 from reports.verdict import counted
 from storage import usage, usage_asks
+from storage.database import Database
 from storage.usage import AccountSum
 from storage.usage_asks import Missing
 
@@ -29,10 +29,10 @@ class Standing:
     missing: tuple[Missing, ...]
 
 
-def standing(context: Context, account: str, wanted: Wanted) -> Standing:
-    """What is kept and what is missing of the wanted days that are over."""
-    days = wanted.days.until(day_of(wanted.begun_at) - DAY)
-    with context.database.read() as tx:
+def standing(database: Database, account: str, days: Days) -> Standing:
+    """What is kept and what is missing of those of these days that are over."""
+    with database.read() as tx:
+        days = days.until(day_of(tx.now()) - DAY)
         told = usage.of_account(tx, account, days)
         absent = usage_asks.missing(tx, account, days) if days.count else iter(())
         first = tuple(islice(absent, LISTED))

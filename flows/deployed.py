@@ -1,7 +1,14 @@
 """For doors that people use: start a deployment on the Prefect server that PREFECT_API_URL names."""
 
 from flows.server import NotDeployed, server
-from tasks.parameters import Parameters, PickUpParameters, ProvisionParameters, RerunParameters, SettleParameters
+from tasks.parameters import (
+    Parameters,
+    PickUpParameters,
+    ProvisionParameters,
+    RerunParameters,
+    SettleParameters,
+    UsageParameters,
+)
 
 
 def start_pick_up(source: str | None = None) -> str:
@@ -21,6 +28,11 @@ def start_provision(manifest_id: str, *, approved_by: str | None = None, once: b
 def start_settle() -> str:
     """Start `settle/settle` for every carrier account; the id of its flow run. Raises `NotDeployed`, `ServerAway`."""
     return _start("settle/settle", SettleParameters(), None)
+
+
+def start_collect_usage(parameters: UsageParameters) -> str:
+    """Start `collect-usage/collect-usage`; the id of its flow run. Raises `NotDeployed`, `ServerAway`."""
+    return _start("collect-usage/collect-usage", parameters, None)
 
 
 def start_rerun(parameters: RerunParameters) -> str:

@@ -67,7 +67,7 @@ class Metered:
 
     def standing(self, days: Days | None = None) -> Standing:
         """How it stands afterwards."""
-        return standing(self.rig.context, ACCOUNT, self.wanted(days))
+        return standing(self.rig.context.database, ACCOUNT, days or self.wanted().days)
 
     def kept(self) -> dict[tuple[str, date], int]:
         """Every row: SIM and day -> bytes."""
