@@ -324,7 +324,7 @@ usage_restated = Table(
     Column("day", UtcDay, primary_key=True, autoincrement=False),
     Column("carrier_account", Key, primary_key=True),
     Column("as_of", UtcSecond, primary_key=True, autoincrement=False),
-    Column("total_bytes", BigInteger, nullable=False),
+    Column("total_bytes", BigInteger, primary_key=True, autoincrement=False),  # of two words of one second none is lost
     sqlite_with_rowid=False,
 )
 

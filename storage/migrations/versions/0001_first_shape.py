@@ -267,8 +267,8 @@ def _usage() -> None:
         sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("carrier_account", KEY, nullable=False),
         sa.Column("as_of", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("total_bytes", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("iccid", "day", "carrier_account", "as_of", name="pk_usage_restated"),
+        sa.Column("total_bytes", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("iccid", "day", "carrier_account", "as_of", "total_bytes", name="pk_usage_restated"),
         sqlite_with_rowid=False,
     )
     op.create_table(
