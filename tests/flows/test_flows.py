@@ -235,7 +235,7 @@ def test_a_run_whose_carrier_tells_no_usage_now_fails_and_keeps_what_the_other_t
     pick_up()
     until(lambda: settled(workshop))
     workshop.fail("supersim", Faults({Fault.ERROR_503: 1.0}, frozenset({RequestKind.USAGE})))
-    with pytest.raises(RunFailed, match="supersim: .*503"):
+    with pytest.raises(RunFailed, match=r"supersim: .*503"):
         collect_usage()
     workshop.fail("supersim", Faults())
     assert collect_usage() == 0
