@@ -114,7 +114,10 @@ class UsageScope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UsageQuery:
-    """Whole UTC days, both ends included; of one SIM where the carrier is asked per SIM, else of all."""
+    """Whole UTC days, both ends included; of one SIM where the carrier is asked per SIM, else of all.
+
+    A carrier whose day is another one than UTC's (US-Eastern, say) is converted in its adapter, or tells no days.
+    """
 
     first: date
     last: date

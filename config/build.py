@@ -56,6 +56,7 @@ def build_context(
             worker=worker or worker_name(),
             timing=settings.timing.timing(),
             brake=settings.brake.brake(),
+            usage_rules=settings.usage.rules(),
             expected_bytes=settings.expected_monthly_bytes_per_sim,
             file_limits=settings.file_limits.file_limits(),
             watch=watch,

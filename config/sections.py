@@ -15,6 +15,7 @@ from domain.iccid import CheckDigit, IssuerProfile
 from domain.pacing import Pace, Window, pace_of
 from domain.plans import Plan
 from domain.products import Tier
+from domain.usage import UsageRules
 from engine.context import Timing
 from storage.readers.block import FileLimits
 from storage.sources.contract import Route
@@ -153,7 +154,7 @@ class CarrierAccountSection(Section):
         return pace_of([Window(limit.count, limit.per_seconds) for limit in self.limits], self.burst, self.headroom)
 
 
-_TIMING, _BRAKE, _LIMITS = Timing(), Brake(), FileLimits()
+_TIMING, _BRAKE, _LIMITS, _USAGE = Timing(), Brake(), FileLimits(), UsageRules()
 
 
 class TimingSection(Section):
@@ -172,6 +173,17 @@ class TimingSection(Section):
     def timing(self) -> Timing:
         """The same, as the engine knows it."""
         return Timing(**self.model_dump(exclude_none=True))
+
+
+class UsageSection(Section):
+    """How often usage is asked for again: it arrives late."""
+
+    again_days: Annotated[int, Field(ge=1, le=400)] = _USAGE.again_days
+    again_after_hours: Annotated[float, Field(ge=0, lt=24)] = _USAGE.again_after_hours
+
+    def rules(self) -> UsageRules:
+        """The same, as the rules know it."""
+        return UsageRules(**self.model_dump())
 
 
 class BrakeSection(Section):

@@ -28,6 +28,7 @@ class Settings(BaseSettings):
     database: sections.DatabaseSection = sections.DatabaseSection()
     timing: sections.TimingSection = sections.TimingSection()
     brake: sections.BrakeSection = sections.BrakeSection()
+    usage: sections.UsageSection = sections.UsageSection()
     file_limits: sections.FileLimitsSection = sections.FileLimitsSection()
     sources: list[sections.SourceSection] = []
     accounts: list[sections.AccountSection] = []

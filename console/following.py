@@ -82,6 +82,8 @@ class Follower:
         """The engine's `watch`: what was read is in the news itself, the rest is looked up."""
         if told.stage == "read":
             self._drawing.show("read", told.done, told.total or told.done, "lines")
+        elif told.stage == "usage":
+            self._drawing.show(f"usage {told.carrier_account}", told.done, told.total or told.done, "requests")
         elif told.stage in ("send", "settle"):
             self.look()
 

@@ -11,6 +11,7 @@ from carriers.contract import Carrier
 from domain.brake import Brake
 from domain.iccid import IssuerProfile
 from domain.pacing import Pace
+from domain.usage import UsageRules
 from storage.database import Database, Transaction
 from storage.readers.block import USUAL_LIMITS, FileLimits
 from storage.sources.contract import Source
@@ -103,6 +104,7 @@ class Context:
     worker: str  # host, process and a random part: who holds a lease
     timing: Timing = Timing()
     brake: Brake = field(default_factory=Brake)
+    usage_rules: UsageRules = field(default_factory=UsageRules)
     expected_bytes: int = 5_000_000  # a SIM's expected use per month, for the choice among plans
     file_limits: FileLimits = USUAL_LIMITS
     stopwatch: Stopwatch = field(default_factory=RealStopwatch)

@@ -8,6 +8,7 @@ from tasks.parameters import (
     ProvisionParameters,
     RerunParameters,
     SettleParameters,
+    UsageParameters,
 )
 
 
@@ -28,6 +29,11 @@ def start_provision(manifest_id: str, *, approved_by: str | None = None, once: b
 def start_settle() -> str:
     """Start `settle/settle` for every carrier account; the id of its flow run. Raises `NotDeployed`, `ServerAway`."""
     return _start("settle/settle", SettleParameters(), None)
+
+
+def start_collect_usage(parameters: UsageParameters) -> str:
+    """Start `collect-usage/collect-usage`; the id of its flow run. Raises `NotDeployed`, `ServerAway`."""
+    return _start("collect-usage/collect-usage", parameters, None)
 
 
 def start_rerun(parameters: RerunParameters) -> str:

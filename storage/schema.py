@@ -8,7 +8,7 @@ sent. What changes here needs a new file in
 migrations/versions; a test compares both.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -61,6 +61,39 @@ class UtcTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+EPOCH = date(1970, 1, 1)
+
+
+class UtcDay(TypeDecorator[date]):
+    """A UTC day as the number of days since 1970-01-01: usage has tens of millions of them."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: date | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        """To its number."""
+        return None if value is None else (value - EPOCH).days
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> date | None:  # noqa: ARG002
+        """Back to the day."""
+        return None if value is None else EPOCH + timedelta(days=value)
+
+
+class UtcSecond(TypeDecorator[datetime]):
+    """A point in time as whole seconds since 1970-01-01 in UTC, for rows of which there are very many."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        """To the second in which it falls."""
+        return None if value is None else int(value.timestamp())
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """With its zone."""
+        return None if value is None else datetime.fromtimestamp(value, UTC)
 
 
 Key = String().with_variant(Text(collation="C"), "postgresql")
@@ -289,4 +322,79 @@ limits = Table(
     Column("failures_in_a_row", Integer, nullable=False, server_default="0"),
     Column("paused_until", Float(53), nullable=False, server_default="0"),  # the circuit breaker: nothing leaves before
     Column("last_failure", Text),
+)
+
+usage_days = Table(
+    "usage_days",
+    metadata,
+    Column("day", UtcDay, primary_key=True, autoincrement=False),  # first: a night's rows lie side by side
+    Column("iccid", Key, primary_key=True),
+    Column("carrier_account", Key, primary_key=True),  # who told it
+    Column("product_id", Key, nullable=False),  # the SIM's when the day was first told; a later move leaves it
+    Column("total_bytes", BigInteger, nullable=False),
+    Column("as_of", UtcSecond, nullable=False),  # when it was told last
+    Column("is_derived", Boolean, nullable=False),  # spread out of a sum over more than this day
+    Index("ix_usage_days_product_id_day", "product_id", "day"),
+    sqlite_with_rowid=False,
+)
+
+usage_restated = Table(
+    "usage_restated",  # what was told of a day that was over, and was told differently later
+    metadata,
+    Column("iccid", Key, primary_key=True),
+    Column("day", UtcDay, primary_key=True, autoincrement=False),
+    Column("carrier_account", Key, primary_key=True),
+    Column("as_of", UtcSecond, primary_key=True, autoincrement=False),
+    Column("total_bytes", BigInteger, primary_key=True, autoincrement=False),  # of two words of one second none is lost
+    sqlite_with_rowid=False,
+)
+
+usage_readings = Table(
+    "usage_readings",  # the newest sum for a billing period, at carriers that tell no days
+    metadata,
+    Column("carrier_account", Key, primary_key=True),
+    Column("iccid", Key, primary_key=True),
+    Column("first_day", UtcDay, nullable=False),  # of the billing period
+    Column("total_bytes", BigInteger, nullable=False),
+    Column("as_of", UtcSecond, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+usage_known = Table(
+    "usage_known",  # days that were collected to an end: one of these without a row in usage_days had no usage
+    metadata,
+    Column("carrier_account", Key, primary_key=True),
+    Column("iccid", Key, primary_key=True),  # empty: of every SIM of the account
+    Column("first_day", UtcDay, primary_key=True, autoincrement=False),
+    Column("last_day", UtcDay, nullable=False),
+    Column("known_at", UtcSecond, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+usage_asks = Table(
+    "usage_asks",  # the last time that one SIM was asked for, where each is asked for by itself
+    metadata,
+    Column("carrier_account", Key, primary_key=True),
+    Column("iccid", Key, primary_key=True),
+    Column("first_day", UtcDay, nullable=False),
+    Column("last_day", UtcDay, nullable=False),
+    Column("asked_at", UtcSecond, nullable=False),
+    Column("problem", Text),  # why it brought nothing
+    sqlite_with_rowid=False,
+)
+
+usage_turns = Table(
+    "usage_turns",  # who collects a carrier account's usage now, and how far its listing has come
+    metadata,
+    Column("carrier_account", Key, primary_key=True),
+    Column("fence", Text),
+    Column("worker", Text),
+    Column("lease_until", UtcTime),
+    Column("first_day", UtcDay),  # what the listing was asked for
+    Column("last_day", UtcDay),
+    Column("begun_at", UtcSecond),
+    Column("ended_at", UtcSecond),  # empty while pages are left
+    Column("cursor", Text),  # the page that is read next; empty: the first
+    Column("failures", Integer, nullable=False, server_default="0"),  # tries of this page that brought nothing
+    Column("problem", Text),  # what the last round ended with
 )

@@ -1,5 +1,6 @@
 """What a person or a schedule may ask of each flow. Prefect makes forms of these and refuses what does not fit."""
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated
 
@@ -84,6 +85,27 @@ class SettleParameters(Parameters):
 
     carrier_account: CarrierAccount | None = None
     work_seconds: WorkSeconds = 900
+
+
+class UsageParameters(Parameters):
+    """Collect what SIMs have used."""
+
+    carrier_account: CarrierAccount | None = None
+    first_day: Annotated[
+        date | None,
+        Field(title="From", description="A UTC day. Left empty: the days that are asked again each night."),
+    ] = None
+    last_day: Annotated[
+        date | None, Field(title="To", description="A UTC day, itself included. Left empty: yesterday.")
+    ] = None
+    work_seconds: WorkSeconds = 10_800
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "UsageParameters":
+        """A last day needs a first one that is not after it."""
+        if self.last_day is not None and (self.first_day is None or self.first_day > self.last_day):
+            raise ValueError("`last_day` needs a `first_day` that is not after it.")
+        return self
 
 
 class RerunParameters(Parameters):

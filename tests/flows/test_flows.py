@@ -3,8 +3,10 @@
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import func, select, update
 
 from carriers.simulated.faults import Fault, Faults, RequestKind
 from carriers.simulated.log import effect_counts
@@ -14,6 +16,7 @@ from domain.manifests import ManifestState
 from domain.products import Tier
 from engine.rerunning import Only
 from flows.activate import activate
+from flows.collect_usage import collect_usage
 from flows.decide import decide
 from flows.pick_up import pick_up
 from flows.provision import provision
@@ -22,7 +25,7 @@ from flows.settle import settle
 from flows.steer import steer
 from storage import catalogue
 from storage.catalogue import Product
-from storage.schema import operations
+from storage.schema import operations, sims, usage_days
 from storage.sources.contract import Item, SourceUnavailable
 from tasks.outcomes import RunFailed
 from tasks.parameters import (
@@ -34,6 +37,7 @@ from tasks.parameters import (
     SettleParameters,
     Steering,
     SteerParameters,
+    UsageParameters,
 )
 from tests.configured import iccids
 from tests.flows.conftest import Until
@@ -241,3 +245,37 @@ def test_a_persons_evidence_settles_a_sim_through_its_flow(workshop: Workshop, u
     assert decide(word) == 1
     assert decide(word) == 0
     assert workshop.steps() == {Step.DONE: 1, Step.ACCEPTED: 1}
+
+
+def test_usage_of_two_carrier_accounts_is_collected_once_by_two_runs_side_by_side(
+    workshop: Workshop, until: Until
+) -> None:
+    now = datetime.now(UTC)
+    days = UsageParameters(first_day=now.date() - timedelta(days=1))
+    for account in workshop.carriers:
+        workshop.drop(f"{account}.csv", account=account, count=3)
+    pick_up()
+    until(lambda: settled(workshop))
+    with workshop.context.database.begin() as tx:
+        tx.execute(update(sims).values(first_activated_at=now - timedelta(days=30)))
+    for account, server in workshop.carriers.items():
+        server.carrier.fleet.put_usage(iccids(account, 1)[0], now.date() - timedelta(days=1), 500)
+    with ThreadPoolExecutor(2) as pool:
+        told = [run.result() for run in [pool.submit(collect_usage, days) for _ in range(2)]]
+    assert sum(told) == 2
+    with workshop.context.database.read() as tx:
+        assert tx.execute(select(func.sum(usage_days.c.total_bytes))).scalar_one() == 1_000
+    assert collect_usage(days) == 0
+
+
+def test_a_run_whose_carrier_tells_no_usage_now_fails_and_keeps_what_the_other_told(
+    workshop: Workshop, until: Until
+) -> None:
+    workshop.drop("one.csv", count=2)
+    pick_up()
+    until(lambda: settled(workshop))
+    workshop.fail("supersim", Faults({Fault.ERROR_503: 1.0}, frozenset({RequestKind.USAGE})))
+    with pytest.raises(RunFailed, match=r"supersim: .*503"):
+        collect_usage()
+    workshop.fail("supersim", Faults())
+    assert collect_usage() == 0

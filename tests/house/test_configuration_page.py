@@ -21,11 +21,12 @@ PLACES: dict[str, type[BaseModel]] = {
     "[brake]": sections.BrakeSection,
     "[timing]": sections.TimingSection,
     "[file_limits]": sections.FileLimitsSection,
+    "[usage]": sections.UsageSection,
     "[[issuers]]": sections.IssuerSection,
     "[carrier_accounts.NAME]": sections.CarrierAccountSection,
     "[[plans]]": sections.PlanSection,
 }
-PARTS = {"database", "sources", "accounts", "products", "brake", "timing", "file_limits"}
+PARTS = {"database", "sources", "accounts", "products", "brake", "timing", "file_limits", "usage"}
 LISTED_ELSEWHERE = PARTS | {"issuers", "carrier_accounts", "zones", "plans"}
 ROW = re.compile(r"^\| `(\w+)` \| (.+?) \| .+\|$", re.MULTILINE)
 

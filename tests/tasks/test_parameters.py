@@ -15,6 +15,7 @@ from tasks.parameters import (
     RerunParameters,
     SettleParameters,
     SteerParameters,
+    UsageParameters,
 )
 
 MANIFEST = "m-0123456789ab"
@@ -27,6 +28,7 @@ MODELS: list[type[BaseModel]] = [
     ProvisionParameters,
     ActivateParameters,
     SettleParameters,
+    UsageParameters,
     RerunParameters,
     ActParameters,
     SteerParameters,
@@ -44,6 +46,9 @@ MODELS: list[type[BaseModel]] = [
         (ProvisionParameters, {"manifest_id": MANIFEST, "work_seconds": 0}),
         (ActivateParameters, {"carrier_account": "Super SIM"}),
         (SettleParameters, {"work_seconds": 100_000}),
+        (UsageParameters, {"last_day": "2026-02-28"}),
+        (UsageParameters, {"first_day": "2026-03-01", "last_day": "2026-02-28"}),
+        (UsageParameters, {"first_day": "2026-02-30"}),
         (RerunParameters, RERUN | {"only": "all"}),
         (RerunParameters, RERUN | {"reason": ""}),
         (RerunParameters, RERUN | {"actor": ""}),
