@@ -90,8 +90,8 @@ def settle(
     One round for every carrier account: what is planned is sent, what was sent is read, receipts are made again. Run
     it from a schedule, or let Prefect do so: with a Prefect server its deployment does the round.
 
-    With ICCIDs and --as it settles SIMs that need review or have timed out on your word, as `simline decide` does,
-    which also takes lists and whole manifests.
+    With ICCIDs and --as it settles SIMs that need review or have timed out on your word. For lists and whole manifests
+    there is the command decide.
     """
     if iccid or saw is not None:
         if not iccid or saw is None:
