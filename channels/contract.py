@@ -19,8 +19,13 @@ class ChannelRefused(Exception):
 class Channel(Protocol):
     """One receiver of alerts. Safe to repeat: the same alerts go with the same ids, so that a receiver can tell."""
 
-    name: str
-    at_once: int  # how many alerts go in one message
+    @property
+    def name(self) -> str:
+        """What deliveries are kept by."""
+
+    @property
+    def at_once(self) -> int:
+        """How many alerts go in one message."""
 
     def send(self, alerts: Sequence[Raised]) -> str:
         """Hand over these, at most `at_once`; what the receiver said. Raises `NotDelivered`."""

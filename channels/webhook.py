@@ -44,11 +44,11 @@ class Webhook:
             )
         if len(self.secret) < SHORTEST_SECRET:
             raise ChannelRefused(
-                f"Webhook {self.name}: its secret has fewer than {SHORTEST_SECRET} signs. Make one: openssl rand -hex 32"
+                f"Webhook {self.name}: its secret must have {SHORTEST_SECRET} signs or more: openssl rand -hex 32"
             )
 
     def send(self, alerts: Sequence[Raised]) -> str:
-        """Hand over one alert; what the receiver said. Raises `NotDelivered`, also where the address may not be used."""
+        """Hand over one alert; what the receiver said. Raises `NotDelivered`, for an address not allowed too."""
         (raised,) = alerts
         body = json.dumps(document(raised), ensure_ascii=False, sort_keys=True).encode()
         headers = {
@@ -103,15 +103,16 @@ class Webhook:
             timeout_seconds=self.timeout_seconds,
             resolver=self.resolver,
         )
-        with made as line, _cut_after(self.timeout_seconds, line):
-            with self._over_tls(line, host) if is_tls else line as used:
-                kind = http.client.HTTPSConnection if is_tls else http.client.HTTPConnection
-                connection = kind(host, port, timeout=self.timeout_seconds)
-                connection.sock = used
-                connection.auto_open = 0  # it may not open another one, to wherever the name leads by then
-                yield connection
+        with made, _cut_after(self.timeout_seconds, made), self._protected(made, host) as line:
+            kind = http.client.HTTPSConnection if is_tls else http.client.HTTPConnection
+            connection = kind(host, port, timeout=self.timeout_seconds)
+            connection.sock = line
+            connection.auto_open = 0  # it may not open another one, to wherever the name leads by then
+            yield connection
 
-    def _over_tls(self, line: socket.socket, host: str) -> ssl.SSLSocket:
+    def _protected(self, line: socket.socket, host: str) -> socket.socket:
+        if urlsplit(self.url).scheme == "http":
+            return line
         return (self.tls or ssl.create_default_context()).wrap_socket(line, server_hostname=host)
 
 
