@@ -59,6 +59,10 @@ class AlertsSection(Section):
     webhooks: tuple[WebhookSection, ...] = ()
     mail: tuple[MailSection, ...] = ()
 
+    def channels(self) -> list[WebhookSection | MailSection]:
+        """Every channel, webhooks first."""
+        return [*self.webhooks, *self.mail]
+
     def thresholds(self) -> Thresholds:
         """The same, as the rules know it."""
         return Thresholds(

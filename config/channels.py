@@ -12,8 +12,7 @@ from config.settings import Settings
 
 def open_channels(settings: Settings, environment: Mapping[str, str]) -> list[Channel]:
     """Every webhook and every mail server; nothing is connected yet. Raises `ConfigurationError`."""
-    sections: list[WebhookSection | MailSection] = [*settings.alerts.webhooks, *settings.alerts.mail]
-    return [open_channel(section, environment) for section in sections]
+    return [open_channel(section, environment) for section in settings.alerts.channels()]
 
 
 def open_channel(section: WebhookSection | MailSection, environment: Mapping[str, str]) -> Channel:

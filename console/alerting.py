@@ -63,8 +63,8 @@ alerts.command(list_alerts, name="list")
 def send(*, door: AtDoor) -> int:
     """Look at the ledger, raise what is new, and send what is due.
 
-    Run it every few minutes from a schedule where no Prefect server does (its deployment is `alert`). What a channel did
-    not take is sent again later, with the same id. The exit status is 1 when a channel did not take something.
+    Run it every few minutes from a schedule where no Prefect server does (its deployment is `alert`). What a channel
+    did not take is sent again later, with the same id. The exit status is 1 when a channel did not take something.
     """
     from engine.alerting import deliver, watch_operations
 
@@ -107,8 +107,7 @@ def test(
 def _chosen(door: Door, name: str | None) -> "list[Channel]":
     from config.channels import open_channel
 
-    settings = door.settings()
-    sections = [*settings.alerts.webhooks, *settings.alerts.mail]
+    sections = door.settings().alerts.channels()
     chosen = [section for section in sections if name in (None, section.name)]
     if not chosen:
         there = ", ".join(section.name for section in sections)

@@ -74,6 +74,7 @@ def sentence_of(error: Exception) -> str | None:
 def _known() -> tuple[type[Exception], ...]:
     """The errors whose text is a sentence for people. Imported only when something went wrong."""
     from carriers.errors import CarrierError
+    from channels.contract import ChannelRefused, NotDelivered
     from config.errors import ConfigurationError
     from domain.manifests import ManifestRefused
     from flows.embedded import ServerNotStarted
@@ -85,6 +86,7 @@ def _known() -> tuple[type[Exception], ...]:
     from storage.vault import VaultLocked
 
     return (
+        *(ChannelRefused, NotDelivered),
         *(CannotDo, CarrierError, ConfigurationError, DatabaseUnavailable, ItemChanged, LeaseLost, ManifestRefused),
         *(NameTaken, NoSuchManifest, NoSuchProduct, NotDeployed, ServerAway, ServerNotStarted),
         *(SourceUnavailable, VaultLocked),

@@ -13,7 +13,8 @@ from domain.alert_rules import Percents, Thresholds
 
 SECRET = "a-secret-of-the-webhook"
 WEBHOOK = '[[alerts.webhooks]]\nname = "ops"\nurl = "https://hooks.example.com/x"\nsecret = "OPS_SECRET"\n'
-MAIL = '[[alerts.mail]]\nname = "{name}"\nhost = "mail.example.com"\nsender = "s@example.com"\nrecipients = ["a@example.com"]\n'
+MAIL = '[[alerts.mail]]\nname = "{name}"\nhost = "mail.example.com"\n'
+MAIL += 'sender = "s@example.com"\nrecipients = ["a@example.com"]\n'
 
 
 def load(folder: Path, text: str) -> Settings:
@@ -35,7 +36,8 @@ def test_without_a_section_the_thresholds_are_the_usual_ones(tmp_path: Path) -> 
 
 
 def test_a_product_may_have_percents_of_its_own(tmp_path: Path) -> None:
-    text = "[alerts]\nproduct_percents = [80]\nstuck_after_minutes = 30\n[alerts.products.rover]\nsim_percents = [50, 200]\n"
+    text = "[alerts]\nproduct_percents = [80]\nstuck_after_minutes = 30\n"
+    text += "[alerts.products.rover]\nsim_percents = [50, 200]\n"
     thresholds = load(tmp_path, text).alerts.thresholds()
     assert thresholds.percents == Percents((80,), (70, 90, 100))
     assert thresholds.of_product == {"rover": Percents((70, 90, 100), (50, 200))}
