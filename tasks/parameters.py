@@ -102,3 +102,9 @@ class RerunParameters(Parameters):
         ),
     ] = False
     work_seconds: WorkSeconds = 600
+
+
+class AlertParameters(Parameters):
+    """Raise alerts, and send what is due."""
+
+    work_seconds: WorkSeconds = 60
