@@ -27,6 +27,20 @@ class AlertKind(StrEnum):
     TEST = "test"  # a person tries a channel
 
 
+WHEN = {
+    AlertKind.PRODUCT_USAGE: "a product has used so many percent of what its plans include, once a month for each",
+    AlertKind.SIM_USAGE: "a SIM has used so many percent of what its plan includes, once a month for each",
+    AlertKind.OUTLIER: "a SIM uses far more than the others of its product, once a month",
+    AlertKind.STUCK: "a carrier took the change of SIMs and has not finished it after `stuck_after_minutes`, "
+    "or they timed out; once a day, and at ten times as many",
+    AlertKind.RECONCILIATION: "a reconciliation has more findings than `reconciliation_findings_above`",
+    AlertKind.CARRIER_DOWN: "a carrier account has been paused for `carrier_down_after_minutes` without a good answer",
+    AlertKind.CARRIER_BACK: "one of which that was said answers again",
+    AlertKind.TEST: "somebody ran `simline alerts test`",
+}
+"""When each kind is raised, for people."""
+
+
 class Severity(StrEnum):
     """How soon somebody should look."""
 

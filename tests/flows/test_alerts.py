@@ -13,11 +13,14 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
 from prefect.events.schemas.automations import AutomationCore
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from sqlalchemy import text, update
 
+from channels.webhook import Webhook
 from domain.alerts import Alert, AlertKind, Raised, Severity, Subject
 from flows.alert import alert
 from storage import alerts, limits
 from storage.alerts import newest
+from storage.schema import alert_deliveries
 from tasks.events import PrefectEvents
 from tasks.outcomes import RunFailed
 from tasks.parameters import AlertParameters
@@ -43,7 +46,7 @@ def test_the_flow_raises_what_the_ledger_shows_and_emits_each_alert_once(worksho
     with workshop.context.database.begin() as tx:
         for _ in range(5):
             limits.record_failure(tx, "supersim", "no answer", threshold=5, pause_seconds=30)
-        tx.execute(limits.text("UPDATE limits SET paused_since = paused_since - 3600"))
+        tx.execute(text("UPDATE limits SET paused_since = paused_since - 3600"))
     assert alert() == 1
     assert states(workshop) == [{"delivered": 1}]
     assert alert() == 0
@@ -52,11 +55,6 @@ def test_the_flow_raises_what_the_ledger_shows_and_emits_each_alert_once(worksho
 
 @pytest.mark.usefixtures("prefect_records")
 def test_a_channel_that_was_tried_for_the_last_time_fails_the_run(workshop: Workshop) -> None:
-    from sqlalchemy import update
-
-    from channels.webhook import Webhook
-    from storage.schema import alert_deliveries
-
     closed = Webhook("ops", "http://127.0.0.1:9/", "a-secret-of-the-webhook", True, timeout_seconds=1)
     object.__setattr__(workshop.context, "channels", [closed])
     with workshop.context.database.begin() as tx:
