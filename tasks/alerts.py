@@ -1,10 +1,15 @@
 """Alerts as steps: the ledger is looked at, and what is due goes to the channels and to Prefect's events."""
 
+import logging
+
+from domain.alerts import Severity
 from engine.alerting import Outcome, deliver, watch_operations
 from tasks.context import engine
 from tasks.decorator import task
 from tasks.events import PrefectEvents
 from tasks.logs import run_log
+
+LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.CRITICAL: logging.ERROR}
 
 
 @task(name="watch", run_name="watch the ledger")
@@ -13,7 +18,7 @@ def watch_ledger() -> int:
     with run_log() as log:
         raised = watch_operations(engine())
         for one in raised:
-            log.warning(one.alert.sentence)
+            log.log(LEVELS[one.alert.severity], one.alert.sentence)
     return len(raised)
 
 
