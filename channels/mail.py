@@ -46,7 +46,12 @@ class Mail:
         if self.encryption is Encryption.NONE and self.host not in ("localhost", "127.0.0.1", "::1"):
             raise ChannelRefused(f"Mail {self.name}: `encryption` none is only for an SMTP server on this machine.")
         for address in (self.sender, *self.recipients):
-            if one_line(address) != address or address.count("@") != 1 or set(address) & set(' ,;<>"'):
+            if (
+                not address.isascii()
+                or address.count("@") != 1
+                or not address.isprintable()
+                or set(address) & set(' ,;<>"')
+            ):
                 raise ChannelRefused(f"Mail {self.name}: {one_line(address)!r} is not a mail address.")
 
     def send(self, alerts: Sequence[Raised]) -> str:

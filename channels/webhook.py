@@ -35,10 +35,9 @@ class Webhook:
     at_once: int = 1
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if not parts.hostname or parts.scheme not in ("http", "https") or parts.username or parts.password:
+        if not _is_address(self.url):
             raise ChannelRefused(f"Webhook {self.name}: `url` must be an https:// address without user and password.")
-        if parts.scheme == "http" and not self.allow_private:
+        if urlsplit(self.url).scheme == "http" and not self.allow_private:
             raise ChannelRefused(
                 f"Webhook {self.name}: `url` must start with https://. Plain http is for `allow_private = true` only."
             )
@@ -114,6 +113,17 @@ class Webhook:
         if urlsplit(self.url).scheme == "http":
             return line
         return (self.tls or ssl.create_default_context()).wrap_socket(line, server_hostname=host)
+
+
+def _is_address(url: str) -> bool:
+    """Whether this is a whole address as requests have it: ASCII alone (other names as xn--...), no blank, no user."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    plain = url.isascii() and url.isprintable() and " " not in url and "@" not in parts.netloc and port != 0
+    return plain and bool(parts.hostname) and parts.scheme in ("http", "https")
 
 
 @contextmanager

@@ -52,7 +52,7 @@ class AlertsSection(Section):
 
     product_percents: Percentages = _USUAL.percents.product
     sim_percents: Percentages = _USUAL.percents.sim
-    products: dict[str, ProductAlertsSection] = Field(default_factory=dict)
+    products: dict[str, ProductAlertsSection] = Field(default={})
     stuck_after_minutes: PositiveFloat = _USUAL.stuck_after_minutes
     reconciliation_findings_above: Annotated[int, Field(ge=0)] = _USUAL.reconciliation_findings_above
     carrier_down_after_minutes: PositiveFloat = _USUAL.carrier_down_after_minutes

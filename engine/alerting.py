@@ -45,8 +45,9 @@ def watch_operations(context: Context) -> list[Raised]:
     What is no longer so is over; when it comes back it is raised anew. Safe to repeat, and side by side.
     """
     limit_seconds = 60 * context.thresholds.stuck_after_minutes
-    with context.commit("watch") as tx:
+    with context.database.read() as tx:  # it may read many rows, and no writer waits for that
         waiting = stuck_alerts(stuck(tx, after_seconds=limit_seconds))
+    with context.commit("watch") as tx:
         alerts.end_all_but(tx, AlertKind.STUCK, {alert.subject for alert in waiting})
         facts = _carriers(tx)
         raised = _raise(context, tx, [*waiting, *carrier_alerts(facts, context.thresholds)])

@@ -132,7 +132,10 @@ def test_no_word_of_an_alert_becomes_a_header(sentence: str, product: str) -> No
     assert not any(line.lower().startswith(b"bcc") for line in head.splitlines())
 
 
-@pytest.mark.parametrize("address", ["a@example.com\r\nBcc: x@example.com", "nobody", "a@b@c", "A <a@example.com>"])
+@pytest.mark.parametrize(
+    "address",
+    ["a@example.com\r\nBcc: x@example.com", "nobody", "a@b@c", "A <a@example.com>", "ä@example.com", "a@example.com,b"],
+)
 def test_an_address_that_is_none_is_refused_at_once(address: str) -> None:
     with pytest.raises(ChannelRefused):
         Mail("ops", "localhost", 25, "simline@example.com", (address,))

@@ -135,6 +135,11 @@ def test_a_proxy_in_the_environment_is_not_asked(
         ("ftp://hooks.example.com/", SECRET),
         ("https://ann:pass@hooks.example.com/", SECRET),
         ("file:///etc/passwd", SECRET),
+        ("https://hooks.example.com:99999/", SECRET),
+        ("https://hooks.example.com/a b", SECRET),
+        ("https://hooks.example.com/\r\nX: y", SECRET),
+        ("https://größe.example.com/", SECRET),
+        ("https:///x", SECRET),
         ("https://hooks.example.com/", "short"),
     ],
 )

@@ -100,7 +100,8 @@ def plant(tmp_path_factory: pytest.TempPathFactory, prefect_database: Path) -> I
 def emitted(plant: Plant, *found: Alert) -> str:
     """Emit these from a process of their own, as a worker's flow does; what it said."""
     raised = [Raised(f"a-{uuid4().hex}", datetime.now(UTC), one) for one in found]
-    code = "import pickle, sys; from tasks.events import PrefectEvents as P; print(P().send(pickle.load(sys.stdin.buffer)))"
+    code = "import pickle, sys; from tasks.events import PrefectEvents as Events\n"
+    code += "print(Events().send(pickle.load(sys.stdin.buffer)))"
     ended = subprocess.run(
         [sys.executable, "-c", code], env=plant.environment, input=pickle.dumps(raised), capture_output=True, check=True
     )
