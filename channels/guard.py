@@ -13,6 +13,9 @@ from channels.contract import ChannelRefused, NotDelivered
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
 
+MOST_ADDRESSES = 3
+"""So many addresses of a name are tried: each may take the whole timeout, and a lease has an end."""
+
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _OUR_OWN = [
     ipaddress.ip_network(network)
@@ -67,7 +70,8 @@ def connect(
 ) -> socket.socket:
     """A connection to one of the addresses that were judged. Raises `ChannelRefused` and `NotDelivered`."""
     trouble = ""
-    for address in allowed_addresses(host, resolver(host, port), allow_private=allow_private):
+    found = allowed_addresses(host, resolver(host, port), allow_private=allow_private)
+    for address in found[:MOST_ADDRESSES]:
         try:
             return socket.create_connection((address, port), timeout_seconds)
         except OSError as error:

@@ -2,8 +2,8 @@
 
 Times are UTC; money is in cents with its currency; sizes are bytes. Text keys sort by code point on both databases.
 The two partial indexes on `operations` decide the speed of claiming: their WHERE clauses are repeated word for word
-in the queries of `ledger.py`, and a test looks at the query plan. The others (`HELD`, `TIMED_OUT`, `RELEASED`) stay small
-and make counting cheap; `NAMED` finds a SIM by its carrier's own id. What changes here needs a new file in
+in the queries of `ledger.py`, and a test looks at the query plan. The others (`HELD`, `TIMED_OUT`, `RELEASED`) stay
+small and make counting cheap; `NAMED` finds a SIM by its carrier's own id. What changes here needs a new file in
 migrations/versions; a test compares both.
 """
 
