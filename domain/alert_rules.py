@@ -158,8 +158,8 @@ def _stuck_alert(fact: StuckFact) -> Alert:
         AlertKind.STUCK,
         Severity.CRITICAL if fact.timed_out_count else Severity.WARNING,
         Subject(product_id=fact.product_id, carrier_account=fact.carrier_account),
-        f"{sims} of product {fact.product_id} got stuck at {fact.carrier_account} ({fact.timed_out_count:,} timed out), "
-        f"such as {fact.example_iccid}. See `simline show {fact.example_iccid}`, then ask the carrier.",
+        f"{sims} of product {fact.product_id} got stuck at {fact.carrier_account} ({fact.timed_out_count:,} timed "
+        f"out), such as {fact.example_iccid}. See `simline show {fact.example_iccid}`, then ask the carrier.",
         period=f"{fact.newest_at.astimezone(UTC):%Y-%m-%d}",
         level=len(str(count)),
         facts={"waiting": fact.waiting_count, "timed_out": fact.timed_out_count, "example": fact.example_iccid},
