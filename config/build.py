@@ -11,6 +11,7 @@ from carriers.callbacks import secret_of
 from carriers.contract import CarrierAccount
 from carriers.errors import CarrierError
 from carriers.registry import open_carrier
+from config.channels import open_channels
 from config.errors import ConfigurationError
 from config.sections import CarrierAccountSection, FolderSection, S3Section, TimingSection, is_loopback
 from config.settings import SHIPPED, Settings
@@ -59,6 +60,8 @@ def build_context(
             usage_rules=settings.usage.rules(),
             expected_bytes=settings.expected_monthly_bytes_per_sim,
             file_limits=settings.file_limits.file_limits(),
+            thresholds=settings.alerts.thresholds(),
+            channels=open_channels(settings, environment),
             watch=watch,
             at=at,
         )

@@ -92,6 +92,7 @@ def _environment_layer(environment: Mapping[str, str]) -> Layer:
 def _refuse_typos(environment: Mapping[str, str], settings: Settings) -> None:
     """A SIMLINE_ variable that sets nothing is a typo, unless a secret or something of the tests has that name."""
     named = {name for account in settings.carrier_accounts.values() for name in account.secrets.values()}
+    named |= set(settings.alerts.secret_names())
     fields = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields} | {"SIMLINE_CONFIG"}
     for name in sorted(environment.keys() - named):
         first = name.upper().split("__")[0]

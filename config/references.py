@@ -15,6 +15,7 @@ def faults_between(settings: Settings) -> list[Fault]:
         *_products(settings),
         *_plans(settings),
         *_timeouts(settings),
+        *_channels(settings),
     ]
 
 
@@ -72,6 +73,23 @@ def _plans(settings: Settings) -> Iterator[Fault]:
         if plan.currency != first:
             sentence = f"is {plan.currency}, but earlier plans of {plan.carrier_account} are in {first}"
             yield Fault(("plans", at, "currency"), f"{sentence}: prices of one carrier account share a currency.")
+
+
+def _channels(settings: Settings) -> Iterator[Fault]:
+    """Deliveries are kept by the channel's name, so no two may share one."""
+    webhooks = [webhook.name for webhook in settings.alerts.webhooks]
+    for at, mail in enumerate(settings.alerts.mail):
+        if mail.name in webhooks:
+            yield Fault(("alerts", "mail", at, "name"), "is a webhook's name too. Rename one of them.")
+        if mail.password and not mail.username:
+            yield Fault(("alerts", "mail", at, "username"), "is missing where there is a `password`. Add it.")
+    for section, names in (("webhooks", webhooks), ("mail", [mail.name for mail in settings.alerts.mail])):
+        yield from _repeated_below(("alerts", section), names)
+
+
+def _repeated_below(where: tuple[str, ...], names: Iterable[Hashable]) -> Iterator[Fault]:
+    for fault in _repeated("", "name", names):
+        yield Fault((*where, *fault.location[1:]), fault.sentence)
 
 
 def _timeouts(settings: Settings) -> Iterator[Fault]:

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from sqlalchemy.engine import make_url
 
 from config import sections
+from config.alert_sections import AlertsSection
 from domain.plans import Plan
 
 PREFIX = "SIMLINE_"
@@ -30,6 +31,7 @@ class Settings(BaseSettings):
     brake: sections.BrakeSection = sections.BrakeSection()
     usage: sections.UsageSection = sections.UsageSection()
     file_limits: sections.FileLimitsSection = sections.FileLimitsSection()
+    alerts: AlertsSection = AlertsSection()
     sources: list[sections.SourceSection] = []
     accounts: list[sections.AccountSection] = []
     products: list[sections.ProductSection] = []

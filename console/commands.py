@@ -44,6 +44,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("status", "console.looking:status", "How the manifests stand, or one of them.", _LOOK),
     Command("sims", "console.looking:sims", "List SIMs, page by page.", _LOOK),
     Command("show", "console.showing:show", "One SIM's whole history.", _LOOK),
+    Command("alerts", "console.alerting:alerts", "List alerts, send what is due, and try the channels.", _LOOK),
     Command("receipt", "console.showing:receipt", "What became of every line of a manifest.", _LOOK),
     Command("init", "console.starting:init", "Write a configuration to begin with, or make a key.", _KEEP),
     Command("check", "console.starting:check", "See whether everything configured can be reached.", _KEEP),

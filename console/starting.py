@@ -15,6 +15,7 @@ from console.planning import AsJson
 from reports.verdict import Tone
 
 if TYPE_CHECKING:
+    from config.alert_sections import MailSection, WebhookSection
     from config.settings import Settings
 
 Finding = tuple[str, bool, str]
@@ -54,8 +55,8 @@ def init(
 def check(*, as_json: AsJson = False, door: AtDoor) -> int:
     """See whether everything configured can be reached.
 
-    The configuration, the database, every carrier account and every source, with one sentence each. Nothing is changed
-    at a carrier. The exit status is 2 when anything fails.
+    The configuration, the database, every carrier account, every source and every alert channel, with one sentence
+    each. Nothing is changed at a carrier, and no alert is sent. The exit status is 2 when anything fails.
     """
     found = []
     for what, is_well, sentence in _findings(door):
@@ -83,6 +84,8 @@ def _findings(door: Door) -> Iterator[Finding]:
     for name in settings.carrier_accounts:
         yield _found(f"carrier account {name}", partial(_carrier, settings, name))
     yield from _sources(settings)
+    for channel in settings.alerts.channels():
+        yield _found(f"alert channel {channel.name}", partial(_channel, channel))
 
 
 def _found(what: str, look: Callable[[], str]) -> Finding:
@@ -137,6 +140,12 @@ def _carrier(settings: "Settings", name: str) -> str:
         return work.carrier.check()
     finally:
         work.carrier.close()
+
+
+def _channel(section: "WebhookSection | MailSection") -> str:
+    from config.channels import open_channel
+
+    return open_channel(section, os.environ).check()
 
 
 def _sources(settings: "Settings") -> Iterator[Finding]:

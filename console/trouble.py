@@ -74,6 +74,7 @@ def sentence_of(error: Exception) -> str | None:
 def _known() -> tuple[type[Exception], ...]:
     """The errors whose text is a sentence for people. Imported only when something went wrong."""
     from carriers.errors import CarrierError
+    from channels.contract import ChannelRefused, NotDelivered
     from config.errors import ConfigurationError
     from domain.manifests import ManifestRefused
     from engine.acting import NotAgreed
@@ -86,6 +87,7 @@ def _known() -> tuple[type[Exception], ...]:
     from storage.vault import VaultLocked
 
     return (
+        *(ChannelRefused, NotDelivered),
         *(CannotDo, CarrierError, ConfigurationError, DatabaseUnavailable, ItemChanged, LeaseLost, ManifestRefused),
         *(NameTaken, NotAgreed, NoSuchManifest, NoSuchProduct, NotDeployed, ServerAway, ServerNotStarted),
         *(SourceUnavailable, VaultLocked),

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from carriers.contract import Carrier
+from channels.contract import Channel
+from domain.alert_rules import Thresholds
 from domain.brake import Brake
 from domain.iccid import IssuerProfile
 from domain.pacing import Pace
@@ -107,6 +109,8 @@ class Context:
     usage_rules: UsageRules = field(default_factory=UsageRules)
     expected_bytes: int = 5_000_000  # a SIM's expected use per month, for the choice among plans
     file_limits: FileLimits = USUAL_LIMITS
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    channels: Sequence[Channel] = ()  # where alerts go
     stopwatch: Stopwatch = field(default_factory=RealStopwatch)
     watch: Callable[[Progress], None] = nobody_watches
     at: Callable[[str], None] = nothing_happens

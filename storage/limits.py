@@ -20,6 +20,15 @@ SLOWEST = 8.0
 
 
 @dataclass(frozen=True, slots=True)
+class Outage:
+    """A carrier account that has been paused, without a good answer since; for how long by now."""
+
+    carrier_account: str
+    seconds: float
+    last_failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Circuit:
     """Whether a carrier account may be asked now. `paused_for_seconds` is 0 when it may."""
 
@@ -69,6 +78,12 @@ def circuit(tx: Transaction, account: str) -> Circuit:
     return Circuit(max(0.0, row.paused_until - row.now), row.failures_in_a_row, row.last_failure)
 
 
+def outages(tx: Transaction) -> list[Outage]:
+    """Every carrier account whose circuit has opened and that has answered nothing good since, by name."""
+    rows = _all(tx, _OUTAGES)
+    return [Outage(row.carrier_account, max(0.0, row.now - row.paused_since), row.last_failure) for row in rows]
+
+
 def booked_seconds(tx: Transaction, account: str) -> float:
     """How far ahead the limit is booked, or closed by the carrier's word: nothing can leave before. Books nothing."""
     row = _run(tx, _BOOKED, account)
@@ -92,11 +107,12 @@ _TOLD = (
 _FAILED = (
     "UPDATE limits SET failures_in_a_row = failures_in_a_row + 1, last_failure = :sentence, "
     "paused_until = CASE WHEN failures_in_a_row + 1 < :threshold THEN paused_until "
-    "ELSE {now} + {least}(:longest, :pause * (1 << {least}(10, failures_in_a_row + 1 - :threshold))) END "
+    "ELSE {now} + {least}(:longest, :pause * (1 << {least}(10, failures_in_a_row + 1 - :threshold))) END, "
+    "paused_since = CASE WHEN failures_in_a_row + 1 < :threshold OR paused_since > 0 THEN paused_since ELSE {now} END "
     "WHERE carrier_account = :account AND paused_until <= {now} RETURNING {now} AS now"
 )
 _SUCCEEDED = (
-    "UPDATE limits SET failures_in_a_row = 0, paused_until = 0, last_failure = NULL "
+    "UPDATE limits SET failures_in_a_row = 0, paused_until = 0, paused_since = 0, last_failure = NULL "
     "WHERE carrier_account = :account AND failures_in_a_row > 0 RETURNING {now} AS now"
 )
 _CIRCUIT = (
@@ -104,10 +120,22 @@ _CIRCUIT = (
 )
 
 
+_OUTAGES = (
+    "SELECT carrier_account, paused_since, last_failure, {now} AS now FROM limits "
+    "WHERE paused_since > 0 ORDER BY carrier_account"
+)
 _BOOKED = "SELECT empty_at, {now} AS now FROM limits WHERE carrier_account = :account"
 
 
 def _run(tx: Transaction, statement: str, account: str, **values: Any) -> Any:
+    return _executed(tx, statement, {"account": account, **values}).one_or_none()
+
+
+def _all(tx: Transaction, statement: str) -> Any:
+    return _executed(tx, statement, {}).all()
+
+
+def _executed(tx: Transaction, statement: str, values: dict[str, Any]) -> Any:
     own_clock = tx.is_postgresql and not tx.has_own_clock
     words = {
         "greatest": "GREATEST" if tx.is_postgresql else "max",
@@ -115,8 +143,8 @@ def _run(tx: Transaction, statement: str, account: str, **values: Any) -> Any:
         "now": _DATABASE_NOW if own_clock else "CAST(:now AS double precision)",
     }
     if not own_clock:
-        values["now"] = tx.now().timestamp()
-    return tx.execute(text(statement.format(**words)), {"account": account, **values}).one_or_none()
+        values = values | {"now": tx.now().timestamp()}
+    return tx.execute(text(statement.format(**words)), values)
 
 
 def _ensure(tx: Transaction, account: str) -> None:

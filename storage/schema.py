@@ -2,9 +2,9 @@
 
 Times are UTC; money is in cents with its currency; sizes are bytes. Text keys sort by code point on both databases.
 The two partial indexes on `operations` decide the speed of claiming: their WHERE clauses are repeated word for word
-in the queries of `ledger.py`, and a test looks at the query plan. The two others (`HELD`, `RELEASED`) stay small and
-make counting cheap; `NAMED` finds a SIM by its carrier's own id, and `HALTED` the few manifests of which nothing is
-sent. What changes here needs a new file in
+in the queries of `ledger.py`, and a test looks at the query plan. The others (`HELD`, `TIMED_OUT`, `RELEASED`) stay
+small and make counting cheap; `NAMED` finds a SIM by its carrier's own id, and `HALTED` the few manifests of which
+nothing is sent. What changes here needs a new file in
 migrations/versions; a test compares both.
 """
 
@@ -250,6 +250,7 @@ sims = Table(
 TO_SEND = "step = 'planned'"
 TO_SETTLE = "step IN ('intent', 'sent', 'accepted', 'unknown')"
 HELD = "step = 'held'"
+TIMED_OUT = "step = 'timed_out'"
 
 operations = Table(
     "operations",
@@ -280,6 +281,7 @@ operations = Table(
     Column("looked_at", UtcTime),  # when it was last taken for a look: a hint brings none nearer than a floor after it
     UniqueConstraint("iccid", "action", "generation"),
     Index("ix_operations_held", "iccid", sqlite_where=text(HELD), postgresql_where=text(HELD)),
+    Index("ix_operations_timed_out", "iccid", sqlite_where=text(TIMED_OUT), postgresql_where=text(TIMED_OUT)),
     Index(
         "ix_operations_to_send",
         "carrier_account",
@@ -321,6 +323,7 @@ limits = Table(
     Column("refused_at", Float(53), nullable=False, server_default="0"),  # the last 429
     Column("failures_in_a_row", Integer, nullable=False, server_default="0"),
     Column("paused_until", Float(53), nullable=False, server_default="0"),  # the circuit breaker: nothing leaves before
+    Column("paused_since", Float(53), nullable=False, server_default="0"),  # its first pause since the last good answer
     Column("last_failure", Text),
 )
 
@@ -397,4 +400,49 @@ usage_turns = Table(
     Column("cursor", Text),  # the page that is read next; empty: the first
     Column("failures", Integer, nullable=False, server_default="0"),  # tries of this page that brought nothing
     Column("problem", Text),  # what the last round ended with
+)
+
+NOT_OVER = "recovered_at IS NULL"
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("key", Key, nullable=False),  # domain.alerts.Alert.key: the same occurrence
+    Column("level", Integer, nullable=False),
+    Column("kind", Text, nullable=False),  # domain.alerts.AlertKind
+    Column("severity", Text, nullable=False),
+    Column("product_id", Key),
+    Column("iccid", Key),
+    Column("carrier_account", Key),
+    Column("period", Text, nullable=False),
+    Column("sentence", Text, nullable=False),
+    Column("facts", Text, nullable=False),  # JSON
+    Column("raised_at", UtcTime, nullable=False),
+    Column("recovered_at", UtcTime),  # when it was over: the same key may be raised anew
+    Index("ix_alerts_raised_at", "raised_at"),
+    Index("ix_alerts_key", "key", "level", unique=True, sqlite_where=text(NOT_OVER), postgresql_where=text(NOT_OVER)),
+)
+
+TO_DELIVER = "state = 'waiting'"
+
+alert_deliveries = Table(
+    "alert_deliveries",
+    metadata,
+    Column("alert_id", Key, ForeignKey("alerts.id"), primary_key=True),
+    Column("channel", Key, primary_key=True),
+    Column("state", Text, nullable=False, server_default="waiting"),  # storage.deliveries.DeliveryState
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("due_at", UtcTime, nullable=False),  # the next attempt; the end of the lease while one is held
+    Column("fence", Text),
+    Column("answer", Text),  # what the receiver said last
+    Column("answered_at", UtcTime),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_alert_deliveries_waiting",
+    alert_deliveries.c.channel,
+    alert_deliveries.c.due_at,
+    sqlite_where=text(TO_DELIVER),
+    postgresql_where=text(TO_DELIVER),
 )

@@ -247,3 +247,9 @@ class DecideParameters(Parameters):
         if bool(self.iccids) == (self.manifest_id is not None):
             raise ValueError("Name either SIMs or one manifest.")
         return self
+
+
+class AlertParameters(Parameters):
+    """Raise alerts, and send what is due."""
+
+    work_seconds: WorkSeconds = 60

@@ -10,7 +10,10 @@ from console.screen import open_screen
 
 ROOT = Path(__file__).parents[2]
 NAMED = re.compile(r"`simline ([a-z][a-z-]+)(?: ([a-z][a-z-]+))?")
-PLACES = ("carriers", "config", "console", "docs", "domain", "engine", "flows", "reports", "storage", "tasks")
+PLACES = (
+    *("carriers", "channels", "config", "console", "docs", "domain"),
+    *("engine", "flows", "reports", "storage", "tasks"),
+)
 
 
 def test_the_page_is_what_the_help_says() -> None:

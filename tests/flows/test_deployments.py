@@ -12,7 +12,7 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.flows import Flow, load_flow_from_entrypoint
 
 ROOT = Path(__file__).parents[2]
-FLOWS = {"pick-up", "provision", "activate", "settle", "rerun", "act", "steer", "decide", "collect-usage"}
+FLOWS = {"pick-up", "provision", "activate", "settle", "alert", "rerun", "act", "steer", "decide", "collect-usage"}
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_the_parameters_of_each_deployment_are_ones_that_its_flow_takes(deployme
 
 def test_what_is_scheduled_has_no_slot_that_a_crash_could_leave_taken(deployments: list[DeploymentConfig]) -> None:
     scheduled = [one for one in deployments if one.schedules]
-    assert {one.name for one in scheduled} == {"pick-up", "settle", "collect-usage"}
+    assert {one.name for one in scheduled} == {"pick-up", "settle", "alert", "collect-usage"}
     for one in scheduled:
         assert one.concurrency_limit is None
     for one in deployments:
@@ -102,8 +102,11 @@ def test_usage_is_collected_each_night_before_the_utc_day_ends(document: dict[st
     assert int(minute) < 60
 
 
-def test_the_other_schedules_are_intervals_of_a_minute(document: dict[str, Any]) -> None:
-    schedules = schedules_of(document, "interval")
-    assert len(schedules) == 2
-    for schedule in schedules:
-        assert IntervalSchedule(interval=schedule["interval"]).interval.total_seconds() == 60
+def test_the_schedules_are_intervals_of_a_minute_and_of_three_for_alerts(document: dict[str, Any]) -> None:
+    seconds = {
+        one["name"]: IntervalSchedule(interval=schedule["interval"]).interval.total_seconds()
+        for one in document["deployments"]
+        for schedule in one.get("schedules", [])
+        if "interval" in schedule
+    }
+    assert seconds == {"pick-up": 60, "settle": 60, "alert": 180}

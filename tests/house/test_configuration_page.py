@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from config import sections
+from config import alert_sections, sections
 from config.settings import Settings
 
 PLACES: dict[str, type[BaseModel]] = {
@@ -19,6 +19,9 @@ PLACES: dict[str, type[BaseModel]] = {
     "[[accounts]]": sections.AccountSection,
     "[[products]]": sections.ProductSection,
     "[brake]": sections.BrakeSection,
+    "[alerts]": alert_sections.AlertsSection,
+    "[[alerts.webhooks]]": alert_sections.WebhookSection,
+    "[[alerts.mail]]": alert_sections.MailSection,
     "[timing]": sections.TimingSection,
     "[file_limits]": sections.FileLimitsSection,
     "[usage]": sections.UsageSection,
@@ -26,7 +29,7 @@ PLACES: dict[str, type[BaseModel]] = {
     "[carrier_accounts.NAME]": sections.CarrierAccountSection,
     "[[plans]]": sections.PlanSection,
 }
-PARTS = {"database", "sources", "accounts", "products", "brake", "timing", "file_limits", "usage"}
+PARTS = {"database", "sources", "accounts", "products", "brake", "alerts", "timing", "file_limits", "usage"}
 LISTED_ELSEWHERE = PARTS | {"issuers", "carrier_accounts", "zones", "plans"}
 ROW = re.compile(r"^\| `(\w+)` \| (.+?) \| .+\|$", re.MULTILINE)
 

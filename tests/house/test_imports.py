@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = ("carriers", "config", "console", "domain", "engine", "flows", "reports", "storage", "tasks")
+PACKAGES = ("carriers", "channels", "config", "console", "domain", "engine", "flows", "reports", "storage", "tasks")
 
 WATCH = """
 import os, pkgutil, importlib, sys

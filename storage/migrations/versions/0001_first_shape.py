@@ -31,6 +31,8 @@ def upgrade() -> None:
     _limits()
     _usage()
     _usage_asked()
+    _alerts()
+    _alert_deliveries()
     _seal_history()
 
 
@@ -229,6 +231,7 @@ def _operations() -> None:
         sa.UniqueConstraint("iccid", "action", "generation", name="uq_operations_iccid_action_generation"),
     )
     _partial_index("ix_operations_held", "operations", ["iccid"], "step = 'held'")
+    _partial_index("ix_operations_timed_out", "operations", ["iccid"], "step = 'timed_out'")
     _partial_index("ix_operations_to_send", "operations", ["carrier_account", "due_at"], "step = 'planned'")
     _partial_index(
         "ix_operations_to_settle",
@@ -265,6 +268,7 @@ def _limits() -> None:
         sa.Column("refused_at", sa.Float(53), server_default="0", nullable=False),
         sa.Column("failures_in_a_row", sa.Integer(), server_default="0", nullable=False),
         sa.Column("paused_until", sa.Float(53), server_default="0", nullable=False),
+        sa.Column("paused_since", sa.Float(53), server_default="0", nullable=False),
         sa.Column("last_failure", sa.Text()),
         sa.PrimaryKeyConstraint("carrier_account", name="pk_limits"),
     )
@@ -345,8 +349,48 @@ def _usage_asked() -> None:
     )
 
 
-def _partial_index(name: str, table: str, columns: list[str], where: str) -> None:
-    op.create_index(name, table, columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+def _alerts() -> None:
+    op.create_table(
+        "alerts",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("key", KEY, nullable=False),
+        sa.Column("level", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("severity", sa.Text(), nullable=False),
+        sa.Column("product_id", KEY),
+        sa.Column("iccid", KEY),
+        sa.Column("carrier_account", KEY),
+        sa.Column("period", sa.Text(), nullable=False),
+        sa.Column("sentence", sa.Text(), nullable=False),
+        sa.Column("facts", sa.Text(), nullable=False),
+        sa.Column("raised_at", TIME, nullable=False),
+        sa.Column("recovered_at", TIME),
+        sa.PrimaryKeyConstraint("id", name="pk_alerts"),
+    )
+    op.create_index("ix_alerts_raised_at", "alerts", ["raised_at"])
+    _partial_index("ix_alerts_key", "alerts", ["key", "level"], "recovered_at IS NULL", unique=True)
+
+
+def _alert_deliveries() -> None:
+    op.create_table(
+        "alert_deliveries",
+        sa.Column("alert_id", KEY, nullable=False),
+        sa.Column("channel", KEY, nullable=False),
+        sa.Column("state", sa.Text(), server_default="waiting", nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("due_at", TIME, nullable=False),
+        sa.Column("fence", sa.Text()),
+        sa.Column("answer", sa.Text()),
+        sa.Column("answered_at", TIME),
+        sa.PrimaryKeyConstraint("alert_id", "channel", name="pk_alert_deliveries"),
+        sa.ForeignKeyConstraint(["alert_id"], ["alerts.id"], name="fk_alert_deliveries_alert_id_alerts"),
+        sqlite_with_rowid=False,
+    )
+    _partial_index("ix_alert_deliveries_waiting", "alert_deliveries", ["channel", "due_at"], "state = 'waiting'")
+
+
+def _partial_index(name: str, table: str, columns: list[str], where: str, *, unique: bool = False) -> None:
+    op.create_index(name, table, columns, unique=unique, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
 
 
 SENTENCE = "history is append-only: a row once written is never changed or deleted"
