@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     timing: sections.TimingSection = sections.TimingSection()
     brake: sections.BrakeSection = sections.BrakeSection()
     file_limits: sections.FileLimitsSection = sections.FileLimitsSection()
+    reports: sections.ReportsSection = sections.ReportsSection()
     sources: list[sections.SourceSection] = []
     accounts: list[sections.AccountSection] = []
     products: list[sections.ProductSection] = []

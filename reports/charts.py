@@ -28,7 +28,8 @@ def drawing_scripts() -> tuple[str, str]:
     import vl_convert
 
     version = altair.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
-    return vl_convert.javascript_bundle(**{"vl_version": version}), template_text("charts.js")
+    bundle = vl_convert.javascript_bundle(vl_version=version)  # type: ignore[call-arg]  # all of it has a default
+    return bundle, template_text("charts.js")
 
 
 def chart_json(chart: Chart) -> str:
@@ -51,7 +52,8 @@ def specification(chart: Chart) -> dict[str, Any]:
     for name, value in chart.limits:
         layers += _limit(visible(name), value / factor, lies=_lies(chart))
     height = alt.Step(BAR_STEP) if _lies(chart) else HEIGHT
-    made = alt.layer(*layers).properties(width="container", height=height, background="transparent")
+    fit = alt.AutoSizeParams(type="fit-x", contains="padding")
+    made = alt.layer(*layers).properties(width="container", height=height, autosize=fit, background="transparent")
     return {**made.to_dict(), "config": CONFIG}
 
 
