@@ -51,9 +51,8 @@ def specification(chart: Chart) -> dict[str, Any]:
     layers = [drawn.encode(**_places(chart, unit), **_words(chart))]
     for name, value in chart.limits:
         layers += _limit(visible(name), value / factor, lies=_lies(chart))
-    height = alt.Step(BAR_STEP) if _lies(chart) else HEIGHT
-    fit = alt.AutoSizeParams(type="fit-x", contains="padding")
-    made = alt.layer(*layers).properties(width="container", height=height, autosize=fit, background="transparent")
+    height = BAR_STEP * max(2, len({point["x"] for point in points})) if _lies(chart) else HEIGHT
+    made = alt.layer(*layers).properties(width="container", height=height, background="transparent")
     return {**made.to_dict(), "config": CONFIG}
 
 

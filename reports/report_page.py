@@ -1,6 +1,6 @@
 """A report as one page: warnings first, headlines, charts, tables with their totals, links to the files beside it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from reports.charts import chart_json, drawing_scripts
 from reports.document import Report, ReportColumn, Section, Unit
 from reports.pages import render
 from reports.totals import Totals, totals_of
-from reports.values import CURRENCY, NUMBERS, fact_in_words, in_words
+from reports.values import CURRENCY, NUMBERS, fact_in_words, in_words, plain
 
 File = tuple[str, str, str]
 """Its name beside the page, what it is, and for whom."""
@@ -30,13 +30,22 @@ class PageColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class PageCell:
+    """A cell in words; `value` is a number exactly, for machines and for whoever points at it."""
+
+    column: PageColumn
+    words: str
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PageTable:
     """A section as the page shows it: its first rows in words, and the totals of all."""
 
     section: Section
     columns: Sequence[PageColumn]
-    rows: Sequence[Sequence[tuple[PageColumn, str]]]
-    totals: Sequence[Sequence[tuple[PageColumn, str]]]
+    rows: Sequence[Sequence[PageCell]]
+    totals: Sequence[Sequence[PageCell]]
     notes: Sequence[str]
 
     @property
@@ -66,16 +75,24 @@ def report_html(report: Report, files: Sequence[File] = ()) -> str:
 
 def page_table(section: Section) -> PageTable:
     """The first rows of a section in words, with the totals of all of them."""
-    columns = [PageColumn(column.heading, _kind(column)) for column in section.columns]
+    columns = [(column, PageColumn(column.heading, _kind(column))) for column in section.columns]
     rows = [
-        list(zip(columns, _cells(section, row), strict=True))
+        [_cell(column, shown, row[column.name]) for column, shown in columns]
         for row in section.rows.head(section.shown).to_dict("records")
     ]
     totals = totals_of(section)
+    labelled = next((one.name for one in section.columns if not one.summed and one.name != CURRENCY), None)
+    words = {labelled: "Total"}
     lines = [
-        list(zip(columns, _total_cells(section, currency, sums), strict=True)) for currency, sums in totals.lines()
+        [
+            _cell(column, shown, sums[column.name])
+            if column.name in sums
+            else PageCell(shown, currency if column.name == CURRENCY else words.get(column.name, ""))
+            for column, shown in columns
+        ]
+        for currency, sums in totals.lines()
     ]
-    return PageTable(section, columns, rows, lines, _notes(section, totals))
+    return PageTable(section, [shown for _, shown in columns], rows, lines, _notes(section, totals))
 
 
 def _kind(column: ReportColumn) -> str:
@@ -84,22 +101,10 @@ def _kind(column: ReportColumn) -> str:
     return "iccid" if column.unit is Unit.ICCID else "text"
 
 
-def _cells(section: Section, row: Mapping[Any, Any]) -> list[str]:
+def _cell(column: ReportColumn, shown: PageColumn, value: Any) -> PageCell:
     """Money without its currency: that stands in a column of its own."""
-    return [in_words(row[column.name], column.unit) for column in section.columns]
-
-
-def _total_cells(section: Section, currency: str, sums: Mapping[str, int]) -> list[str]:
-    cells = []
-    labelled = next((one.name for one in section.columns if not one.summed and one.name != CURRENCY), None)
-    for column in section.columns:
-        if column.name in sums:
-            cells.append(in_words(sums[column.name], column.unit))
-        elif column.name == CURRENCY:
-            cells.append(currency)
-        else:
-            cells.append("Total" if column.name == labelled else "")
-    return cells
+    exact = str(plain(value, column.unit)) if column.unit in NUMBERS else ""
+    return PageCell(shown, in_words(value, column.unit), exact)
 
 
 def _notes(section: Section, totals: Totals) -> list[str]:

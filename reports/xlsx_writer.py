@@ -4,7 +4,6 @@ Spreadsheets keep 15 digits of a number. A whole number or a sum of money with m
 exact, and no longer adds up by itself.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from itertools import count
@@ -20,7 +19,7 @@ from reports.totals import totals_of
 from reports.values import CURRENCY, NUMBERS, UNKNOWN, as_day, as_utc, is_unknown, plain
 from reports.xlsx_names import ROWS_PER_SHEET, SheetNames
 
-CELL_CHARACTERS = 16_000  # a cell takes 32,767; escapes may nearly double them
+CELL_CHARACTERS = 32_767
 EXACT = 10**15
 FIRST_DAY = date(1900, 3, 1)  # spreadsheets count a 29 February 1900 that there was not
 FORMATS: dict[Unit, dict[str, object]] = {
@@ -34,7 +33,6 @@ FORMATS: dict[Unit, dict[str, object]] = {
     Unit.TIME: {"num_format": "yyyy-mm-dd hh:mm:ss", "align": "left"},
 }
 WIDTHS: dict[Unit, int] = {Unit.TEXT: 24, Unit.ICCID: 23, Unit.BYTES: 18, Unit.CENTS: 14, Unit.TIME: 20}
-_ESCAPED = re.compile(r"(_x[0-9a-fA-F]{4}_)")
 
 
 def write_xlsx(report: Report, target: Path, most_rows: int = ROWS_PER_SHEET) -> None:
@@ -159,11 +157,6 @@ def _write(sheet: Any, place: tuple[int, int], value: Any, unit: Unit, style: An
 
 
 def text_cell(text: str) -> str:
-    """The text as a cell may hold it: no formula, nothing hidden, no more characters than a cell takes.
-
-    `_x0041_` would be read as the letter A, so its underscore is escaped.
-    """
+    """The text as a cell may hold it: no formula, nothing hidden, no more characters than a cell takes."""
     cell = safe_cell(text)
-    if len(cell) > CELL_CHARACTERS:
-        cell = cell[: CELL_CHARACTERS - 1] + "…"
-    return _ESCAPED.sub(r"_x005F\1", cell)
+    return cell if len(cell) <= CELL_CHARACTERS else cell[: CELL_CHARACTERS - 1] + "…"

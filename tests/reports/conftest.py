@@ -94,6 +94,12 @@ def rejected() -> Callable[..., LineOutcome]:
 
 
 @pytest.fixture
+def usage() -> Callable[..., Report]:
+    """Makes a report with every unit, two currencies, unknown values, hostile texts, charts and warnings."""
+    return usage_example
+
+
+@pytest.fixture
 def usage_report() -> Report:
-    """A report with every unit, two currencies, unknown values, hostile texts, charts and warnings."""
+    """That report."""
     return usage_example()
