@@ -27,14 +27,24 @@ def publish_report(report: Report) -> Published:
 
 def show_report(report: Report, published: Published) -> None:
     """The report's warnings, headlines and totals with a link to its page, and a table for each section."""
-    key = f"report-{report.name}".lower().replace("_", "-")
+    key = artifact_key(report.name)
     create_markdown_artifact(report_markdown(report, published), key=key, description=report.title)
     create_link_artifact(address(published.page), report.title, key=f"{key}-page", description=f"{report.title}: page")
     for section in report.sections:
         if len(section.rows):
             table = list(section_rows(section))
-            named = f"{key}-{section.name}".lower().replace("_", "-")
-            create_table_artifact(table, key=named, description=section_words(section))
+            create_table_artifact(
+                table, key=artifact_key(report.name, section.name), description=section_words(section)
+            )
+
+
+def artifact_key(*names: str) -> str:
+    """Under which key Prefect keeps what belongs to these names: small letters, digits and dashes.
+
+    >>> artifact_key("usage-2026_11", "SIMs")
+    'report-usage-2026-11-sims'
+    """
+    return "-".join(("report", *names)).lower().replace("_", "-")
 
 
 def report_markdown(report: Report, published: Published) -> str:
@@ -94,4 +104,4 @@ def _table(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def _link(published: Published) -> str:
-    return address(published.page).replace(")", "%29").replace(" ", "%20")
+    return address(published.page).replace("(", "%28").replace(")", "%29").replace(" ", "%20")
