@@ -13,6 +13,7 @@ from config.settings import Settings
 PLACES: dict[str, type[BaseModel]] = {
     "Top level": Settings,
     "[database]": sections.DatabaseSection,
+    "[reports]": sections.ReportsSection,
     '[[sources]] of kind "folder"': sections.FolderSection,
     '[[sources]] of kind "s3"': sections.S3Section,
     "[[sources.routes]]": sections.RouteSection,
@@ -25,7 +26,7 @@ PLACES: dict[str, type[BaseModel]] = {
     "[carrier_accounts.NAME]": sections.CarrierAccountSection,
     "[[plans]]": sections.PlanSection,
 }
-PARTS = {"database", "sources", "accounts", "products", "brake", "timing", "file_limits"}
+PARTS = {"database", "reports", "sources", "accounts", "products", "brake", "timing", "file_limits"}
 LISTED_ELSEWHERE = PARTS | {"issuers", "carrier_accounts", "zones", "plans"}
 ROW = re.compile(r"^\| `(\w+)` \| (.+?) \| .+\|$", re.MULTILINE)
 
