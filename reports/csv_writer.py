@@ -1,14 +1,15 @@
 """A section as CSV: one row per row, money in decimal beside its currency, nothing that a spreadsheet would run."""
 
 import csv
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from reports.cells import safe_cell
-from reports.document import ReportColumn, Section
+from reports.document import ReportColumn, Section, Unit
 from reports.slices import slices
-from reports.values import NUMBERS, machine_name, plain
+from reports.values import machine_name, plain_column
 
 
 def write_csv(section: Section, target: Path) -> None:
@@ -20,7 +21,8 @@ def write_csv(section: Section, target: Path) -> None:
             writer.writerows(zip(*(_cells(column, rows[column.name]) for column in section.columns), strict=True))
 
 
-def _cells(column: ReportColumn, values: Iterable[Any]) -> Iterable[Any]:
-    if column.unit in NUMBERS:  # a minus sign before digits is a number, and stays one
-        return [plain(value, column.unit) for value in values]
-    return [safe_cell(plain(value, column.unit)) for value in values]
+def _cells(column: ReportColumn, values: "pd.Series[Any]") -> list[Any]:
+    cells = plain_column(values, column.unit)
+    if column.unit in (Unit.TEXT, Unit.ICCID):  # elsewhere a minus sign stands before digits, and they stay a number
+        return [safe_cell(cell) for cell in cells]
+    return cells

@@ -1,5 +1,6 @@
 """A section as Parquet, for machines: typed, texts as they are, warnings and units in its metadata."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pyarrow.parquet as pq
 from reports.document import Report, ReportColumn, Section, Unit
 from reports.receipt_json import utc_text
 from reports.slices import slices
-from reports.values import as_day, as_utc, is_unknown
+from reports.values import NUMBERS, as_day, as_utc
 
 TYPES: dict[Unit, pa.DataType] = {
     Unit.TEXT: pa.string(),
@@ -49,16 +50,18 @@ def _schema(report: Report, section: Section) -> pa.Schema:
 
 def _array(column: ReportColumn, values: "pd.Series[Any]") -> pa.Array:
     kind = TYPES[column.unit]
-    match column.unit:
-        case Unit.TEXT | Unit.ICCID:
-            return pa.array([None if is_unknown(value) else _encodable(str(value)) for value in values], kind)
-        case Unit.DAY:
-            return pa.array([None if is_unknown(value) else as_day(value) for value in values], kind)
-        case Unit.TIME:
-            return pa.array([None if is_unknown(value) else as_utc(value) for value in values], kind)
-        case Unit.SHARE:
-            return pa.array([None if is_unknown(value) else float(value) for value in values], kind)
-    return pa.array([None if is_unknown(value) else int(value) for value in values], kind)
+    if column.unit in NUMBERS:
+        return pa.array(values, kind, from_pandas=True)
+    words = _WORDS[column.unit]
+    unknown = values.isna().tolist()
+    known = [None if missing else words(value) for value, missing in zip(values.tolist(), unknown, strict=True)]
+    try:
+        return pa.array(known, kind)
+    except UnicodeEncodeError:
+        return pa.array([None if text is None else _encodable(text) for text in known], kind)
+
+
+_WORDS: dict[Unit, Callable[[Any], Any]] = {Unit.TEXT: str, Unit.ICCID: str, Unit.DAY: as_day, Unit.TIME: as_utc}
 
 
 def _encodable(text: str) -> str:

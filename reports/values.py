@@ -70,15 +70,28 @@ def plain(value: Any, unit: Unit) -> Any:
     """The value as a CSV has it: numbers whole or decimal without a unit, days and times as ISO 8601, "" for unknown.
 
     >>> plain(123450, Unit.CENTS), plain(-5, Unit.CENTS), plain(None, Unit.DAY)
-    (Decimal('1234.50'), Decimal('-0.05'), '')
+    ('1234.50', '-0.05', '')
     """
     return "" if is_unknown(value) else _PLAIN.get(unit, str)(value)
 
 
-def decimal_money(cents: int) -> Decimal:
-    """Hundredths as a decimal number, exactly, however many digits it has."""
-    digits = tuple(int(digit) for digit in str(abs(cents)))
-    return Decimal((cents < 0, digits, -2))
+def plain_column(values: "pd.Series[Any]", unit: Unit) -> list[Any]:
+    """`plain` of each value of a column."""
+    words = _PLAIN.get(unit, str)
+    unknown = values.isna()
+    if not unknown.any():
+        return [words(value) for value in values.tolist()]
+    return ["" if missing else words(value) for value, missing in zip(values.tolist(), unknown.tolist(), strict=True)]
+
+
+def money_text(cents: int, *, parted: bool = False) -> str:
+    """Hundredths as a decimal number, exactly, however many digits it has.
+
+    >>> money_text(-123456), money_text(123456, parted=True)
+    ('-1234.56', '1,234.56')
+    """
+    whole, rest = divmod(abs(cents), 100)
+    return f"{'-' if cents < 0 else ''}{f'{whole:,}' if parted else whole}.{rest:02d}"
 
 
 def size(byte_count: int) -> str:
@@ -109,7 +122,7 @@ def _count(value: Any) -> str:
 _SHOWN: dict[Unit, Callable[[Any], str]] = {
     Unit.COUNT: _count,
     Unit.BYTES: lambda value: size(int(value)),
-    Unit.CENTS: lambda value: f"{decimal_money(int(value)):,}",
+    Unit.CENTS: lambda value: money_text(int(value), parted=True),
     Unit.SHARE: lambda value: f"{value:.1%}".replace("%", " %"),
     Unit.TIME: lambda value: utc_minute(as_utc(value)),
     Unit.DAY: lambda value: as_day(value).isoformat(),
@@ -117,7 +130,7 @@ _SHOWN: dict[Unit, Callable[[Any], str]] = {
 _PLAIN: dict[Unit, Callable[[Any], Any]] = {
     Unit.COUNT: int,
     Unit.BYTES: int,
-    Unit.CENTS: lambda value: decimal_money(int(value)),
+    Unit.CENTS: lambda value: money_text(int(value)),
     Unit.SHARE: float,
     Unit.TIME: lambda value: utc_text(as_utc(value)),
     Unit.DAY: lambda value: as_day(value).isoformat(),
