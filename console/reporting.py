@@ -27,9 +27,9 @@ def reports(
     as_json: AsJson = False,
     door: AtDoor,
 ) -> int:
-    """The reports that are kept, by kind and the newest first.
+    """The reports that are kept.
 
-    --clean-up removes the ones whose days are over, and nothing that simline did not put there. With --json and without
+    By kind, the newest of each first. --clean-up removes the ones whose days are over, and nothing that simline did not put there. With --json and without
     --yes it only shows what it would remove. Each night the deployment `clean-up` does the same.
     """
     from config.build import open_shelf

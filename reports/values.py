@@ -128,7 +128,7 @@ _SHOWN: dict[Unit, Callable[[Any], str]] = {
     Unit.DAY: lambda value: as_day(value).isoformat(),
 }
 _PLAIN: dict[Unit, Callable[[Any], Any]] = {
-    Unit.COUNT: int,
+    Unit.COUNT: lambda value: value if isinstance(value, float) and not value.is_integer() else int(value),
     Unit.BYTES: int,
     Unit.CENTS: lambda value: money_text(int(value)),
     Unit.SHARE: float,

@@ -39,7 +39,7 @@ def write_xlsx(report: Report, target: Path, most_rows: int = ROWS_PER_SHEET) ->
     """Write the workbook. A section with more than `most_rows` rows goes on in further sheets of the same header."""
     options = {"constant_memory": True, "tmpdir": str(target.parent)}
     with xlsxwriter.Workbook(target, options) as book:
-        book.set_properties({"title": safe_cell(report.title), "created": report.as_of.astimezone(UTC)})
+        book.set_properties({"title": safe_cell(report.title)[:255], "created": report.as_of.astimezone(UTC)})
         _Book(book, report, most_rows).write()
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from tasks.parameters import (
     ActivateParameters,
+    CleanUpParameters,
     Parameters,
     PickUpParameters,
     ProvisionParameters,
@@ -22,6 +23,7 @@ MODELS: list[type[BaseModel]] = [
     ActivateParameters,
     SettleParameters,
     RerunParameters,
+    CleanUpParameters,
 ]
 
 
