@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     usage: sections.UsageSection = sections.UsageSection()
     file_limits: sections.FileLimitsSection = sections.FileLimitsSection()
     alerts: AlertsSection = AlertsSection()
+    reports: sections.ReportsSection = sections.ReportsSection()
     sources: list[sections.SourceSection] = []
     accounts: list[sections.AccountSection] = []
     products: list[sections.ProductSection] = []

@@ -55,8 +55,9 @@ def init(
 def check(*, as_json: AsJson = False, door: AtDoor) -> int:
     """See whether everything configured can be reached.
 
-    The configuration, the database, every carrier account, every source and every alert channel, with one sentence
-    each. Nothing is changed at a carrier, and no alert is sent. The exit status is 2 when anything fails.
+    The configuration, the database, every carrier account, every source, every alert channel and the place of the
+    reports, with one sentence each. Nothing is changed at a carrier, and no alert is sent. The exit status is 2 when
+    anything fails.
     """
     found = []
     for what, is_well, sentence in _findings(door):
@@ -86,6 +87,7 @@ def _findings(door: Door) -> Iterator[Finding]:
     yield from _sources(settings)
     for channel in settings.alerts.channels():
         yield _found(f"alert channel {channel.name}", partial(_channel, channel))
+    yield _found("reports", lambda: _reports(settings))
 
 
 def _found(what: str, look: Callable[[], str]) -> Finding:
@@ -160,6 +162,12 @@ def _sources(settings: "Settings") -> Iterator[Finding]:
     for section in settings.sources:
         name, source = section.name, sources[section.name]
         yield _found(f"source {name}", source.check)
+
+
+def _reports(settings: "Settings") -> str:
+    from config.build import open_shelf
+
+    return open_shelf(settings).check()
 
 
 def carriers(*, as_json: AsJson = False, door: AtDoor) -> int:

@@ -16,6 +16,7 @@ from domain.pacing import Pace
 from domain.usage import UsageRules
 from storage.database import Database, Transaction
 from storage.readers.block import USUAL_LIMITS, FileLimits
+from storage.shelf.shelf import Shelf
 from storage.sources.contract import Source
 from storage.vault import Vault
 
@@ -111,6 +112,8 @@ class Context:
     file_limits: FileLimits = USUAL_LIMITS
     thresholds: Thresholds = field(default_factory=Thresholds)
     channels: Sequence[Channel] = ()  # where alerts go
+    shelf: Shelf | None = None  # where reports are kept
+    keep_days: int = 400  # and how long
     stopwatch: Stopwatch = field(default_factory=RealStopwatch)
     watch: Callable[[Progress], None] = nobody_watches
     at: Callable[[str], None] = nothing_happens

@@ -133,6 +133,14 @@ class RerunParameters(Parameters):
     work_seconds: WorkSeconds = 600
 
 
+class CleanUpParameters(Parameters):
+    """Remove the reports whose days are over."""
+
+    dry_run: Annotated[
+        bool, Field(title="Only show", description="The run's log says what would be removed; nothing is.")
+    ] = False
+
+
 class Confirmation(StrEnum):
     """How far a person's word goes."""
 

@@ -12,7 +12,9 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.flows import Flow, load_flow_from_entrypoint
 
 ROOT = Path(__file__).parents[2]
-FLOWS = {"pick-up", "provision", "activate", "settle", "alert", "rerun", "act", "steer", "decide", "collect-usage"}
+BY_SCHEDULE = {"pick-up": 60, "settle": 60, "alert": 180, "collect-usage": "45 23 * * *", "clean-up": "40 4 * * *"}
+"""Seconds, or a time of day in UTC."""
+FLOWS = {*BY_SCHEDULE, "provision", "activate", "rerun", "act", "steer", "decide"}
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def test_the_parameters_of_each_deployment_are_ones_that_its_flow_takes(deployme
 
 def test_what_is_scheduled_has_no_slot_that_a_crash_could_leave_taken(deployments: list[DeploymentConfig]) -> None:
     scheduled = [one for one in deployments if one.schedules]
-    assert {one.name for one in scheduled} == {"pick-up", "settle", "alert", "collect-usage"}
+    assert {one.name for one in scheduled} == set(BY_SCHEDULE)
     for one in scheduled:
         assert one.concurrency_limit is None
     for one in deployments:
@@ -88,25 +90,14 @@ def test_each_flow_module_holds_the_flow_of_its_name() -> None:
         assert isinstance(getattr(importlib.import_module(f"flows.{module}"), module), Flow)
 
 
-def schedules_of(document: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-    """The schedules of all deployments that are of this kind."""
-    every = [schedule for one in document["deployments"] for schedule in one.get("schedules", [])]
-    return [schedule for schedule in every if kind in schedule]
-
-
-def test_usage_is_collected_each_night_before_the_utc_day_ends(document: dict[str, Any]) -> None:
-    (schedule,) = schedules_of(document, "cron")
-    assert CronSchedule(cron=schedule["cron"], timezone=schedule["timezone"]).timezone == "UTC"
-    minute, hour, *every_day = schedule["cron"].split()
-    assert (int(hour), every_day) == (23, ["*", "*", "*"])
-    assert int(minute) < 60
-
-
-def test_the_schedules_are_intervals_of_a_minute_and_of_three_for_alerts(document: dict[str, Any]) -> None:
-    seconds = {
-        one["name"]: IntervalSchedule(interval=schedule["interval"]).interval.total_seconds()
-        for one in document["deployments"]
-        for schedule in one.get("schedules", [])
-        if "interval" in schedule
-    }
-    assert seconds == {"pick-up": 60, "settle": 60, "alert": 180}
+def test_what_goes_on_all_day_comes_every_few_minutes_and_the_rest_by_night_in_utc(document: dict[str, Any]) -> None:
+    found: dict[str, object] = {}
+    for one in document["deployments"]:
+        for schedule in one.get("schedules", []):
+            if "interval" in schedule:
+                found[one["name"]] = IntervalSchedule(interval=schedule["interval"]).interval.total_seconds()
+            else:
+                cron = CronSchedule(cron=schedule["cron"], timezone=schedule["timezone"])
+                assert cron.timezone == "UTC"
+                found[one["name"]] = cron.cron
+    assert found == BY_SCHEDULE

@@ -13,6 +13,7 @@ from config.settings import Settings
 PLACES: dict[str, type[BaseModel]] = {
     "Top level": Settings,
     "[database]": sections.DatabaseSection,
+    "[reports]": sections.ReportsSection,
     '[[sources]] of kind "folder"': sections.FolderSection,
     '[[sources]] of kind "s3"': sections.S3Section,
     "[[sources.routes]]": sections.RouteSection,
@@ -29,7 +30,9 @@ PLACES: dict[str, type[BaseModel]] = {
     "[carrier_accounts.NAME]": sections.CarrierAccountSection,
     "[[plans]]": sections.PlanSection,
 }
-PARTS = {"database", "sources", "accounts", "products", "brake", "alerts", "timing", "file_limits", "usage"}
+PARTS = {
+    *("database", "reports", "sources", "accounts", "products", "brake", "alerts", "timing", "file_limits", "usage")
+}
 LISTED_ELSEWHERE = PARTS | {"issuers", "carrier_accounts", "zones", "plans"}
 ROW = re.compile(r"^\| `(\w+)` \| (.+?) \| .+\|$", re.MULTILINE)
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from tasks.parameters import (
     ActivateParameters,
     ActParameters,
+    CleanUpParameters,
     DecideParameters,
     Parameters,
     PickUpParameters,
@@ -33,6 +34,7 @@ MODELS: list[type[BaseModel]] = [
     ActParameters,
     SteerParameters,
     DecideParameters,
+    CleanUpParameters,
 ]
 
 
