@@ -29,8 +29,9 @@ def reports(
 ) -> int:
     """The reports that are kept.
 
-    By kind, the newest of each first. --clean-up removes the ones whose days are over, and nothing that simline did not put there. With --json and without
-    --yes it only shows what it would remove. Each night the deployment `clean-up` does the same.
+    By kind, the newest of each first. --clean-up removes the ones whose days are over, and nothing that simline did not
+    put there. With --json and without --yes it only shows what it would remove. Each night the deployment `clean-up`
+    does the same.
     """
     from config.build import open_shelf
 
