@@ -61,7 +61,9 @@ class TestChanges(OfOneNce):
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(lambda orders: world.carrier.submit(orders, gate), requests))
         assert {answer.kind for some in answers for answer in some} == {AnswerKind.QUEUED}
-        assert Counter(self.kinds(world)) == {RequestKind.LIST: 5, RequestKind.ACTIVATE: 4}
+        kinds = Counter(self.kinds(world))
+        assert kinds[RequestKind.LIST] in (4, 5)  # whether the last page is asked for is a matter of who is first
+        assert kinds == {RequestKind.LIST: kinds[RequestKind.LIST], RequestKind.ACTIVATE: 4}
 
     def test_a_state_read_for_another_lease_does_not_end_an_order(self, world: World) -> None:
         iccids = self.sims(world, 8)
