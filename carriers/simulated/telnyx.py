@@ -19,6 +19,7 @@ from uuid import UUID
 from carriers.simulated.dialect import Setting, Simulation
 from carriers.simulated.faults import Fault, RequestKind
 from carriers.simulated.fleet import Claim, Fate, Sim
+from carriers.simulated.telnyx_webhooks import webhook
 from carriers.simulated.wire import Answer, Fates, Request, Wish, certain
 from domain.lifecycle import SimState
 
@@ -108,6 +109,8 @@ class TelnyxDialect:
         self._fleet = setting.fleet
         self._key = setting.credentials["api_key"]
         self._clock = setting.clock
+        self._calls = setting.calls
+        self._webhook_url = setting.webhook_url
         self._actions: dict[str, Action] = {}
         self._newest: dict[str, Action] = {}
         self.url = ""
@@ -202,6 +205,7 @@ class TelnyxDialect:
     def _put_into(self, sim: Sim, group: str, enabled: bool, fate: Fate) -> None:
         if enabled:
             self._fleet.change(sim, SimState.ACTIVE, group, fate)
+            self._call_about(sim, "enable")
         else:
             self._fleet.put(sim.iccid, SimState.INACTIVE, group)
 
@@ -225,11 +229,18 @@ class TelnyxDialect:
         action = Action(uuid_of(f"{sim.iccid} {now}"), sim, verb, now, due_at, falls_back=fate is Fate.FALLS_BACK)
         self._supersede(sim)
         self._actions[action.id] = self._newest[sim.iccid] = action
+        self._call_about(sim, verb)
         return Answer(202, {"data": self._action(action)}, effects=(sim.iccid,))
 
     def _supersede(self, sim: Sim) -> None:
         if sim.iccid in self._newest:
             self._newest[sim.iccid].superseded_at = self._clock()
+
+    def _call_about(self, sim: Sim, happened: str) -> None:
+        """Once its change has ended, well or not."""
+        if sim.target and self._webhook_url:
+            calls = webhook(self._webhook_url, sim.reference, happened, sim.due_at)
+            self._calls.when_true(sim.iccid, sim.due_at, *calls)
 
     def _progress(self, action_id: str) -> Wish:
         action = self._actions.get(action_id)
@@ -250,6 +261,8 @@ class TelnyxDialect:
     def _deleted(self, sim: Sim, fate: Fate) -> Answer:
         effect = self._fleet.change(sim, SimState.RELEASED, None, fate)
         self._supersede(sim)
+        if effect:
+            self._call_about(sim, "delete")
         changed, unchanged = ((sim.iccid,), ()) if effect else ((), (sim.iccid,))
         return Answer(200, {"data": self._sim(sim)}, effects=changed, redundant=unchanged)
 
