@@ -65,6 +65,7 @@ CAPABILITIES = Capabilities(
     carrier="particle",
     claims=False,
     needs_registration_code=False,
+    alone=(Action.DEACTIVATE, Action.RELEASE),
     orders_per_request=100,  # of an import; no maximum is published, and a page of the listing holds as many
     can_read=True,
     page_size=100,

@@ -233,6 +233,8 @@ class TestJobs(Whole):
         assert batch_of(replace(second, carrier_reference="890000")) not in (batch_of(first), batch_of(second))
         releases = [replace(order, action=Action.RELEASE) for order in (first, second)]
         assert len({batch_of(order) for order in releases}) == 2
+        at_most = world.carrier.capabilities.at_most
+        assert [at_most(Stage.CHANGE, action) for action in Action] == [10_000, 10_000, 1]
 
 
 class TestTermination(Whole):
