@@ -165,6 +165,13 @@ def _meets(row: Case, order: Order, request: tuple[str, str]) -> None:
         assert {look.method for look in looks} <= {"GET"}
 
 
+@pytest.mark.parametrize("word", ["data_limit_exceeded", "unauthorized_imei", "blocked", "abolished"])
+def test_what_telnyx_itself_has_switched_off_is_barred_and_nobodys_deactivation(word: str) -> None:
+    with CannedCarrier(listing(sim(word))) as carrier:
+        read = telnyx(carrier.url).read(ICCID, OpenGate())
+    assert (read.state, read.word) == (SimState.BARRED, word)
+
+
 @pytest.mark.parametrize(
     ("word", "kind"),
     [("disabled", AnswerKind.DONE), ("standby", AnswerKind.DONE), ("disabling", AnswerKind.ACCEPTED)]
