@@ -20,7 +20,7 @@ from carriers.simulated.dialect import ELSEWHERE, Setting, Simulation
 from carriers.simulated.faults import Fault, RequestKind
 from carriers.simulated.fleet import Claim, Fate, Sim
 from carriers.simulated.supersim_usage import records
-from carriers.simulated.wire import Answer, Request, Wish, certain
+from carriers.simulated.wire import Answer, Request, Wish, certain, fields_of
 from domain.lifecycle import SimState
 
 WORDS: dict[SimState, str] = {
@@ -101,17 +101,17 @@ class SuperSimDialect:
     def reworded(self, answer: Answer, word: str | None) -> Answer:
         """In one SIM or in a list of them."""
         word = WORDS[SimState.ACTIVATING] if word is None else word
-        document = _fields(answer.document)
+        document = fields_of(answer.document)
         if "sims" in document:
             return replace(answer, document=document | {"sims": [sim | {"status": word} for sim in _sims(answer)]})
         return replace(answer, document=document | {"status": word}) if "sid" in document else answer
 
     def repaged(self, answer: Answer, fault: Fault) -> Answer:
         """The address of the next page stands in `meta`."""
-        document = _fields(answer.document)
+        document = fields_of(answer.document)
         if fault is Fault.PAGE_LOSES:
             return replace(answer, document=document | {"sims": _sims(answer)[::2]})
-        meta = _fields(document.get("meta"))
+        meta = fields_of(document.get("meta"))
         following = meta.get("next_page_url")
         if fault is Fault.PAGE_REPEATS:
             following = f"{meta.get('url')}&PageToken=PA0"
@@ -278,12 +278,8 @@ class SuperSimDialect:
 SIMULATION = Simulation(CREDENTIALS, reference_of, SuperSimDialect)
 
 
-def _fields(document: object) -> dict[str, object]:
-    return document if isinstance(document, dict) else {}
-
-
 def _sims(answer: Answer) -> list[dict[str, object]]:
-    sims = _fields(answer.document).get("sims")
+    sims = fields_of(answer.document).get("sims")
     return sims if isinstance(sims, list) else []
 
 

@@ -20,7 +20,7 @@ from carriers.simulated.dialect import Setting, Simulation
 from carriers.simulated.faults import Fault, RequestKind
 from carriers.simulated.fleet import Claim, Fate, Sim
 from carriers.simulated.telnyx_webhooks import webhook
-from carriers.simulated.wire import Answer, Fates, Request, Wish, certain
+from carriers.simulated.wire import Answer, Fates, Request, Wish, certain, fields_of
 from domain.lifecycle import SimState
 
 WORDS: dict[SimState, str] = {
@@ -135,7 +135,7 @@ class TelnyxDialect:
 
     def reworded(self, answer: Answer, word: str | None) -> Answer:
         """In one SIM or action, or in a list of SIMs."""
-        document = answer.document if isinstance(answer.document, dict) else {}
+        document = fields_of(answer.document)
         status = {"status": {"value": CHANGING[SimState.ACTIVE] if word is None else word, "reason": ""}}
         data = document.get("data")
         if isinstance(data, list):
@@ -144,7 +144,7 @@ class TelnyxDialect:
 
     def repaged(self, answer: Answer, fault: Fault) -> Answer:
         """A page that repeats itself is the first one again. Pages have numbers, so none can be elsewhere."""
-        document = answer.document if isinstance(answer.document, dict) else {}
+        document = fields_of(answer.document)
         data, meta = document.get("data"), document.get("meta")
         if not isinstance(data, list) or not isinstance(meta, dict) or fault is Fault.PAGE_FOREIGN:
             return answer
@@ -168,7 +168,7 @@ class TelnyxDialect:
         return certain(RequestKind.OTHER, NO_SUCH_THING)
 
     def _register(self, document: object) -> Wish:
-        fields = document if isinstance(document, dict) else {}
+        fields = fields_of(document)
         codes, group = fields.get("registration_codes"), fields.get("sim_card_group_id", DEFAULT_GROUP)
         status = fields.get("status", "enabled")
         if not isinstance(codes, list) or not codes or not all(isinstance(code, str) for code in codes):

@@ -70,6 +70,11 @@ class Wish:
     carry_out: Callable[[Fates], Answer]
 
 
+def fields_of(document: object) -> dict[str, object]:
+    """A JSON object's fields; none of anything else."""
+    return document if isinstance(document, dict) else {}
+
+
 def certain(kind: RequestKind, answer: Answer, *iccids: str) -> Wish:
     """A wish that has no effect and one answer."""
     return Wish(kind, iccids, lambda _fates: answer)
