@@ -15,7 +15,7 @@ from math import ceil
 from carriers.simulated.dialect import Setting, Simulation
 from carriers.simulated.faults import Fault, RequestKind
 from carriers.simulated.fleet import Sim
-from carriers.simulated.wire import Answer, Fates, Request, Wish, certain, fields_of
+from carriers.simulated.wire import Answer, Fates, Request, Wish, certain, fields_of, told
 from domain.lifecycle import SimState
 
 WORDS: dict[SimState, str] = {
@@ -155,8 +155,7 @@ class ParticleDialect:
 
     def _changed(self, sim: Sim, target: SimState, answer: Answer, fates: Fates) -> Answer:
         effect = self._fleet.change(sim, target, None, fates(sim.iccid))
-        changed, unchanged = ((sim.iccid,), ()) if effect else ((), (sim.iccid,))
-        return replace(answer, effects=changed, redundant=unchanged)
+        return told(answer, sim.iccid, effect=effect)
 
     def _shown(self, iccid: str) -> Sim | None:
         sim = self._fleet.find(iccid)

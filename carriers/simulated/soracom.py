@@ -19,7 +19,7 @@ from carriers.simulated.dialect import ELSEWHERE, Setting, Simulation
 from carriers.simulated.faults import Fault, RequestKind
 from carriers.simulated.fleet import Claim, Fate, Sim
 from carriers.simulated.soracom_jobs import Jobs, refusal
-from carriers.simulated.wire import Answer, Request, Wish, certain, fields_of
+from carriers.simulated.wire import Answer, Request, Wish, certain, fields_of, told
 from domain.lifecycle import SimState
 
 WORDS: dict[SimState, str] = {
@@ -182,8 +182,7 @@ class SoracomDialect:
             return Answer(200, self._sim(sim))
         effect = (sim.target or sim.state) is not target
         self._fleet.put(sim_id, target, sim.plan)
-        changed, unchanged = ((sim_id,), ()) if effect else ((), (sim_id,))
-        return Answer(200, self._sim(sim), effects=changed, redundant=unchanged)
+        return told(Answer(200, self._sim(sim)), sim_id, effect=effect)
 
     def _protect(self, where: str, sim_id: str, verb: str) -> Answer:
         sim = self._find(where, sim_id)

@@ -20,7 +20,7 @@ from carriers.simulated.dialect import ELSEWHERE, Setting, Simulation
 from carriers.simulated.faults import Fault, RequestKind
 from carriers.simulated.fleet import Claim, Fate, Sim
 from carriers.simulated.supersim_usage import records
-from carriers.simulated.wire import Answer, Request, Wish, certain, fields_of
+from carriers.simulated.wire import Answer, Request, Wish, certain, fields_of, told
 from domain.lifecycle import SimState
 
 WORDS: dict[SimState, str] = {
@@ -178,8 +178,7 @@ class SuperSimDialect:
         if effect and sim.target and callback:
             self._calls.when_true(sim.iccid, sim.due_at, *self._signed_calls(callback, sim))
         status = 202 if effect or sim.target else 200
-        changed, unchanged = ((sim.iccid,), ()) if effect else ((), (sim.iccid,))
-        return Answer(status, self._sim(sim), effects=changed, redundant=unchanged)
+        return told(Answer(status, self._sim(sim)), sim.iccid, effect=effect)
 
     def _signed_calls(self, url: str, sim: Sim) -> tuple[Call, Call]:
         """The call and a forgery of it. The real payload is not published, so nobody should rely on this one."""

@@ -20,7 +20,7 @@ from carriers.simulated.dialect import Setting, Simulation
 from carriers.simulated.faults import Fault, RequestKind
 from carriers.simulated.fleet import Claim, Fate, Sim
 from carriers.simulated.telnyx_webhooks import webhook
-from carriers.simulated.wire import Answer, Fates, Request, Wish, certain, fields_of
+from carriers.simulated.wire import Answer, Fates, Request, Wish, certain, fields_of, told
 from domain.lifecycle import SimState
 
 WORDS: dict[SimState, str] = {
@@ -263,8 +263,7 @@ class TelnyxDialect:
         self._supersede(sim)
         if effect:
             self._call_about(sim, "delete")
-        changed, unchanged = ((sim.iccid,), ()) if effect else ((), (sim.iccid,))
-        return Answer(200, {"data": self._sim(sim)}, effects=changed, redundant=unchanged)
+        return told(Answer(200, {"data": self._sim(sim)}), sim.iccid, effect=effect)
 
     def _list(self, query: Mapping[str, str]) -> Wish:
         size, number = query.get("page[size]", "20"), query.get("page[number]", "1")
