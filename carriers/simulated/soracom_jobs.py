@@ -127,8 +127,9 @@ class Jobs:
 
     def _create(self, where: str, group: str, document: object) -> Wish:
         fields = fields_of(document)
-        asked = [task.get("request") for task in fields.get("tasks") or () if isinstance(task, dict)]
-        requests = [fields_of(each) for each in asked]
+        tasks = fields.get("tasks")
+        asked = tasks if isinstance(tasks, list) else []
+        requests = [fields_of(task.get("request")) for task in asked if isinstance(task, dict)]
         named = [TASK_PATH.fullmatch(str(each.get("path"))) for each in requests]
         whole = [path for path in named if path]
         actions = {path[2] for path in whole}
