@@ -107,7 +107,7 @@ class Relay:
         self.exchanges: dict[str, Exchange] = {}
         self.carrier: SimulatedCarrierServer | None = None
         self._objections: list[str] = []
-        self._accounted: set[int] = set()
+        self._accounted: set[tuple[SimulatedCarrierServer, int]] = set()
         self._lock = threading.Lock()
         self._near, self.far = Side(self, _Near), Side(self, _Far)
         self.url = f"http://127.0.0.1:{self._near.server_port}"
@@ -116,7 +116,6 @@ class Relay:
         """From now on requests go to this carrier, and no objection to another one counts."""
         with self._lock:
             self.carrier = carrier
-            self._accounted.clear()
             self._objections.clear()
 
     def object(self, carrier: SimulatedCarrierServer, objection: str) -> None:
@@ -155,8 +154,9 @@ class Relay:
         asked = (exchange.command, exchange.path.partition("?")[0])
         with self._lock:
             for entry in exchange.carrier.carrier.log.entries():
-                if (entry.method, entry.path) == asked and entry.number not in self._accounted:
-                    self._accounted.add(entry.number)
+                note = (exchange.carrier, entry.number)
+                if (entry.method, entry.path) == asked and note not in self._accounted:
+                    self._accounted.add(note)
                     return entry.reason
         raise LookupError(f"the carrier's log does not have {asked}")
 
