@@ -17,19 +17,16 @@ from stdnum.luhn import calc_check_digit
 
 from benchmarks.manifest import ISSUERS
 from benchmarks.postgres import SAFE, ThrowawayPostgres
-from benchmarks.workplace import ACCOUNT, open_context, prepare, simulated_carrier
+from benchmarks.workplace import ACCOUNT, open_context, prepare, simulated_carrier, take_in_all
 from carriers.simulated.log import Entry, changing_requests, most_in_any_window, read_log
 from domain.lifecycle import Step
 from domain.pacing import Window
 from engine.context import Context
 from engine.invariants import CarrierLog, violations
-from engine.picking_up import claim, take_in_claimed
-from engine.placing import Defaults
 from engine.sending import send_due
 from engine.settling import settle_due
 from storage import manifests
 from storage.database import Database
-from storage.sources.given import GivenFiles
 
 
 def import_sims(context: Context, folder: Path, count: int) -> None:
@@ -38,12 +35,7 @@ def import_sims(context: Context, folder: Path, count: int) -> None:
     prefix = ISSUERS[0].prefix
     iccids = (number + calc_check_digit(number) for number in (f"{prefix}{i:012d}" for i in range(count)))
     path.write_text("iccid,registration_code\n" + "".join(f"{iccid},CODE\n" for iccid in iccids))
-    source = context.sources[GivenFiles.name]
-    assert isinstance(source, GivenFiles)
-    claimed = claim(context, source, source.item(path), "bench", Defaults("tracker", "DE"))
-    intake = take_in_claimed(context, claimed, "bench") if claimed else None
-    if intake is None or intake.counts.accepted != count:
-        raise SystemExit(f"The manifest was not taken in: {intake}")
+    take_in_all(context, path, count)
 
 
 def work(url: str, carrier_url: str, limit: int, folder: str) -> None:

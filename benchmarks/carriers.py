@@ -23,7 +23,7 @@ from sqlalchemy import func, select
 from stdnum.luhn import calc_check_digit
 
 from benchmarks.activation import share_of_limit
-from benchmarks.workplace import open_engine, simulated_carrier
+from benchmarks.workplace import open_engine, simulated_carrier, take_in_all
 from carriers.contract import CarrierAccount
 from carriers.registry import CAPABILITIES, open_carrier
 from carriers.simulated.log import Entry, most_in_any_window, read_log
@@ -34,14 +34,11 @@ from domain.pacing import Window, pace_of
 from domain.plans import Plan
 from domain.products import Tier
 from engine.context import CarrierAtWork, Context
-from engine.picking_up import claim, take_in_claimed
-from engine.placing import Defaults
 from engine.sending import send_due
 from engine.settling import settle_due
 from storage import catalogue, migrate
 from storage.database import Database
 from storage.schema import operations
-from storage.sources.given import GivenFiles
 
 
 @dataclass(frozen=True)
@@ -149,12 +146,7 @@ def import_sims(context: Context, folder: Path, sites: Sequence[Site], sims: int
     path = folder / "manifest.csv"
     rows = (f"{iccid},CODE{iccid}\n" for site in sites for iccid in site.iccids(sims))
     path.write_text("iccid,registration_code\n" + "".join(rows))
-    source = context.sources[GivenFiles.name]
-    assert isinstance(source, GivenFiles)
-    claimed = claim(context, source, source.item(path), "bench", Defaults("tracker", "DE"))
-    intake = take_in_claimed(context, claimed, "bench") if claimed else None
-    if intake is None or intake.counts.accepted != sims * len(sites):
-        raise SystemExit(f"The manifest was not taken in: {intake}")
+    take_in_all(context, path, sims * len(sites))
 
 
 def work(place: Place, account: str) -> float:

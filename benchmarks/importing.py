@@ -19,12 +19,9 @@ import numpy as np
 
 from benchmarks.manifest import write_manifest
 from benchmarks.postgres import SAFE, ThrowawayPostgres
-from benchmarks.workplace import open_context, prepare
+from benchmarks.workplace import open_context, prepare, take_in_file
 from domain.iccid_batch import classify_lines, iccids_of
-from engine.picking_up import claim, take_in_claimed
-from engine.placing import Defaults
 from storage.database import Database
-from storage.sources.given import GivenFiles
 
 
 def import_here(url: str, manifest: Path) -> None:
@@ -32,11 +29,8 @@ def import_here(url: str, manifest: Path) -> None:
     before = _peak_mib()
     with tempfile.TemporaryDirectory() as folder:
         context = open_context(url, Path(folder))
-        source = context.sources[GivenFiles.name]
-        assert isinstance(source, GivenFiles)
         started = time.perf_counter()
-        claimed = claim(context, source, source.item(manifest), "bench", Defaults("tracker", "DE"))
-        intake = take_in_claimed(context, claimed, "bench") if claimed else None
+        intake = take_in_file(context, manifest)
         seconds = time.perf_counter() - started
         new = intake.counts.accepted if intake else 0
         print(json.dumps({"seconds": seconds, "new": new, "mib": _peak_mib() - before}))

@@ -17,6 +17,9 @@ from domain.pacing import Window, pace_of
 from domain.plans import Plan
 from domain.products import Tier
 from engine.context import CarrierAtWork, Context, Timing
+from engine.intake import Intake
+from engine.picking_up import claim, take_in_claimed
+from engine.placing import Defaults
 from storage import catalogue, migrate
 from storage.database import Database
 from storage.sources.given import GivenFiles
@@ -72,6 +75,21 @@ def open_engine(
         timing=Timing(poll_first_seconds=1.0),
         brake=Brake(sims=100_000_000, growth=1e9),
     )
+
+
+def take_in_file(context: Context, path: Path) -> Intake | None:
+    """Take this manifest in as the command line does; None where it was taken in before."""
+    source = context.sources[GivenFiles.name]
+    assert isinstance(source, GivenFiles)
+    claimed = claim(context, source, source.item(path), "bench", Defaults("tracker", "DE"))
+    return take_in_claimed(context, claimed, "bench") if claimed else None
+
+
+def take_in_all(context: Context, path: Path, count: int) -> None:
+    """Take a manifest in that has so many new SIMs. Ends the program where it has not."""
+    intake = take_in_file(context, path)
+    if intake is None or intake.counts.accepted != count:
+        raise SystemExit(f"The manifest was not taken in: {intake}")
 
 
 @contextmanager

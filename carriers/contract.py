@@ -163,6 +163,7 @@ class Capabilities:
     states: tuple[SimState, ...]  # what can be requested
     repeatable: bool  # asking for a state that already holds changes nothing
     claims_per_request: int = 1  # SIMs that one claim can name
+    alone: tuple[Action, ...] = ()  # actions of which one request names one SIM, whatever `orders_per_request` says
     imports: bool = False  # an activation brings the SIM into the account: until then it is absent
     follows: bool = False  # an answer may name a job or an action that can be asked about: keeps `Following` too
     calls_back: bool = False  # it can call us when something has changed: a hint, never a fact
@@ -173,9 +174,11 @@ class Capabilities:
     usage_kept_days: int = 0  # so far back can be asked; 0: the present billing period alone
     usage_lag_hours: float = 0.0  # so late can usage still be booked
 
-    def at_most(self, stage: Stage) -> int:
-        """SIMs that one changing request of this stage can name."""
-        return self.claims_per_request if stage is Stage.CLAIM else self.orders_per_request
+    def at_most(self, stage: Stage, action: Action = Action.ACTIVATE) -> int:
+        """SIMs that one changing request of this stage and action can name."""
+        if stage is Stage.CLAIM:
+            return self.claims_per_request
+        return 1 if action in self.alone else self.orders_per_request
 
 
 class Carrier(Protocol):

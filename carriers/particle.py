@@ -41,8 +41,8 @@ STATES: dict[str, SimState] = {
     "never_before_activated": SimState.INACTIVE,
     "active": SimState.ACTIVE,
     "inactive_user_deactivated": SimState.DEACTIVATED,
-    "inactive_data_limit_reached": SimState.DEACTIVATED,
-    "inactive_invalid_payment_method": SimState.DEACTIVATED,
+    "inactive_data_limit_reached": SimState.BARRED,
+    "inactive_invalid_payment_method": SimState.BARRED,
 }
 CHANGING = "state_change_in_progress"  # a flag beside the status: some change is under way, its direction is not told
 WORDS: dict[Action, str] = {Action.ACTIVATE: "reactivate", Action.DEACTIVATE: "deactivate"}
@@ -65,6 +65,7 @@ CAPABILITIES = Capabilities(
     carrier="particle",
     claims=False,
     needs_registration_code=False,
+    alone=(Action.DEACTIVATE, Action.RELEASE),
     orders_per_request=100,  # of an import; no maximum is published, and a page of the listing holds as many
     can_read=True,
     page_size=100,
@@ -276,7 +277,7 @@ def seen(sim: Mapping[str, object]) -> CarrierSim:
     """
     iccid, word = iccid_in(sim), str(sim.get("status") or "")[:40]
     state = known_state(STATES.get(word), "Particle", word, iccid)
-    known = state in (SimState.ACTIVE, SimState.DEACTIVATED)
+    known = state in (SimState.ACTIVE, SimState.DEACTIVATED, SimState.BARRED)
     if sim.get(CHANGING) is True and state is not SimState.UNKNOWN:
         state = SimState.ACTIVATING
     msisdn = sim.get("msisdn")

@@ -50,6 +50,7 @@ CAPABILITIES = Capabilities(
     claims=True,
     needs_registration_code=True,
     orders_per_request=jobs.MOST_TASKS,
+    alone=(Action.RELEASE,),  # the description lists what a job can do, and terminations are not among it
     can_read=True,
     page_size=100,
     filters_by_state=False,

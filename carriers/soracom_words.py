@@ -19,7 +19,7 @@ STATES: dict[str, SimState] = {
     "inactive": SimState.INACTIVE,
     "active": SimState.ACTIVE,
     "standby": SimState.DEACTIVATED,
-    "suspended": SimState.DEACTIVATED,
+    "suspended": SimState.DEACTIVATED,  # asked for, or due at the SIM's expiry: people's doing either way
     "terminated": SimState.RELEASED,
 }
 VERBS: dict[Action, str] = {

@@ -24,10 +24,10 @@ STATES: dict[str, SimState] = {
     "setting_standby": SimState.ACTIVATING,
     "standby": SimState.DEACTIVATED,
     # These four Telnyx sets and takes back by itself; what was asked for before comes true again then.
-    "data_limit_exceeded": SimState.DEACTIVATED,
-    "unauthorized_imei": SimState.DEACTIVATED,
-    "blocked": SimState.DEACTIVATED,
-    "abolished": SimState.DEACTIVATED,
+    "data_limit_exceeded": SimState.BARRED,
+    "unauthorized_imei": SimState.BARRED,
+    "blocked": SimState.BARRED,
+    "abolished": SimState.BARRED,
 }
 VERBS: dict[Action, str] = {Action.ACTIVATE: "enable", Action.DEACTIVATE: "disable"}
 REACHED: dict[Action, frozenset[str]] = {

@@ -31,6 +31,7 @@ _TONES = {
     SimState.ACTIVE: Tone.GOOD,
     SimState.ACTIVATING: Tone.MOVING,
     SimState.UNKNOWN: Tone.ATTENTION,
+    SimState.BARRED: Tone.ATTENTION,
     SimState.DEACTIVATED: Tone.QUIET,
     SimState.RELEASED: Tone.QUIET,
 }

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from carriers.contract import Capabilities, UsageScope
 from console.screen import UNBROKEN, Column, Fit, Screen, lasting
+from domain.lifecycle import Action, SimState, Stage
 
 NOT_THERE = "-"
 """The cell of a question that does not arise."""
@@ -49,6 +50,11 @@ def _page(can: Capabilities) -> str:
     return f"{can.page_size:,} a page" if can.page_size else "no"
 
 
+def _together(can: Capabilities, action: Action, state: SimState) -> str:
+    """SIMs that one request of this action can name."""
+    return f"{can.at_most(Stage.CHANGE, action):,}" if state in can.states else NOT_THERE
+
+
 def _metered(tell: Callable[[Capabilities], str]) -> Callable[[Capabilities], str]:
     """What only a carrier that tells usage can answer."""
     return lambda can: NOT_THERE if can.usage is UsageScope.NONE else tell(can)
@@ -63,7 +69,9 @@ OFFERS: Mapping[str, Callable[[Capabilities], str]] = {
     "needs a registration code": lambda can: _yes(can.needs_registration_code),
     "SIMs a claim": lambda can: f"{can.claims_per_request:,}" if can.claims else NOT_THERE,
     "imports by activating": lambda can: _yes(can.imports),
-    "SIMs a change": lambda can: f"{can.orders_per_request:,}",
+    "SIMs an activation": lambda can: f"{can.orders_per_request:,}",
+    "SIMs a deactivation": lambda can: _together(can, Action.DEACTIVATE, SimState.DEACTIVATED),
+    "SIMs a release": lambda can: _together(can, Action.RELEASE, SimState.RELEASED),
     "can be asked for": lambda can: ", ".join(can.states) or NOT_THERE,
     "asking again changes nothing": lambda can: _yes(can.repeatable),
     "follows jobs": lambda can: _yes(can.follows),

@@ -30,6 +30,7 @@ class Fate(StrEnum):
     NOTHING_TO_DO = "nothing_to_do"
     RELEASED = "released"
     HELD = "held"
+    BARRED = "barred"
     NOT_CLAIMED = "not_claimed"
     UNSETTLED = "unsettled"
     PROTECTED = "protected"
@@ -45,6 +46,7 @@ SENTENCES: dict[Fate, str] = {
     Fate.NOTHING_TO_DO: "It is so already, or an operation under way brings it there.",
     Fate.RELEASED: "It was released, or is being released: nothing can be asked of it any more.",
     Fate.HELD: "Its product has no room for it. `simline rerun MANIFEST --only held --reason WHY` lets it go on.",
+    Fate.BARRED: "Its carrier has barred it: only the carrier lifts that.",
     Fate.NOT_CLAIMED: "It is not in the carrier's account. `simline rerun MANIFEST --reason WHY` tries once more.",
     Fate.UNSETTLED: "Whether the carrier has it is not settled. `simline rerun MANIFEST --reason WHY` reads it first.",
     Fate.PROTECTED: "Its product is protected from release (`protect_from_release`).",
@@ -110,6 +112,8 @@ def _barred(action: Action, standing: Standing) -> Fate | None:
         return Fate.RELEASED
     if standing.newest is not None and standing.newest[1] is Step.HELD:
         return Fate.HELD
+    if action is Action.ACTIVATE and standing.expected is SimState.BARRED:
+        return Fate.BARRED
     return Fate.PROTECTED if action is Action.RELEASE and standing.is_protected else None
 
 

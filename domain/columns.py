@@ -25,7 +25,7 @@ SYNONYMS: Mapping[ManifestColumn, Sequence[str]] = {
     ManifestColumn.HOME_COUNTRY: (
         *("homecountry", "homecountrycode", "country", "countrycode", "countryofuse", "countryiso", "iso"),
     ),
-    ManifestColumn.CARRIER_ACCOUNT: (*("carrieraccount", "carrieraccountname"),),
+    ManifestColumn.CARRIER_ACCOUNT: ("carrieraccount", "carrieraccountname"),
     ManifestColumn.REGISTRATION_CODE: ("registrationcode", "regcode", "activationcode", "claimcode"),
     ManifestColumn.NOTE: ("note", "notes", "comment", "comments", "remark", "remarks", "memo"),
 }

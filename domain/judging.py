@@ -15,7 +15,8 @@ WANTED: dict[Action, frozenset[SimState]] = {
 }
 """The states at which an action is true."""
 
-_PRESENT = frozenset({SimState.INACTIVE, SimState.DEACTIVATED, SimState.ACTIVE, SimState.ACTIVATING, SimState.UNKNOWN})
+_SETTLED_HERE = frozenset({SimState.INACTIVE, SimState.DEACTIVATED, SimState.BARRED, SimState.ACTIVE})
+"""In the account, and not on the way to another state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def judge(asked: Asked, seen: Seen, patience: Patience) -> Judgement:
     """What becomes of an operation that was sent, accepted or unknown, now that the carrier was read."""
     if seen.state in WANTED[asked.action]:
         return Judgement(Step.DONE, "seen_done")
-    if asked.stage is Stage.CLAIM and seen.state in _PRESENT - {SimState.ACTIVATING, SimState.UNKNOWN}:
+    if asked.stage is Stage.CLAIM and seen.state in _SETTLED_HERE:
         return CLAIMED
     if seen.state is SimState.ACTIVATING:
         return _in_progress(asked, seen)
@@ -102,7 +103,9 @@ def _wait(asked: Asked, seen: Seen, reason: str, detail: str = "") -> Judgement:
 
 
 def _untouched(asked: Asked, seen: Seen, patience: Patience) -> Judgement:
-    """The quiet period is over and the carrier shows the SIM as it was before: the request is lost."""
+    """The quiet period is over and the carrier shows the SIM as it was before, or bars it: the request is lost."""
+    if seen.state is SimState.BARRED and asked.action is Action.ACTIVATE:
+        return Judgement(Step.NEEDS_REVIEW, "barred", f"The carrier itself bars this SIM: it says {seen.word!r}.")
     absent = seen.state in (SimState.ABSENT, SimState.RELEASED)
     if absent and asked.stage is Stage.CHANGE and not (asked.imports and asked.action is Action.ACTIVATE):
         return Judgement(Step.NEEDS_REVIEW, "gone", "The SIM is no longer in the carrier's account.")

@@ -29,7 +29,8 @@ class SimState(StrEnum):
     INACTIVE = "inactive"  # in the account, not yet activated
     ACTIVATING = "activating"  # a change is under way; its direction is what we asked last
     ACTIVE = "active"
-    DEACTIVATED = "deactivated"  # paused; can be activated again
+    DEACTIVATED = "deactivated"  # paused because somebody asked for it; can be activated again
+    BARRED = "barred"  # the carrier itself keeps it from connecting: data limit, payment, device
     RELEASED = "released"
     UNKNOWN = "unknown"
 

@@ -209,12 +209,12 @@ def _as_plan(context: Context, asked: Asked, found: _Sorted) -> ActionPlan:
         iccids=found.by_fate,
         groups=[Group(*place, count) for place, count in groups],
         not_read=asked.not_read,
-        seconds=max(_durations(context, found), default=0.0),
+        seconds=max(_durations(context, asked.action, found), default=0.0),
         asks=check_action(context.brake, wanted),
     )
 
 
-def _durations(context: Context, found: _Sorted) -> Iterator[float]:
+def _durations(context: Context, action: Action, found: _Sorted) -> Iterator[float]:
     """Seconds of requests at each carrier's pace; one names as many SIMs as it can."""
     to_send: dict[str, int] = {}
     for (account, _, _, fate), count in found.groups.items():
@@ -222,4 +222,4 @@ def _durations(context: Context, found: _Sorted) -> Iterator[float]:
             to_send[account] = to_send.get(account, 0) + count
     for account, count in to_send.items():
         work = context.carriers[account]
-        yield ceil(count / work.carrier.capabilities.at_most(Stage.CHANGE)) / work.pace.per_second
+        yield ceil(count / work.carrier.capabilities.at_most(Stage.CHANGE, action)) / work.pace.per_second

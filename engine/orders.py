@@ -5,7 +5,7 @@ from itertools import groupby, islice
 from typing import TypeVar
 
 from carriers.contract import Capabilities, Carrier, Order
-from domain.lifecycle import Stage
+from domain.lifecycle import Action, Stage
 from engine.context import Context
 from storage import sealing
 from storage.database import Transaction
@@ -68,8 +68,8 @@ def requests_of(
     def kind(pair: tuple[Operation, Order]) -> tuple[str, str, str]:
         return pair[1].stage, pair[1].action, carrier.batch_of(pair[1])
 
-    for (stage, _, _), alike in groupby(sorted(orders, key=kind), key=kind):
-        size = carrier.capabilities.at_most(Stage(stage))
+    for (stage, action, _), alike in groupby(sorted(orders, key=kind), key=kind):
+        size = carrier.capabilities.at_most(Stage(stage), Action(action))
         yield from _batched(alike, size)
 
 

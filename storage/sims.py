@@ -6,7 +6,21 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, Text, and_, bindparam, case, column, func, literal, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Subquery,
+    Text,
+    and_,
+    bindparam,
+    case,
+    column,
+    func,
+    literal,
+    not_,
+    select,
+    text,
+    update,
+)
 
 from domain.lifecycle import Action, SimState, Stage, Step
 from domain.usage import Days
@@ -169,7 +183,7 @@ def observe(tx: Transaction, seen: Iterable[SeenSim]) -> int:
     """Write down what a carrier said now; returns how many of the SIMs are ours. Of one ICCID the last word counts.
 
     A SIM that becomes active from another state counts an activation; one that we have seen active and that becomes
-    deactivated counts a deactivation.
+    deactivated counts a deactivation. A bar that the carrier sets and lifts is neither.
     """
     newest = {sim.iccid: replace(sim, word=storable(sim.word)) for sim in seen}
     if not newest:
@@ -196,7 +210,8 @@ def _as_rows(tx: Transaction, seen: Sequence[SeenSim]) -> Subquery:
 def _observed(tx: Transaction, told: Subquery) -> dict[Any, Any]:
     s, t = sims.c, told.c
     now = literal(tx.now(), s.seen_at.type)
-    activated = and_(t.state == SimState.ACTIVE.value, s.state != SimState.ACTIVE.value)
+    unbarred = and_(s.state == SimState.BARRED.value, s.first_activated_at.is_not(None))
+    activated = and_(t.state == SimState.ACTIVE.value, s.state != SimState.ACTIVE.value, not_(unbarred))
     paused = and_(t.state == SimState.DEACTIVATED.value, s.state != SimState.DEACTIVATED.value)
     return {
         s.state: t.state,

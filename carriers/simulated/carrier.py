@@ -26,7 +26,8 @@ FATES = {Fault.STUCK: Fate.STUCK, Fault.FALLS_BACK: Fate.FALLS_BACK}
 class Options:
     """How a simulated carrier behaves. Without limits it takes everything; `open_registry` takes any SIM and code.
 
-    `credentials` stand instead of the usual ones of the same name.
+    `credentials` stand instead of the usual ones of the same name. `webhook_url` is whom a carrier calls whose requests
+    name nobody.
     """
 
     limits: Sequence[Window] = ()
@@ -37,6 +38,7 @@ class Options:
     seed: int = 0
     token_seconds: float = 3600.0
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    webhook_url: str = field(default="", repr=False)
     faults: Faults = field(default_factory=Faults)
     fleet_file: Path | None = None
     state_file: Path | None = None
@@ -70,7 +72,8 @@ class SimulatedCarrier:
         self._tokens = Tokens(options.token_seconds, clock)
         credentials = {**simulation.credentials, **options.credentials}
         self.calls = Calls(clock, lambda: self.faults)
-        self.dialect = simulation.open(Setting(self.fleet, self._tokens, credentials, clock, self.calls))
+        setting = Setting(self.fleet, self._tokens, credentials, clock, self.calls, options.webhook_url)
+        self.dialect = simulation.open(setting)
 
     def answer(self, request: Request) -> Answer:
         """Let one request in or not, carry it out as its fault allows, and write it down."""

@@ -57,6 +57,7 @@ class Setting:
     credentials: Mapping[str, str] = field(repr=False)
     clock: Callable[[], float]
     calls: Calls
+    webhook_url: str = field(default="", repr=False)  # whom to call, where that stands in the carrier's portal
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,9 @@ class Knobs:
         float, Parameter(metavar="SECONDS", help="At most so much longer, different for each SIM.")
     ] = 0.0
     token_seconds: Annotated[float, Parameter(metavar="SECONDS", help="How long a token is good.")] = 3600.0
+    webhook: Annotated[
+        str, Parameter(metavar="URL", help="Telnyx: the address in its portal that it calls.", show_default=False)
+    ] = ""
     seed: Annotated[int, Parameter(metavar="NUMBER", help="The same seed fails alike.")] = 0
     faults: Annotated[
         str, Parameter(metavar="JSON", help='JSON: {"rates": {"lost_reply": 0.1}, "first": 1}.', show_default=False)
@@ -64,6 +67,7 @@ class Knobs:
             jitter_seconds=self.jitter_seconds,
             seed=self.seed,
             token_seconds=self.token_seconds,
+            webhook_url=self.webhook,
             faults=faults_of(self.faults),
             fleet_file=self.fleet,
             state_file=self.state,

@@ -15,7 +15,7 @@ from math import ceil
 from carriers.simulated.dialect import Setting, Simulation
 from carriers.simulated.faults import Fault, RequestKind
 from carriers.simulated.fleet import Sim
-from carriers.simulated.wire import Answer, Fates, Request, Wish, certain
+from carriers.simulated.wire import Answer, Fates, Request, Wish, certain, fields_of, told
 from domain.lifecycle import SimState
 
 WORDS: dict[SimState, str] = {
@@ -71,14 +71,14 @@ class ParticleDialect:
     def reworded(self, answer: Answer, word: str | None) -> Answer:
         """In one SIM or in a list of them. That a change is under way is a flag beside the status."""
         change: dict[str, object] = {"state_change_in_progress": True} if word is None else {"status": word}
-        document = _fields(answer.document)
+        document = fields_of(answer.document)
         if "sims" in document:
             return replace(answer, document=document | {"sims": [sim | change for sim in _sims(answer)]})
         return replace(answer, document=document | change) if "status" in document else answer
 
     def repaged(self, answer: Answer, fault: Fault) -> Answer:
         """Pages have numbers: they can repeat themselves and lose SIMs, but lead nowhere else."""
-        document = _fields(answer.document)
+        document = fields_of(answer.document)
         if "sims" not in document or fault is Fault.PAGE_FOREIGN:
             return answer
         if fault is Fault.PAGE_LOSES:
@@ -93,11 +93,11 @@ class ParticleDialect:
             return certain(RequestKind.OTHER, NO_SUCH_THING)
         iccid, below, *_ = (*rest, "", "")
         ways: dict[tuple[str, bool, str], Callable[[], Wish]] = {
-            ("POST", False, ""): lambda: self._import(_fields(request.document)),
+            ("POST", False, ""): lambda: self._import(fields_of(request.document)),
             ("GET", False, ""): lambda: self._list(request.query),
             ("GET", True, ""): lambda: Wish(RequestKind.READ, (iccid,), lambda _fates: self._fetch(iccid)),
             ("GET", True, "data_usage"): lambda: Wish(RequestKind.USAGE, (iccid,), lambda _fates: self._usage(iccid)),
-            ("PUT", True, ""): lambda: self._act(iccid, str(_fields(request.document).get("action"))),
+            ("PUT", True, ""): lambda: self._act(iccid, str(fields_of(request.document).get("action"))),
             ("DELETE", True, ""): lambda: self._release(iccid),
         }
         way = ways.get((request.method, bool(iccid), below))
@@ -155,8 +155,7 @@ class ParticleDialect:
 
     def _changed(self, sim: Sim, target: SimState, answer: Answer, fates: Fates) -> Answer:
         effect = self._fleet.change(sim, target, None, fates(sim.iccid))
-        changed, unchanged = ((sim.iccid,), ()) if effect else ((), (sim.iccid,))
-        return replace(answer, effects=changed, redundant=unchanged)
+        return told(answer, sim.iccid, effect=effect)
 
     def _shown(self, iccid: str) -> Sim | None:
         sim = self._fleet.find(iccid)
@@ -214,17 +213,13 @@ def _resource(sim: Sim) -> dict[str, object]:
     }
 
 
-def _fields(document: object) -> dict[str, object]:
-    return document if isinstance(document, dict) else {}
-
-
 def _texts(wanted: object) -> list[str]:
     """Nothing where one of them is none."""
     return wanted if isinstance(wanted, list) and all(isinstance(one, str) and one for one in wanted) else []
 
 
 def _sims(answer: Answer) -> list[dict[str, object]]:
-    sims = _fields(answer.document).get("sims")
+    sims = fields_of(answer.document).get("sims")
     return sims if isinstance(sims, list) else []
 
 

@@ -19,7 +19,7 @@ from carriers.simulated.dialect import ELSEWHERE, Setting, Simulation
 from carriers.simulated.faults import Fault, RequestKind
 from carriers.simulated.fleet import Claim, Fate, Sim
 from carriers.simulated.soracom_jobs import Jobs, refusal
-from carriers.simulated.wire import Answer, Request, Wish, certain
+from carriers.simulated.wire import Answer, Request, Wish, certain, fields_of, told
 from domain.lifecycle import SimState
 
 WORDS: dict[SimState, str] = {
@@ -144,7 +144,7 @@ class SoracomDialect:
         return self._fleet.find(sim_id) if home_of(sim_id) == where else None
 
     def _token(self, where: str, document: object) -> Answer:
-        asked = _fields(document)
+        asked = fields_of(document)
         proof = {"auth_key_id": asked.get("authKeyId"), "auth_key": asked.get("authKey")}
         seconds = asked.get("tokenTimeoutSeconds", USUAL_TOKEN_SECONDS)
         if not proof.items() <= self._credentials.items():
@@ -155,7 +155,7 @@ class SoracomDialect:
         return Answer(200, {"apiKey": _api_key(where, token), "token": token, "operatorId": OPERATOR})
 
     def _register(self, where: str, sim_id: str, document: object) -> Wish:
-        asked = _fields(document)
+        asked = fields_of(document)
         code, group = asked.get("registrationSecret"), asked.get("groupId")
         if not isinstance(code, str) or not isinstance(group, str | None):
             return certain(RequestKind.CLAIM, refusal(400, "registrationSecret is missing", "missing"), sim_id)
@@ -182,8 +182,7 @@ class SoracomDialect:
             return Answer(200, self._sim(sim))
         effect = (sim.target or sim.state) is not target
         self._fleet.put(sim_id, target, sim.plan)
-        changed, unchanged = ((sim_id,), ()) if effect else ((), (sim_id,))
-        return Answer(200, self._sim(sim), effects=changed, redundant=unchanged)
+        return told(Answer(200, self._sim(sim)), sim_id, effect=effect)
 
     def _protect(self, where: str, sim_id: str, verb: str) -> Answer:
         sim = self._find(where, sim_id)
@@ -249,10 +248,6 @@ SIMULATION = Simulation(CREDENTIALS, reference_of, SoracomDialect)
 
 def _api_key(where: str, token: str) -> str:
     return f"api-{where}-{hashlib.sha256(token.encode()).hexdigest()[:24]}"
-
-
-def _fields(document: object) -> dict[str, object]:
-    return document if isinstance(document, dict) else {}
 
 
 def _reworded(document: object, word: str) -> object:

@@ -12,7 +12,7 @@ from itertools import count, islice
 
 from carriers.simulated.faults import RequestKind
 from carriers.simulated.fleet import Fate, Fleet, Sim
-from carriers.simulated.wire import Answer, Fates, Request, Wish, certain
+from carriers.simulated.wire import Answer, Fates, Request, Wish, certain, fields_of
 from domain.lifecycle import SimState
 
 MOST_TASKS = 10_000
@@ -126,9 +126,10 @@ class Jobs:
                 return certain(RequestKind.OTHER, refusal(404, "No such resource found", "path"))
 
     def _create(self, where: str, group: str, document: object) -> Wish:
-        fields = document if isinstance(document, dict) else {}
-        asked = [task.get("request") for task in fields.get("tasks") or () if isinstance(task, dict)]
-        requests = [each if isinstance(each, dict) else {} for each in asked]
+        fields = fields_of(document)
+        tasks = fields.get("tasks")
+        asked = tasks if isinstance(tasks, list) else []
+        requests = [fields_of(task.get("request")) for task in asked if isinstance(task, dict)]
         named = [TASK_PATH.fullmatch(str(each.get("path"))) for each in requests]
         whole = [path for path in named if path]
         actions = {path[2] for path in whole}

@@ -20,7 +20,7 @@ from carriers.simulated.dialect import ELSEWHERE, Setting, Simulation
 from carriers.simulated.faults import Fault, RequestKind
 from carriers.simulated.fleet import Claim, Fate, Sim
 from carriers.simulated.supersim_usage import records
-from carriers.simulated.wire import Answer, Request, Wish, certain
+from carriers.simulated.wire import Answer, Request, Wish, certain, fields_of, told
 from domain.lifecycle import SimState
 
 WORDS: dict[SimState, str] = {
@@ -101,17 +101,17 @@ class SuperSimDialect:
     def reworded(self, answer: Answer, word: str | None) -> Answer:
         """In one SIM or in a list of them."""
         word = WORDS[SimState.ACTIVATING] if word is None else word
-        document = _fields(answer.document)
+        document = fields_of(answer.document)
         if "sims" in document:
             return replace(answer, document=document | {"sims": [sim | {"status": word} for sim in _sims(answer)]})
         return replace(answer, document=document | {"status": word}) if "sid" in document else answer
 
     def repaged(self, answer: Answer, fault: Fault) -> Answer:
         """The address of the next page stands in `meta`."""
-        document = _fields(answer.document)
+        document = fields_of(answer.document)
         if fault is Fault.PAGE_LOSES:
             return replace(answer, document=document | {"sims": _sims(answer)[::2]})
-        meta = _fields(document.get("meta"))
+        meta = fields_of(document.get("meta"))
         following = meta.get("next_page_url")
         if fault is Fault.PAGE_REPEATS:
             following = f"{meta.get('url')}&PageToken=PA0"
@@ -178,8 +178,7 @@ class SuperSimDialect:
         if effect and sim.target and callback:
             self._calls.when_true(sim.iccid, sim.due_at, *self._signed_calls(callback, sim))
         status = 202 if effect or sim.target else 200
-        changed, unchanged = ((sim.iccid,), ()) if effect else ((), (sim.iccid,))
-        return Answer(status, self._sim(sim), effects=changed, redundant=unchanged)
+        return told(Answer(status, self._sim(sim)), sim.iccid, effect=effect)
 
     def _signed_calls(self, url: str, sim: Sim) -> tuple[Call, Call]:
         """The call and a forgery of it. The real payload is not published, so nobody should rely on this one."""
@@ -278,12 +277,8 @@ class SuperSimDialect:
 SIMULATION = Simulation(CREDENTIALS, reference_of, SuperSimDialect)
 
 
-def _fields(document: object) -> dict[str, object]:
-    return document if isinstance(document, dict) else {}
-
-
 def _sims(answer: Answer) -> list[dict[str, object]]:
-    sims = _fields(answer.document).get("sims")
+    sims = fields_of(answer.document).get("sims")
     return sims if isinstance(sims, list) else []
 
 

@@ -19,7 +19,8 @@ from uuid import UUID
 from carriers.simulated.dialect import Setting, Simulation
 from carriers.simulated.faults import Fault, RequestKind
 from carriers.simulated.fleet import Claim, Fate, Sim
-from carriers.simulated.wire import Answer, Fates, Request, Wish, certain
+from carriers.simulated.telnyx_webhooks import webhook
+from carriers.simulated.wire import Answer, Fates, Request, Wish, certain, fields_of, told
 from domain.lifecycle import SimState
 
 WORDS: dict[SimState, str] = {
@@ -108,6 +109,8 @@ class TelnyxDialect:
         self._fleet = setting.fleet
         self._key = setting.credentials["api_key"]
         self._clock = setting.clock
+        self._calls = setting.calls
+        self._webhook_url = setting.webhook_url
         self._actions: dict[str, Action] = {}
         self._newest: dict[str, Action] = {}
         self.url = ""
@@ -132,7 +135,7 @@ class TelnyxDialect:
 
     def reworded(self, answer: Answer, word: str | None) -> Answer:
         """In one SIM or action, or in a list of SIMs."""
-        document = answer.document if isinstance(answer.document, dict) else {}
+        document = fields_of(answer.document)
         status = {"status": {"value": CHANGING[SimState.ACTIVE] if word is None else word, "reason": ""}}
         data = document.get("data")
         if isinstance(data, list):
@@ -141,7 +144,7 @@ class TelnyxDialect:
 
     def repaged(self, answer: Answer, fault: Fault) -> Answer:
         """A page that repeats itself is the first one again. Pages have numbers, so none can be elsewhere."""
-        document = answer.document if isinstance(answer.document, dict) else {}
+        document = fields_of(answer.document)
         data, meta = document.get("data"), document.get("meta")
         if not isinstance(data, list) or not isinstance(meta, dict) or fault is Fault.PAGE_FOREIGN:
             return answer
@@ -165,7 +168,7 @@ class TelnyxDialect:
         return certain(RequestKind.OTHER, NO_SUCH_THING)
 
     def _register(self, document: object) -> Wish:
-        fields = document if isinstance(document, dict) else {}
+        fields = fields_of(document)
         codes, group = fields.get("registration_codes"), fields.get("sim_card_group_id", DEFAULT_GROUP)
         status = fields.get("status", "enabled")
         if not isinstance(codes, list) or not codes or not all(isinstance(code, str) for code in codes):
@@ -202,6 +205,7 @@ class TelnyxDialect:
     def _put_into(self, sim: Sim, group: str, enabled: bool, fate: Fate) -> None:
         if enabled:
             self._fleet.change(sim, SimState.ACTIVE, group, fate)
+            self._call_about(sim, "enable")
         else:
             self._fleet.put(sim.iccid, SimState.INACTIVE, group)
 
@@ -225,11 +229,18 @@ class TelnyxDialect:
         action = Action(uuid_of(f"{sim.iccid} {now}"), sim, verb, now, due_at, falls_back=fate is Fate.FALLS_BACK)
         self._supersede(sim)
         self._actions[action.id] = self._newest[sim.iccid] = action
+        self._call_about(sim, verb)
         return Answer(202, {"data": self._action(action)}, effects=(sim.iccid,))
 
     def _supersede(self, sim: Sim) -> None:
         if sim.iccid in self._newest:
             self._newest[sim.iccid].superseded_at = self._clock()
+
+    def _call_about(self, sim: Sim, happened: str) -> None:
+        """Once its change has ended, well or not."""
+        if sim.target and self._webhook_url:
+            calls = webhook(self._webhook_url, sim.reference, happened, sim.due_at)
+            self._calls.when_true(sim.iccid, sim.due_at, *calls)
 
     def _progress(self, action_id: str) -> Wish:
         action = self._actions.get(action_id)
@@ -250,8 +261,9 @@ class TelnyxDialect:
     def _deleted(self, sim: Sim, fate: Fate) -> Answer:
         effect = self._fleet.change(sim, SimState.RELEASED, None, fate)
         self._supersede(sim)
-        changed, unchanged = ((sim.iccid,), ()) if effect else ((), (sim.iccid,))
-        return Answer(200, {"data": self._sim(sim)}, effects=changed, redundant=unchanged)
+        if effect:
+            self._call_about(sim, "delete")
+        return told(Answer(200, {"data": self._sim(sim)}), sim.iccid, effect=effect)
 
     def _list(self, query: Mapping[str, str]) -> Wish:
         size, number = query.get("page[size]", "20"), query.get("page[number]", "1")

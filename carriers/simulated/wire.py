@@ -1,7 +1,7 @@
 """What passes between the simulated carrier's parts: a request as it came, the wish in it, the answer to it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from carriers.simulated.faults import RequestKind
@@ -68,6 +68,16 @@ class Wish:
     kind: RequestKind
     iccids: tuple[str, ...]
     carry_out: Callable[[Fates], Answer]
+
+
+def told(answer: Answer, iccid: str, *, effect: bool) -> Answer:
+    """The same, as an answer that had its effect on this SIM, or found nothing to change."""
+    return replace(answer, effects=(iccid,)) if effect else replace(answer, redundant=(iccid,))
+
+
+def fields_of(document: object) -> dict[str, object]:
+    """A JSON object's fields; none of anything else."""
+    return document if isinstance(document, dict) else {}
 
 
 def certain(kind: RequestKind, answer: Answer, *iccids: str) -> Wish:

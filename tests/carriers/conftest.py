@@ -1,15 +1,18 @@
 """Simulated carriers on loopback for the tests of adapters."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from carriers.simulated.carrier import Options
 from carriers.simulated.server import SimulatedCarrierServer, run_server
+from tests.carriers.relay import Relay, refereed
 
 Simulate = Callable[..., SimulatedCarrierServer]
+Referees = Callable[[Sequence[str], str], Relay]
 
 
 @pytest.fixture
@@ -36,3 +39,22 @@ def specifications() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no folder {folder}: set SIMLINE_SPECS to where the carriers' API descriptions are")
     return folder
+
+
+@pytest.fixture(scope="session")
+def referees(specifications: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Referees]:
+    """One referee for each description (a few files and what is before its paths), started when it is first needed."""
+    started: dict[tuple[tuple[str, ...], str], Relay] = {}
+    with ExitStack() as stack:
+
+        def start(descriptions: Sequence[str], base: str = "") -> Relay:
+            wanted = (tuple(descriptions), base)
+            if wanted not in started:
+                folder = tmp_path_factory.mktemp("referee")
+                files = [specifications / name for name in descriptions]
+                started[wanted] = stack.enter_context(refereed(files, folder, base))
+            return started[wanted]
+
+        yield start
+        for wanted, relay in started.items():
+            assert relay.passed, f"nothing went through the referee of {wanted}"

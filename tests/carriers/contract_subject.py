@@ -4,8 +4,8 @@ A test that asks for what a carrier does not offer is skipped with the capabilit
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import pytest
@@ -30,6 +30,8 @@ from carriers.simulated.registry import simulation_of
 from carriers.simulated.server import SimulatedCarrierServer
 from domain.lifecycle import Action, SimState, Stage
 from tests.carriers.conftest import Simulate
+
+Reach = Callable[[SimulatedCarrierServer], str]
 
 GATE = OpenGate()
 UNDER_WAY = (AnswerKind.ACCEPTED, AnswerKind.QUEUED, AnswerKind.DONE)
@@ -57,6 +59,9 @@ class Subject:
     answers_with_body: bool = True  # the answer to a change has a body at all
     renews_tokens: bool = True  # its login gives tokens that expire
     digits: int = 19  # of an ICCID with its check digit
+    marks: Mapping[str, str] = field(default_factory=dict)  # credentials to look for, where they must have a form
+    descriptions: tuple[str, ...] = ()  # files of `specifications`: the carrier's own description of its API
+    base: str = ""  # what its addresses have before the paths of that
 
     def iccid(self, number: int) -> str:
         """One of its ICCIDs."""
@@ -187,9 +192,13 @@ class Contract:
         return simulate(self.options, carrier=self.subject.carrier)
 
     @pytest.fixture
-    def address(self, server: SimulatedCarrierServer) -> str:
-        """Where the adapter finds the carrier."""
-        return server.url
+    def reach(self) -> Reach:
+        """Where the adapter finds a carrier."""
+        return lambda server: server.url
+
+    @pytest.fixture
+    def address(self, server: SimulatedCarrierServer, reach: Reach) -> str:
+        return reach(server)
 
     @pytest.fixture
     def world(self, server: SimulatedCarrierServer, address: str) -> Iterator[World]:

@@ -13,7 +13,15 @@ from tests.carriers.canned import Asked, Canned, CannedCarrier
 from tests.carriers.contract_suite import Subject, code_of
 
 GROUP, OTHER_GROUP = "11111111-2222-3333-4444-555555555555", "66666666-7777-8888-9999-000000000000"
-SORACOM = Subject("soracom", "8942310", GROUP, OTHER_GROUP, shows_change=False)
+SORACOM = Subject(
+    "soracom",
+    "8942310",
+    GROUP,
+    OTHER_GROUP,
+    shows_change=False,
+    descriptions=("soracom_sims.json",),
+    base="/v1",
+)
 ICCID, OTHER = SORACOM.iccid(1), SORACOM.iccid(2)
 CODE = code_of(ICCID)
 TOKEN = Canned(200, {"apiKey": "api-1", "token": "t0k3n", "operatorId": "OP1"})

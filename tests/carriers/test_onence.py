@@ -1,10 +1,8 @@
 """1NCE: the contract, the wire in a table, and what a change must leave as it was."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
 
 import pytest
 
@@ -22,7 +20,6 @@ from tests.carriers.contract_suite import (
     SecretsContract,
     Subject,
 )
-from tests.carriers.referee import RefereedContract, Relay, refereed
 
 ONE_NCE = Subject(
     "1nce",
@@ -32,6 +29,7 @@ ONE_NCE = Subject(
     answers_with_state=False,
     answers_with_body=False,
     digits=20,
+    descriptions=("1nce_sims.json", "1nce_auth.json"),  # the token endpoint has a file of its own
 )
 ICCID = ONE_NCE.iccid(1)
 OTHER = ONE_NCE.iccid(2)
@@ -282,24 +280,3 @@ def test_usage_is_whole_bytes_of_each_day_and_days_that_are_not_told_stay_missin
 def test_usage_that_is_no_number_of_bytes_is_not_guessed(volume: object, unit: str) -> None:
     with pytest.raises(ReadFailed, match="no number of bytes"):
         usage_of(stat("2026-11-01", volume, unit))
-
-
-@pytest.mark.slow
-class TestBeforeTheReferee(OfOneNce, RefereedContract):
-    """The two descriptions are one here: the token endpoint has a file of its own."""
-
-    description = "1nce_sims.json"
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def referee(cls, specifications: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
-        folder = tmp_path_factory.mktemp("referee")
-        sims, tokens = (json.loads((specifications / name).read_text()) for name in (cls.description, "1nce_auth.json"))
-        sims["paths"] |= tokens["paths"]
-        for kind, parts in tokens["components"].items():
-            sims["components"][kind] |= parts
-        whole = folder / "1nce.json"
-        whole.write_text(json.dumps(sims))
-        with refereed(whole, folder / "prism.log") as relay:
-            yield relay
-            assert relay.passed, "nothing went through the referee"

@@ -1,40 +1,77 @@
 """The referee sees what is not as described; without that, nothing that it lets pass would prove anything."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import requests
 
 from carriers.contract import OpenGate
 from carriers.errors import ReadFailed
 from carriers.registry import open_carrier
+from carriers.simulated import supersim
 from carriers.simulated.carrier import Options
 from carriers.simulated.faults import Fault, Faults
+from carriers.simulated.server import SimulatedCarrierServer
 from domain.lifecycle import SimState
-from tests.carriers.conftest import Simulate
-from tests.carriers.referee import Relay, refereed
-from tests.carriers.test_supersim import ICCID, basic
+from tests.carriers.conftest import Referees, Simulate
+from tests.carriers.relay import Relay
+from tests.carriers.test_supersim import ICCID, SUPER_SIM, basic
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def referee(specifications: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
-    with refereed(specifications / "supersim.json", tmp_path_factory.mktemp("referee") / "prism.log") as relay:
-        yield relay
+@pytest.fixture
+def referee(referees: Referees) -> Relay:
+    return referees(SUPER_SIM.descriptions, SUPER_SIM.base)
 
 
-def test_the_referee_sees_a_status_word_that_is_not_described(simulate: Simulate, referee: Relay) -> None:
-    server = simulate(Options(), referee.carrier_port)
+@pytest.fixture
+def server(simulate: Simulate, referee: Relay) -> SimulatedCarrierServer:
+    server = simulate(Options())
     server.carrier.fleet.put(ICCID, SimState.ACTIVE, None)
-    server.carrier.faults = Faults({Fault.UNKNOWN_WORD: 1.0})
-    with pytest.raises(ReadFailed):
-        open_carrier(basic(referee.url)).read(ICCID, OpenGate())
-    assert "VIOLATIONS" in referee.verdicts()[0]
+    referee.stand_before(server)
+    return server
 
 
-def test_the_referee_sees_a_request_without_its_credentials(simulate: Simulate, referee: Relay) -> None:
-    simulate(Options(), referee.carrier_port)
+def read(referee: Relay) -> SimState:
+    carrier = open_carrier(basic(referee.url, timeout_seconds=2.0))
+    try:
+        return carrier.read(ICCID, OpenGate()).state
+    finally:
+        carrier.close()
+
+
+@pytest.mark.usefixtures("server")
+def test_a_status_word_that_is_not_described_is_seen(referee: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(supersim.WORDS, SimState.ACTIVE, "recalibrating")
+    assert read(referee) is SimState.UNKNOWN
+    assert "VIOLATIONS" in referee.objections()[0]
+
+
+@pytest.mark.usefixtures("server")
+def test_a_request_without_its_credentials_is_seen_and_does_not_reach_the_carrier(
+    referee: Relay, server: SimulatedCarrierServer
+) -> None:
     requests.get(f"{referee.url}/v1/Sims", timeout=10)
-    assert "UNAUTHORIZED" in referee.verdicts()[0]
+    assert "UNAUTHORIZED" in referee.objections()[0]
+    assert server.carrier.log.entries() == []
+
+
+@pytest.mark.parametrize("fault", [Fault.UNKNOWN_WORD, Fault.ERROR_INSIDE, Fault.TRUNCATED, Fault.RESET])
+def test_what_a_fault_has_spoilt_is_not_held_against_the_carrier(
+    referee: Relay, server: SimulatedCarrierServer, fault: Fault
+) -> None:
+    server.carrier.faults = Faults({fault: 1.0}, first=1)
+    spoilt = referee.spoilt
+    try:
+        read(referee)
+    except ReadFailed:
+        assert fault is Fault.ERROR_INSIDE
+    assert (referee.objections(), referee.spoilt) == ([], spoilt + 1)
+
+
+def test_beside_a_spoilt_answer_the_request_is_judged_all_the_same(
+    referee: Relay, server: SimulatedCarrierServer
+) -> None:
+    server.carrier.faults = Faults({Fault.RESET: 1.0})
+    answer = requests.get(f"{referee.url}/v1/Sims?Status=asleep", auth=("AC", "x"), timeout=10)
+    assert answer.status_code == 422
+    assert "UNPROCESSABLE_ENTITY" in referee.objections()[0]

@@ -22,7 +22,6 @@ from tests.carriers.contract_suite import (
     World,
     code_of,
 )
-from tests.carriers.referee import RefereedContract
 from tests.carriers.soracom_canned import SORACOM
 
 JAPANS = replace(SORACOM, issuer="8981100", home_country="JP")
@@ -234,6 +233,8 @@ class TestJobs(Whole):
         assert batch_of(replace(second, carrier_reference="890000")) not in (batch_of(first), batch_of(second))
         releases = [replace(order, action=Action.RELEASE) for order in (first, second)]
         assert len({batch_of(order) for order in releases}) == 2
+        at_most = world.carrier.capabilities.at_most
+        assert [at_most(Stage.CHANGE, action) for action in Action] == [10_000, 10_000, 1]
 
 
 class TestTermination(Whole):
@@ -261,15 +262,3 @@ def by_hand(world: World, verb: str) -> None:
     headers = {"X-Soracom-API-Key": given["apiKey"], "X-Soracom-Token": given["token"]}
     url = f"{world.server.url}/v1/sims/{world.iccid}/{verb}"
     assert requests.post(url, headers=headers, timeout=5).status_code == 200
-
-
-@pytest.mark.slow
-class TestBeforeTheReferee(RefereedContract):
-    """Global coverage alone: the referee does not pass on which host was asked."""
-
-    subject = SORACOM
-    description = "soracom_sims.json"
-    base = "/v1"
-
-    def account_options(self, url: str) -> dict[str, str]:  # noqa: ARG002
-        return {"batch_group": BATCH_GROUPS["g"]}

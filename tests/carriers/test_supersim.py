@@ -20,10 +20,17 @@ from tests.carriers.contract_suite import (
     World,
     code_of,
 )
-from tests.carriers.referee import RefereedContract
 
 PLAN = "HF" + 32 * "a"
-SUPER_SIM = Subject("supersim", "8988307", PLAN, "HF" + 32 * "b", renews_tokens=False)
+SUPER_SIM = Subject(
+    "supersim",
+    "8988307",
+    PLAN,
+    "HF" + 32 * "b",
+    renews_tokens=False,
+    marks={"account_sid": "AC" + 4 * "5ec2e7ed"},
+    descriptions=("supersim.json",),
+)
 ICCID = SUPER_SIM.iccid(1)
 CODE = code_of(ICCID)
 SID = "HS" + 32 * "0"
@@ -296,8 +303,3 @@ def test_an_account_that_cannot_work_says_what_to_mend(
 ) -> None:
     with pytest.raises(CarrierError, match=sentence):
         SuperSim.open(CarrierAccount("test", "supersim", "https://example.com", options, secrets))
-
-
-@pytest.mark.slow
-class TestBeforeTheReferee(ByBasic, RefereedContract):
-    description = "supersim.json"

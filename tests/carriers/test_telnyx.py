@@ -20,12 +20,17 @@ from tests.carriers.contract_suite import (
     Contract,
     SecretsContract,
     Subject,
-    World,
 )
-from tests.carriers.referee import RefereedContract
 
 GROUP = uuid_of("a group")
-TELNYX = Subject("telnyx", "8931041", GROUP, uuid_of("another group"), renews_tokens=False)
+TELNYX = Subject(
+    "telnyx",
+    "8931041",
+    GROUP,
+    uuid_of("another group"),
+    renews_tokens=False,
+    descriptions=("telnyx_wireless.json",),
+)
 ICCID, OTHER = TELNYX.iccid(1), TELNYX.iccid(2)
 SIM_ID, OTHER_ID, ACTION_ID = uuid_of("a SIM"), uuid_of("another SIM"), uuid_of("an action")
 TODAY = date(2026, 2, 10)
@@ -45,17 +50,6 @@ class TestTelnyxWithFaults(OfTelnyx, CarrierFaultsContract):
 
 class TestTelnyxSecrets(OfTelnyx, SecretsContract):
     timeout_seconds = 0.4
-
-
-@pytest.mark.slow
-class TestBeforeTheReferee(OfTelnyx, RefereedContract):
-    description = "telnyx_wireless.json"
-
-    def test_a_claim_that_enables_is_as_described(self, world: World, address: str) -> None:
-        enabling = Telnyx.open(replace(self.account(address), options={"register_as": "enabled"}))
-        (answer,) = enabling.submit([world.claim_of(world.iccid)], OpenGate())
-        assert (answer.kind, world.settled(SimState.ACTIVE).state) == (AnswerKind.ACCEPTED, SimState.ACTIVE)
-        enabling.close()
 
 
 def telnyx(url: str, **options: str) -> Telnyx:
@@ -169,6 +163,13 @@ def _meets(row: Case, order: Order, request: tuple[str, str]) -> None:
         first, *looks = carrier.asked
         assert (first.method, first.path, first.body) == (*request, b"")
         assert {look.method for look in looks} <= {"GET"}
+
+
+@pytest.mark.parametrize("word", ["data_limit_exceeded", "unauthorized_imei", "blocked", "abolished"])
+def test_what_telnyx_itself_has_switched_off_is_barred_and_nobodys_deactivation(word: str) -> None:
+    with CannedCarrier(listing(sim(word))) as carrier:
+        read = telnyx(carrier.url).read(ICCID, OpenGate())
+    assert (read.state, read.word) == (SimState.BARRED, word)
 
 
 @pytest.mark.parametrize(

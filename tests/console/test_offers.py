@@ -11,7 +11,7 @@ from carriers.contract import Capabilities, UsageScope
 from carriers.registry import CAPABILITIES
 from console.offers import OFFERS, offers, show_offers
 from console.screen import COLOURS, Screen
-from domain.lifecycle import SimState
+from domain.lifecycle import Action, SimState
 
 FULL = Capabilities(
     carrier="full",
@@ -23,8 +23,9 @@ FULL = Capabilities(
     filters_by_state=True,
     quiet_seconds=300.0,
     poll_first_seconds=5.0,
-    states=(SimState.ACTIVE, SimState.DEACTIVATED),
+    states=(SimState.ACTIVE, SimState.DEACTIVATED, SimState.RELEASED),
     repeatable=True,
+    alone=(Action.RELEASE,),
     usage=UsageScope.ACCOUNT,
     usage_kept_days=90,
     usage_lag_hours=24.0,
@@ -45,7 +46,7 @@ def other(value: Any) -> Any:
     if isinstance(value, UsageScope):
         return UsageScope.SIM
     if isinstance(value, tuple):
-        return (*value, SimState.RELEASED)
+        return value[:-1]
     return f"X-{value}" if isinstance(value, str) else value + 7
 
 
@@ -61,8 +62,10 @@ def test_a_carrier_that_can_do_everything_says_so() -> None:
         "needs a registration code": "yes",
         "SIMs a claim": "1",
         "imports by activating": "no",
-        "SIMs a change": "50,000",
-        "can be asked for": "active, deactivated",
+        "SIMs an activation": "50,000",
+        "SIMs a deactivation": "50,000",
+        "SIMs a release": "1",
+        "can be asked for": "active, deactivated, released",
         "asking again changes nothing": "yes",
         "follows jobs": "no",
         "calls back": "no",
@@ -82,8 +85,9 @@ def test_a_carrier_that_can_do_everything_says_so() -> None:
 
 def test_questions_that_do_not_arise_have_no_answer() -> None:
     said = column(BARE)
-    silent = ["SIMs a claim", "can be asked for", "queued changes act within", "lists by state", "usage by day"]
-    assert [title for title, cell in said.items() if cell == "-"] == [*silent, "usage is kept for", "usage is late by"]
+    silent = ["SIMs a claim", "SIMs a deactivation", "SIMs a release", "can be asked for", "queued changes act within"]
+    of_lists = ["lists by state", "usage by day", "usage is kept for", "usage is late by"]
+    assert [title for title, cell in said.items() if cell == "-"] == [*silent, *of_lists]
     assert (said["lists"], said["tells usage"], said["a 429 says when in"]) == ("no", "no", "nothing")
     assert (said["first look after"], said["lost requests act within"]) == ("0.5 s", "1 min")
 

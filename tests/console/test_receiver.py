@@ -18,8 +18,11 @@ from carriers.contract import CarrierAccount
 from carriers.registry import open_carrier
 from carriers.simulated.carrier import Options
 from carriers.simulated.faults import CallbackFault, Faults, RequestKind
+from carriers.simulated.registry import SIMULATIONS
 from carriers.simulated.server import SimulatedCarrierServer, run_server
 from carriers.simulated.supersim import CREDENTIALS
+from carriers.simulated.telnyx import DEFAULT_GROUP
+from carriers.simulated.telnyx_webhooks import PUBLIC_KEY
 from console.listening import bound, server_of, url_of
 from console.receiver import MOST_BODY_BYTES, listening_accounts, receiver
 from domain.lifecycle import Step
@@ -27,9 +30,10 @@ from engine.context import CarrierAtWork, Timing
 from engine.draining import drain
 from engine.hints import FLOOR_SECONDS
 from engine.settling import settle_due
+from storage import catalogue
 from storage.database import Database
 from storage.schema import operations
-from tests.engine.rig import ACCOUNT, Rig, iccids, open_rig, stock
+from tests.engine.rig import ACCOUNT, PLAN, Rig, iccids, open_rig, stock
 
 SECRET = "s3cr3t-m4rk3r-0123456789"
 (ICCID,) = iccids(1)
@@ -74,21 +78,29 @@ def stage(database: Database, tmp_path: Path) -> Iterator[Callable[..., Scene]]:
     """Sets a scene: with what goes wrong with callbacks, with which patience."""
     ends: list[Callable[[], object]] = []
 
-    def set_up(*, timing: Timing = FAR, oauth: bool = False, away: bool = False, **faults: float) -> Scene:
-        wanted = Faults(callbacks={CallbackFault(name): rate for name, rate in faults.items()})
-        simulated, carrier_url = run_server(
-            Options(open_registry=True, activation_seconds=ACTIVATION_SECONDS, faults=wanted)
-        )
-        ends.append(simulated.close)
+    def set_up(
+        *, timing: Timing = FAR, oauth: bool = False, away: bool = False, at: str = "supersim", **faults: float
+    ) -> Scene:
         opened = bound("127.0.0.1", 0)
         listening = opened.__enter__()
         url = url_of(listening)
-        options = {"callback_url": url}
+        wanted = Options(
+            open_registry=True,
+            activation_seconds=ACTIVATION_SECONDS,
+            webhook_url=f"{url}/callbacks/{ACCOUNT}/{SECRET}",
+            faults=Faults(callbacks={CallbackFault(name): rate for name, rate in faults.items()}),
+        )
+        simulated, carrier_url = run_server(wanted, carrier=at)
+        ends.append(simulated.close)
+        options = {"callback_url": url} if at == "supersim" else {"webhook_public_key": PUBLIC_KEY}
         options |= {"auth": "oauth", "token_url": f"{carrier_url}/oauth/token"} if oauth else {}
-        keys = {**CREDENTIALS, "callback_secret": SECRET}
-        carrier = open_carrier(CarrierAccount(ACCOUNT, "supersim", carrier_url, options, keys, 5.0))
+        keys = {**SIMULATIONS[at].credentials, "callback_secret": SECRET}
+        carrier = open_carrier(CarrierAccount(ACCOUNT, at, carrier_url, options, keys, 5.0))
         ends.append(carrier.close)
         stock(database)
+        if at == "telnyx":
+            with database.begin() as tx:
+                catalogue.sync_plans(tx, [replace(PLAN, carrier_reference=DEFAULT_GROUP)])
         rig = open_rig(database, carrier, tmp_path, timing=timing)
         work = replace(rig.context.carriers[ACCOUNT], callback_secret=SECRET)
         rig = rig.but(carriers={ACCOUNT: work, "deaf": replace(work, callback_secret=None)})
@@ -138,6 +150,19 @@ def test_a_callback_makes_a_sim_active_in_the_ledger_long_before_anybody_would_p
     assert scene.settles_within(ACTIVATION_SECONDS + 2)
     assert scene.reads() == 1
     assert scene.server.carrier.calls.outcomes == {"204": 1}
+
+
+def test_telnyxs_webhook_makes_a_sim_active_in_the_ledger_as_soon(activating: Callable[..., Scene]) -> None:
+    scene = activating(at="telnyx")
+    assert scene.settles_within(ACTIVATION_SECONDS + 2)
+    assert scene.server.carrier.calls.outcomes == {"204": 1}
+
+
+def test_a_webhook_that_somebody_else_signed_is_refused(activating: Callable[..., Scene]) -> None:
+    scene = activating(at="telnyx", forged=1.0)
+    assert not scene.settles_within(ACTIVATION_SECONDS + 1)
+    assert scene.server.carrier.calls.outcomes == {"404": 1}
+    assert scene.rig.steps() == {Step.ACCEPTED: 1}
 
 
 def test_lost_callbacks_cost_time_and_nothing_else(activating: Callable[..., Scene]) -> None:

@@ -81,6 +81,12 @@ def test_a_held_sim_waits_for_room_whatever_is_asked(action: Action) -> None:
     assert fate_of(action, Standing(SimState.ABSENT, (ACTIVATE, Step.HELD), was_seen=False)) is Fate.HELD
 
 
+def test_what_the_carrier_has_barred_is_not_activated_by_us_and_can_be_given_back() -> None:
+    barred = Standing(SimState.BARRED, (ACTIVATE, Step.DONE))
+    assert fate_of(ACTIVATE, barred) is Fate.BARRED
+    assert fate_of(RELEASE, barred) is Fate.PLANNED
+
+
 def test_every_fate_has_a_sentence_and_is_acted_on_refused_or_nothing_to_do() -> None:
     assert set(SENTENCES) == set(Fate) == {*ACTED, *REFUSED, Fate.NOTHING_TO_DO}
 

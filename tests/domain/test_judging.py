@@ -76,6 +76,20 @@ def test_an_unknown_word_is_never_an_end_before_the_deadline_and_is_named_at_it(
     assert "hibernating" in judgement.detail
 
 
+def test_a_sim_that_its_carrier_bars_is_neither_active_nor_asked_for_again_but_goes_to_a_person() -> None:
+    for step in (Step.SENT, Step.ACCEPTED, Step.UNKNOWN):
+        assert judge(asked(step), seen(SimState.BARRED, since=299), PATIENCE).target is None
+        judgement = judge(asked(step), seen(SimState.BARRED), PATIENCE)
+        assert (judgement.target, judgement.reason) == (Step.NEEDS_REVIEW, "barred")
+    assert judge(asked(stage=Stage.CLAIM), seen(SimState.BARRED), PATIENCE).stage is Stage.CHANGE
+
+
+def test_a_bar_of_the_carriers_is_no_deactivation_of_ours() -> None:
+    pausing = Asked(Action.DEACTIVATE, Stage.CHANGE, Step.ACCEPTED, 1)
+    assert judge(pausing, seen(SimState.BARRED), PATIENCE).target is Step.PLANNED
+    assert judge(pausing, seen(SimState.DEACTIVATED), PATIENCE).target is Step.DONE
+
+
 def test_a_release_is_done_when_the_sim_is_gone() -> None:
     release = Asked(Action.RELEASE, Stage.CHANGE, Step.UNKNOWN, 1)
     assert judge(release, seen(SimState.ABSENT), PATIENCE).target is Step.DONE

@@ -290,3 +290,17 @@ def test_rows_that_another_worker_has_leased_are_left_alone(
         held = {operations.c.fence: "somebody", operations.c.due_at: soon.replace(year=soon.year + 1)}
         tx.execute(update(operations).where(operations.c.id == 1).values(held))
     assert settle(scripted_rig) == {Step.ACCEPTED: 1, Step.DONE: 1}
+
+
+def test_a_sim_that_its_carrier_bars_goes_to_a_person_with_the_carriers_word_and_is_not_asked_for_again(
+    scripted_rig: Rig, scripted: ScriptedCarrier, moving_clock: MovingClock, send: Callable[..., None]
+) -> None:
+    send(accept)
+    scripted.show = lambda iccid: CarrierSim(iccid, SimState.BARRED, "data_limit_exceeded", REFERENCE)
+    moving_clock.move(QUIET + LEASE)
+    assert settle(scripted_rig) == {Step.NEEDS_REVIEW: 1}
+    assert len(scripted.submitted) == 1
+    with scripted_rig.context.database.read() as tx:
+        c = operations.c
+        assert tx.execute(select(c.reason)).scalar_one() == "barred"
+        assert "data_limit_exceeded" in str(tx.execute(select(c.detail)).scalar_one())

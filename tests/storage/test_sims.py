@@ -148,6 +148,8 @@ def test_what_the_carrier_says_is_kept_and_what_it_does_not_say_stays(
         ([ACTIVE, PAUSED, PAUSED, ACTIVE], (2, 1)),
         ([PAUSED], (0, 0)),
         ([PAUSED, ACTIVE, SimState.ACTIVATING, PAUSED], (1, 1)),
+        ([ACTIVE, SimState.BARRED, ACTIVE, SimState.BARRED], (1, 0)),
+        ([IDLE, SimState.BARRED, ACTIVE], (1, 0)),
     ],
 )
 def test_activations_and_deactivations_are_counted_when_they_happen(

@@ -10,6 +10,7 @@ from carriers.registry import CARRIERS
 from carriers.simulated.carrier import Options
 from carriers.simulated.knobs import BadKnob, Knobs
 from carriers.simulated.registry import SIMULATIONS, NotSimulated, open_simulated
+from carriers.simulated.wire import Request
 from domain.pacing import Window
 
 
@@ -18,8 +19,12 @@ def test_every_carrier_can_be_simulated() -> None:
 
 
 @pytest.mark.parametrize("carrier", SIMULATIONS)
-def test_every_simulated_carrier_opens(carrier: str) -> None:
-    open_simulated(carrier).close()
+def test_every_simulated_carrier_opens_and_keeps_strangers_out(carrier: str) -> None:
+    opened = open_simulated(carrier)
+    stranger = Request("GET", "/v1/sims")
+    assert opened.answer(stranger).status == opened.dialect.unauthorized().status == 401
+    assert [entry.reason for entry in opened.log.entries()] == ["credentials"]
+    opened.close()
 
 
 def test_a_carrier_that_is_not_simulated_is_named_with_the_nearest() -> None:
@@ -42,6 +47,7 @@ def test_every_knob_reaches_its_option(tmp_path: Path) -> None:
         activation_seconds=2.0,
         jitter_seconds=3.0,
         token_seconds=4.0,
+        webhook="http://127.0.0.1:9/",
         seed=5,
         faults='{"first": 6}',
     )

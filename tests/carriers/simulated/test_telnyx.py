@@ -1,17 +1,24 @@
 """What the simulated Telnyx promises beyond the contract: partial success, actions and their ends, partial matches."""
 
-from collections.abc import Callable
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from carriers.contract import Callback, Heard
 from carriers.simulated.carrier import Options, SimulatedCarrier
 from carriers.simulated.faults import Fault, Faults, RequestKind
 from carriers.simulated.registry import open_simulated
 from carriers.simulated.telnyx import DEFAULT_GROUP, reference_of, uuid_of
+from carriers.simulated.telnyx_webhooks import PUBLIC_KEY
 from carriers.simulated.wire import Answer, Request
+from carriers.telnyx_calls import heard
 from domain.lifecycle import SimState
 from domain.pacing import Window
+from tests.carriers.canned import Canned, CannedCarrier
 
 ICCIDS = [f"8931041000000000{number}" for number in ("0017", "0025", "0033", "0041")]
 GROUP = uuid_of("a group")
@@ -251,3 +258,42 @@ def test_a_wrong_key_is_told_so(carrier: SimulatedCarrier) -> None:
 def test_what_is_not_there_is_not_found(ask: Ask, method: str, path: str) -> None:
     answer = ask(method, path)
     assert (answer.status, body(answer)["errors"][0]["code"]) == (404, "10005")
+
+
+@pytest.fixture
+def ear() -> Iterator[CannedCarrier]:
+    """The address in Telnyx's portal."""
+    with CannedCarrier(Canned(204)) as listener:
+        yield listener
+
+
+def calls_of(ear: CannedCarrier, asked: Sequence[tuple[str, str]]) -> list[object]:
+    """What the webhooks after these requests are about."""
+    carrier = open_simulated("telnyx", Options(activation_seconds=0.05, webhook_url=ear.url))
+    sim = carrier.fleet.put(ICCIDS[0], SimState.INACTIVE, GROUP)
+    for method, path in asked:
+        carrier.answer(Request(method, path.format(sim.reference), headers=HEADERS))
+        time.sleep(0.1)
+    ends = time.monotonic() + 3
+    while len(ear.asked) < len(asked) and time.monotonic() < ends:
+        time.sleep(0.01)
+    carrier.close()
+    return [json.loads(call.body)["data"]["payload"] for call in ear.asked]
+
+
+def test_an_action_that_has_ended_is_told_to_the_address_in_the_portal_once(ear: CannedCarrier) -> None:
+    told = calls_of(ear, [("POST", "/v2/sim_cards/{}/actions/enable"), ("DELETE", "/v2/sim_cards/{}")])
+    reference = reference_of(ICCIDS[0])
+    assert told == [
+        {"record_type": "sim_card_action", "sim_card_id": reference, "action_type": verb}
+        for verb in ("enable", "delete")
+    ]
+
+
+def test_a_webhook_is_signed_by_the_key_that_the_rehearsal_names(ear: CannedCarrier) -> None:
+    calls_of(ear, [("POST", "/v2/sim_cards/{}/actions/enable")])
+    (call,) = ear.asked
+    headers = {name.lower(): value for name, value in call.headers.items()}
+    callback = Callback("", headers, call.body, time.time())
+    assert heard(callback, PUBLIC_KEY) == Heard(carrier_reference=reference_of(ICCIDS[0]))
+    assert PUBLIC_KEY in (Path(__file__).parents[3] / "docs" / "rehearsing.md").read_text()
