@@ -221,6 +221,7 @@ def add_stop(database: Database, iccid: str, day: date) -> None:
                 iccid=iccid,
                 action="deactivate",
                 generation=1,
+                line=1,
                 carrier_account=ACCOUNT,
                 manifest_id="m-0",
                 step="done",
