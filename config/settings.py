@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     brake: sections.BrakeSection = sections.BrakeSection()
     usage: sections.UsageSection = sections.UsageSection()
     file_limits: sections.FileLimitsSection = sections.FileLimitsSection()
+    reports: sections.ReportsSection = sections.ReportsSection()
     sources: list[sections.SourceSection] = []
     accounts: list[sections.AccountSection] = []
     products: list[sections.ProductSection] = []

@@ -82,13 +82,14 @@ def _known() -> tuple[type[Exception], ...]:
     from storage.catalogue import NameTaken, NoSuchProduct
     from storage.database import DatabaseUnavailable
     from storage.manifests import LeaseLost, NoSuchManifest
+    from storage.shelf.contract import ShelfUnavailable
     from storage.sources.contract import ItemChanged, SourceUnavailable
     from storage.vault import VaultLocked
 
     return (
         *(CannotDo, CarrierError, ConfigurationError, DatabaseUnavailable, ItemChanged, LeaseLost, ManifestRefused),
         *(NameTaken, NotAgreed, NoSuchManifest, NoSuchProduct, NotDeployed, ServerAway, ServerNotStarted),
-        *(SourceUnavailable, VaultLocked),
+        *(ShelfUnavailable, SourceUnavailable, VaultLocked),
         *((outcomes.RunFailed,) if (outcomes := sys.modules.get("tasks.outcomes")) else ()),  # importing it takes 2 s
     )
 

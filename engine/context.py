@@ -14,6 +14,7 @@ from domain.pacing import Pace
 from domain.usage import UsageRules
 from storage.database import Database, Transaction
 from storage.readers.block import USUAL_LIMITS, FileLimits
+from storage.shelf.shelf import Shelf
 from storage.sources.contract import Source
 from storage.vault import Vault
 
@@ -107,6 +108,8 @@ class Context:
     usage_rules: UsageRules = field(default_factory=UsageRules)
     expected_bytes: int = 5_000_000  # a SIM's expected use per month, for the choice among plans
     file_limits: FileLimits = USUAL_LIMITS
+    shelf: Shelf | None = None  # where reports are kept
+    keep_days: int = 400  # and how long
     stopwatch: Stopwatch = field(default_factory=RealStopwatch)
     watch: Callable[[Progress], None] = nobody_watches
     at: Callable[[str], None] = nothing_happens

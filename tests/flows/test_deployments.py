@@ -12,7 +12,8 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.flows import Flow, load_flow_from_entrypoint
 
 ROOT = Path(__file__).parents[2]
-FLOWS = {"pick-up", "provision", "activate", "settle", "rerun", "act", "steer", "decide", "collect-usage"}
+FLOWS = {"pick-up", "provision", "activate", "settle", "rerun", "act", "steer", "decide", "clean-up"}
+FLOWS |= {"collect-usage", "report-usage"}
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def test_the_parameters_of_each_deployment_are_ones_that_its_flow_takes(deployme
 
 def test_what_is_scheduled_has_no_slot_that_a_crash_could_leave_taken(deployments: list[DeploymentConfig]) -> None:
     scheduled = [one for one in deployments if one.schedules]
-    assert {one.name for one in scheduled} == {"pick-up", "settle", "collect-usage"}
+    assert {one.name for one in scheduled} == {"pick-up", "settle", "collect-usage", "report-usage", "clean-up"}
     for one in scheduled:
         assert one.concurrency_limit is None
     for one in deployments:
@@ -88,22 +89,30 @@ def test_each_flow_module_holds_the_flow_of_its_name() -> None:
         assert isinstance(getattr(importlib.import_module(f"flows.{module}"), module), Flow)
 
 
-def schedules_of(document: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-    """The schedules of all deployments that are of this kind."""
-    every = [schedule for one in document["deployments"] for schedule in one.get("schedules", [])]
-    return [schedule for schedule in every if kind in schedule]
+def schedules_of(document: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    """The schedules of all deployments that are of this kind, by deployment and slug."""
+    return {
+        f"{one['name']} {schedule['slug']}": schedule
+        for one in document["deployments"]
+        for schedule in one.get("schedules", [])
+        if kind in schedule
+    }
 
 
-def test_usage_is_collected_each_night_before_the_utc_day_ends(document: dict[str, Any]) -> None:
-    (schedule,) = schedules_of(document, "cron")
-    assert CronSchedule(cron=schedule["cron"], timezone=schedule["timezone"]).timezone == "UTC"
-    minute, hour, *every_day = schedule["cron"].split()
-    assert (int(hour), every_day) == (23, ["*", "*", "*"])
-    assert int(minute) < 60
+def test_what_runs_at_a_time_of_day_runs_by_utc(document: dict[str, Any]) -> None:
+    found = schedules_of(document, "cron")
+    assert {name: schedule["cron"] for name, schedule in found.items()} == {
+        "collect-usage nightly": "45 23 * * *",  # before midnight: some carriers forget with the month
+        "clean-up nightly": "40 4 * * *",
+        "report-usage nightly": "30 5 * * *",
+        "report-usage month-end": "50 5 1,2,8 * *",
+    }
+    for schedule in found.values():
+        assert CronSchedule(cron=schedule["cron"], timezone=schedule["timezone"]).timezone == "UTC"
 
 
 def test_the_other_schedules_are_intervals_of_a_minute(document: dict[str, Any]) -> None:
     schedules = schedules_of(document, "interval")
     assert len(schedules) == 2
-    for schedule in schedules:
+    for schedule in schedules.values():
         assert IntervalSchedule(interval=schedule["interval"]).interval.total_seconds() == 60
