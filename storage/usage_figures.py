@@ -60,7 +60,7 @@ def figures(database: Database, scratch: Path, asked: Question) -> Figures:
     with workbench(scratch) as duck, snapshot(database) as now:
         lay_out(duck, database, now, scratch, asked)
         restated = _restated(duck, now, asked)
-        duck.execute(_PRICED.format(last=days_of(months(asked.days)[-1].first)))
+        _price(duck, asked.days)
         spreads = _spreads(duck)
         return Figures(
             asked=asked,
@@ -81,7 +81,7 @@ def figures(database: Database, scratch: Path, asked: Question) -> Figures:
 
 _PRICED = """
     CREATE TABLE priced AS
-    SELECT a.*, a.month = {last} AS is_last, p.included_bytes AS included, p.currency, p.monthly_price_cents,
+    SELECT a.*, a.month = {last} AS is_last, {alone} AS alone, p.included_bytes AS included, p.currency, p.monthly_price_cents,
         p.overage_cents_per_mb,
         CASE WHEN p.id IS NULL THEN 0 ELSE greatest(0, a.moved_in + a.earlier + a.used - p.included_bytes)
             - greatest(0, a.moved_in + a.earlier - p.included_bytes) END AS overage,
@@ -89,15 +89,37 @@ _PRICED = """
             // (2 * seen_month_days) END AS projected
     FROM asked a LEFT JOIN plans p ON p.id = a.plan"""
 """Overage and projection as `domain.usage_billing` has them; a test holds both to it."""
-_BOTH = "SELECT sim, product, sum(used)::BIGINT AS used, sum(seen_days) AS seen FROM priced GROUP BY sim, product"
-_PRODUCTS = """
-    SELECT product, count(DISTINCT sim) FILTER (held <> 0) AS sims, count(DISTINCT sim) FILTER (used > 0) AS sims_in_use,
+_MOVED = "sim IN (SELECT sim FROM places WHERE is_current = 0)"
+
+
+def _price(duck: duckdb.DuckDBPyConnection, days: Days) -> None:
+    """Make `priced`, a row per SIM, product and month, and `totals`, one per SIM and product.
+
+    `alone` says that a SIM has this row and no other: such rows need not be told apart when SIMs are counted.
+    """
+    asked = months(days)
+    duck.execute(_PRICED.format(last=days_of(asked[-1].first), alone=f"NOT {_MOVED}" if len(asked) == 1 else "false"))
+    by_sim = "SELECT sim, product, used, seen_days AS seen FROM priced"
+    if len(asked) > 1:
+        by_sim = "SELECT sim, product, sum(used)::BIGINT AS used, sum(seen_days) AS seen FROM priced GROUP BY sim, product"
+    duck.execute(f"CREATE TABLE totals AS {by_sim}")
+
+
+def _sims(condition: str) -> str:
+    """How many SIMs: each once, however many rows it has."""
+    return (
+        f"(count(*) FILTER (alone AND {condition}) + count(DISTINCT sim) FILTER (NOT alone AND {condition}))"
+    )
+
+
+_PRODUCTS = f"""
+    SELECT product, {_sims('held <> 0')} AS sims, {_sims('used > 0')} AS sims_in_use,
         sum(used)::BIGINT AS used, sum(used - overage)::BIGINT AS included_used, sum(overage)::BIGINT AS overage,
         sum(projected) FILTER (is_last)::BIGINT AS projected,
-        count(DISTINCT sim) FILTER (gap_days > 0) AS gap_sims, sum(gap_days)::BIGINT AS gap_days
+        {_sims('gap_days > 0')} AS gap_sims, sum(gap_days)::BIGINT AS gap_days
     FROM priced GROUP BY product ORDER BY product"""
 _CONSUMERS = f"""
-    SELECT {iccid_of('sim')} AS iccid, product, used, used / nullif(sum(used) OVER (), 0) AS share FROM ({_BOTH})
+    SELECT {iccid_of('sim')} AS iccid, product, used, used / nullif(sum(used) OVER (), 0) AS share FROM totals
     WHERE used > 0 ORDER BY used DESC, sim, product LIMIT {LISTED}"""
 _UNUSED = f"""
     SELECT {iccid_of('sim')} AS iccid, product, plan, country, monthly_price_cents AS price, currency, month
@@ -123,9 +145,9 @@ def _counts(duck: duckdb.DuckDBPyConnection) -> dict[str, int]:
         f"count(*) FILTER (is_last AND is_final AND included > 0 AND {_STEP} = {step}) AS reached_{step}" for step in STEPS
     )
     told = duck.execute(f"""
-        SELECT count(DISTINCT sim) FILTER (held <> 0) AS sims, count(DISTINCT sim) FILTER (used > 0) AS sims_in_use,
+        SELECT {_sims('held <> 0')} AS sims, {_sims('used > 0')} AS sims_in_use,
             coalesce(sum(used), 0)::BIGINT AS used, coalesce(sum(overage), 0)::BIGINT AS overage,
-            count(DISTINCT sim) FILTER (gap_days > 0) AS gap_sims, coalesce(sum(gap_days), 0)::BIGINT AS gap_days,
+            {_sims('gap_days > 0')} AS gap_sims, coalesce(sum(gap_days), 0)::BIGINT AS gap_days,
             coalesce(sum(derived_days), 0)::BIGINT AS derived_days,
             count(*) FILTER (pays AND used + earlier = 0 AND gap_days = 0) AS unused,
             count(*) FILTER (is_last AND projected IS NULL) AS not_projected,
@@ -191,7 +213,7 @@ def _by_day(duck: duckdb.DuckDBPyConnection, days: Days) -> pd.DataFrame:
 
 def _spreads(duck: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """Each product's distribution, and the bound that the pure rule makes of it."""
-    duck.execute(f"CREATE TABLE daily AS SELECT *, used / seen AS daily FROM ({_BOTH}) WHERE used > 0 AND seen > 0")
+    duck.execute("CREATE VIEW daily AS SELECT *, used / seen AS daily FROM totals WHERE used > 0 AND seen > 0")
     rows = duck.execute("""
         SELECT product, count(*) AS sims, median(ln(daily)) AS median_log, mad(ln(daily)) AS mad_log FROM daily
         GROUP BY product ORDER BY product""").df()

@@ -116,7 +116,7 @@ def _places(database: Database) -> str:
     started, since = day_number(database, "first_activated_at"), day_number(database, "created_at")
     where = "product_id AS product, carrier_account AS account, plan_id AS plan, home_country AS country"
     return (
-        f"SELECT {number('iccid')} AS sim, {where}, {since} AS since, coalesce({started}, {FAR}) AS first_day, "
+        f"SELECT {number('iccid')} AS sim, {where}, {FAR} AS since, coalesce({started}, {FAR}) AS first_day, "
         f"coalesce({ended}, {FAR}) AS last_day, 1 AS is_current FROM sims s UNION ALL "
         f"SELECT {number('iccid')}, product_id, carrier_account, plan_id, home_country, {since}, "
         f"coalesce({started}, {FAR}), CASE WHEN {left} < {moved} THEN {left} ELSE {moved} - 1 END, 0 "
@@ -125,7 +125,10 @@ def _places(database: Database) -> str:
 
 
 FAR = 1_000_000
-"""A day that never comes: the end of a placement without one, and the beginning of one that never was active."""
+"""A day that never comes: the end of a placement without one, and the beginning of one that never was active.
+
+A SIM's present placement also begins then: it comes after all former ones.
+"""
 
 
 def _month(month: Days, asked: Days, rows: str) -> str:
