@@ -45,16 +45,6 @@ class Figures:
     restated: pd.DataFrame
 
 
-def newest_known(database: Database, scratch: Path) -> Days | None:
-    """From the first of its month to the newest day that any carrier account has told to an end; None before that."""
-    with workbench(scratch), snapshot(database) as now:
-        (last,) = now.batches("SELECT coalesce(max(last_day), -1) AS day FROM usage_known").read_all()[0].to_pylist()
-    if last < 0:
-        return None
-    day = EPOCH + pd.Timedelta(days=int(last)).to_pytimedelta()
-    return Days(day.replace(day=1), day)
-
-
 def figures(database: Database, scratch: Path, asked: Question) -> Figures:
     """Answer the question as of one moment of the database. Raises `DatabaseUnavailable`."""
     with workbench(scratch) as duck, snapshot(database) as now:

@@ -73,15 +73,11 @@ def lay_out(duck: duckdb.DuckDBPyConnection, database: Database, now: Snapshot, 
     on the same plan; `is_final` says that none comes after it.
     """
     duck.execute(_MASK)
-    _take(duck, now, "plans", "SELECT id, monthly_price_cents, included_bytes, overage_cents_per_mb, currency FROM plans")
-    _take(duck, now, "places", _places(database))
-    _take(
-        duck,
-        now,
-        "known",
-        f"SELECT carrier_account AS account, {number('iccid')} AS sim, first_day, last_day, known_at FROM usage_known "
-        f"WHERE first_day <= {days_of(asked.days.last)} AND last_day >= {days_of(asked.days.first.replace(day=1))}",
-    )
+    for table, query in _queries(database, asked.days).items():
+        duck.execute(_TABLES[table])
+        duck.register("told", now.batches(query))
+        duck.execute(f"INSERT INTO {table} BY NAME SELECT * FROM told")
+        duck.unregister("told")
     duck.execute(_SIM_MONTHS)
     whole = Days(asked.days.first.replace(day=1), asked.days.last)
     files = copied(duck, now, scratch, whole)
@@ -91,10 +87,23 @@ def lay_out(duck: duckdb.DuckDBPyConnection, database: Database, now: Snapshot, 
     _ask(duck, asked, rows_of({day: file for day, file in files.items() if _in(day, asked.days)}))
 
 
-def _take(duck: duckdb.DuckDBPyConnection, now: Snapshot, table: str, query: str) -> None:
-    duck.register("told", now.batches(query))
-    duck.execute(f"CREATE TABLE {table} AS SELECT * FROM told")
-    duck.unregister("told")
+_TABLES = {
+    "plans": "CREATE TABLE plans (id VARCHAR, monthly_price_cents BIGINT, included_bytes BIGINT, "
+    "overage_cents_per_mb DOUBLE, currency VARCHAR)",
+    "places": "CREATE TABLE places (sim BIGINT, product VARCHAR, account VARCHAR, plan VARCHAR, country VARCHAR, "
+    "since INTEGER, first_day INTEGER, last_day INTEGER, is_current INTEGER)",
+    "known": "CREATE TABLE known (account VARCHAR, sim BIGINT, first_day INTEGER, last_day INTEGER, known_at BIGINT)",
+}
+"""Their types are said: where there are no rows, SQLite names none."""
+
+
+def _queries(database: Database, days: Days) -> dict[str, str]:
+    return {
+        "plans": "SELECT id, monthly_price_cents, included_bytes, overage_cents_per_mb, currency FROM plans",
+        "places": _places(database),
+        "known": f"SELECT carrier_account AS account, {number('iccid')} AS sim, first_day, last_day, known_at "
+        f"FROM usage_known WHERE first_day <= {days_of(days.last)} AND last_day >= {days_of(days.first.replace(day=1))}",
+    }
 
 
 def _in(day: int, days: Days) -> bool:
