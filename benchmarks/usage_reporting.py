@@ -26,7 +26,7 @@ from storage.usage_figures import Figures, figures
 from storage.usage_sets import Question, workbench
 
 REFERENCE = (
-    "CREATE TABLE of_sims AS SELECT iccid, product, sum(bytes)::BIGINT AS used, count(*) AS days FROM '{file}' GROUP BY ALL",
+    "CREATE TABLE of_sims AS SELECT iccid, product, sum(bytes)::BIGINT AS used FROM '{file}' GROUP BY ALL",
     "SELECT day, product, sum(bytes), count(*) FROM '{file}' GROUP BY ALL",
     "SELECT product, sum(used), count(*), median(ln(used)), mad(ln(used)) FROM of_sims WHERE used > 0 GROUP BY product",
     "SELECT iccid, used FROM of_sims ORDER BY used DESC LIMIT 10000",
@@ -41,7 +41,9 @@ def main() -> None:
     options = asked.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if options.database != "postgresql":
-            measure("SQLite", Database(f"sqlite:///{folder}/simline.db"), Path(folder) / "s", options.sims, options.days)
+            measure(
+                "SQLite", Database(f"sqlite:///{folder}/simline.db"), Path(folder) / "s", options.sims, options.days
+            )
         if options.database != "sqlite":
             with ThrowawayPostgres() as server:
                 measure("PostgreSQL", Database(server.url()), Path(folder) / "p", options.sims, options.days)
@@ -76,8 +78,9 @@ def one_file(scratch: Path) -> Path:
     file = scratch / "month.parquet"
     with workbench(scratch) as duck:
         duck.execute(
-            f"COPY (SELECT split_part(parse_filename(filename), '-', 1)::INTEGER AS day, '89' || substr(sim::VARCHAR, 2) "
-            f"AS iccid, product, bytes FROM read_parquet('{scratch / FOLDER}/*.parquet', filename = true)) TO '{file}'"
+            "COPY (SELECT split_part(parse_filename(filename), '-', 1)::INTEGER AS day, "
+            f"'89' || substr(sim::VARCHAR, 2) AS iccid, product, bytes "
+            f"FROM read_parquet('{scratch / FOLDER}/*.parquet', filename = true)) TO '{file}'"
         )
     return file
 

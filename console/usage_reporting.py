@@ -26,11 +26,11 @@ First = Annotated[
 ]
 Last = Annotated[
     date | None,
-    Parameter(name="--to", metavar="DAY", help="A UTC day, itself included. Without it: the newest that was collected."),
+    Parameter(
+        name="--to", metavar="DAY", help="A UTC day, itself included. Without it: the newest that was collected."
+    ),
 ]
-LastMonth = Annotated[
-    bool, Parameter(help="The whole calendar month before the present one.", show_default=False)
-]
+LastMonth = Annotated[bool, Parameter(help="The whole calendar month before the present one.", show_default=False)]
 
 
 def report(
@@ -53,7 +53,13 @@ def report(
     report's files are kept; `simline reports` lists them. The exit status is 1 when days are not known. With a
     Prefect server its deployment does the work.
     """
-    asked = {"first": first, "last": last, "last_month": last_month, "product": product, "carrier_account": carrier_account}
+    asked = {
+        "first": first,
+        "last": last,
+        "last_month": last_month,
+        "product": product,
+        "carrier_account": carrier_account,
+    }
     if first and last and first > last:
         raise CannotDo("--from is after --to.")
     if last_month and (first or last):

@@ -39,13 +39,12 @@ def question(
         newest, today = _newest_known(tx), day_of(tx.now())
         _must_be_there(context, tx, product, carrier_account)
     end = newest or today - DAY
-    if last_month:
-        days = whole_month(month_of(today) - DAY)
-    else:
-        days = Days(first or month_of(last or end), last or end)
-    days = days.until(end)
+    named = Days(first or month_of(last or end), last or end)
+    days = (whole_month(month_of(today) - DAY) if last_month else named).until(end)
     if not days.count:
-        raise NothingToReport(f"Nothing to report: usage is collected until {end}. Collect it: `simline usage collect`.")
+        raise NothingToReport(
+            f"Nothing to report: usage is collected until {end}. Collect it: `simline usage collect`."
+        )
     return Question(days, product, carrier_account)
 
 
@@ -93,7 +92,8 @@ def _warnings(told: Figures) -> Iterator[str]:
         days, sims = counted(counts["gap_days"], "day"), counted(counts["gap_sims"], "SIM")
         yield f"Not known: {days} of {sims}. What was used then is in no sum; a gap is not zero."
     for account, sims, days in told.gaps[["account", "sims", "days"]].itertuples(index=False):
-        yield f"{account or 'No carrier account'}: {counted(int(days), 'day')} of {counted(int(sims), 'SIM')} not known."
+        of_sims = f"{counted(int(days), 'day')} of {counted(int(sims), 'SIM')}"
+        yield f"{account or 'No carrier account'}: {of_sims} not known."
     if counts["not_projected"]:
         yield f"{counted(counts['not_projected'], 'SIM')} without any known day this month: in no projection."
     if counts["without_plan"]:
@@ -119,7 +119,9 @@ def _facts(told: Figures) -> Iterator[Fact]:
     if told.costs["projected"].notna().any():
         yield Fact("Projected use of the month", int(told.costs["projected"].sum()), Unit.BYTES)
     for step in STEPS:
-        yield Fact(f"SIMs at {step} % or more of what is included", sum(counts[f"reached_{n}"] for n in STEPS if n >= step))
+        yield Fact(
+            f"SIMs at {step} % or more of what is included", sum(counts[f"reached_{n}"] for n in STEPS if n >= step)
+        )
     yield Fact("Outliers", _whole_count(told))
     yield Fact("Paid for and not used", counts["unused"])
     yield Fact("Days that are not known", counts["gap_days"])
@@ -132,13 +134,15 @@ def _whole_count(told: Figures) -> int:
 
 def near_limits(told: Figures) -> tuple[NearLimit, ...]:
     """The SIMs at a step of what is included, the highest share first, for whoever is to hear of them."""
-    rows = told.near_limits.itertuples(index=False)
-    return tuple(NearLimit(one.iccid, one.product, int(one.used), int(one.included), int(one.step)) for one in rows)
+    return tuple(
+        NearLimit(one["iccid"], one["product"], int(one["used"]), int(one["included"]), int(one["step"]))
+        for one in told.near_limits.to_dict("records")
+    )
 
 
 def outliers(told: Figures) -> tuple[Outlier, ...]:
     """The SIMs beyond their product's bound, the farthest first."""
-    rows = told.outliers.itertuples(index=False)
     return tuple(
-        Outlier(one.iccid, one.product, int(one.daily_bytes), int(one.median_bytes), int(one.bound_bytes)) for one in rows
+        Outlier(one["iccid"], one["product"], *(int(one[f"{name}_bytes"]) for name in ("daily", "median", "bound")))
+        for one in told.outliers.to_dict("records")
     )

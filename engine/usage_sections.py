@@ -69,7 +69,9 @@ def _sums(told: Figures) -> Iterable[Section]:
         ),
         told.products,
     )
-    yield _section("plans", "Plans and home countries", _PRICED, (_PLAN, _COUNTRY, *_BYTES, *_MONEY), _by_plan(told.costs))
+    yield _section(
+        "plans", "Plans and home countries", _PRICED, (_PLAN, _COUNTRY, *_BYTES, *_MONEY), _by_plan(told.costs)
+    )
     yield _section(
         "costs",
         "Costs",
@@ -155,9 +157,7 @@ def _reservations(told: Figures) -> Iterable[Section]:
     )
 
 
-def _section(
-    name: str, heading: str, sentence: str, columns: tuple[ReportColumn, ...], rows: pd.DataFrame
-) -> Section:
+def _section(name: str, heading: str, sentence: str, columns: tuple[ReportColumn, ...], rows: pd.DataFrame) -> Section:
     shaped = pd.DataFrame({column.name: _shaped(rows[column.name], column.unit) for column in columns})
     return Section(name, heading, sentence.rstrip(), columns, shaped)
 
@@ -169,7 +169,9 @@ def _shaped(values: "pd.Series[Any]", unit: Unit) -> "pd.Series[Any]":
     if unit is Unit.SHARE:
         return values.astype("Float64")
     if unit is Unit.DAY:
-        days = [EPOCH + timedelta(days=int(day)) if isinstance(day, int) or hasattr(day, "dtype") else day for day in values]
+        days = [
+            EPOCH + timedelta(days=int(day)) if isinstance(day, int) or hasattr(day, "dtype") else day for day in values
+        ]
         return pd.Series(days, index=values.index, dtype=object)
     return pd.Series([None if pd.isna(text) else str(text) for text in values], index=values.index, dtype=object)
 
@@ -192,5 +194,7 @@ def _product_days(told: Figures) -> pd.DataFrame:
     most = told.by_day.groupby("product")["used"].sum().sort_values(ascending=False, kind="stable").index[:SERIES]
     names: Mapping[str, str] = {str(name): str(name) for name in most}
     series = told.by_day["product"].map(lambda name: names.get(name, OTHERS))
-    sums = told.by_day.assign(product=series).groupby(["day", "product"], sort=True)["used"].sum(min_count=1).reset_index()
+    sums = (
+        told.by_day.assign(product=series).groupby(["day", "product"], sort=True)["used"].sum(min_count=1).reset_index()
+    )
     return sums.assign(day=_shaped(sums["day"], Unit.DAY), product=sums["product"].astype(object))

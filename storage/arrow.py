@@ -70,7 +70,7 @@ class _Postgresql:
 @contextmanager
 def _of_postgresql(url: str) -> Iterator[Snapshot]:
     from adbc_driver_manager import Error
-    from adbc_driver_postgresql import dbapi
+    from adbc_driver_postgresql import dbapi  # type: ignore[import-untyped]
 
     address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     try:

@@ -5,7 +5,6 @@ file's name is its day and a digest of the versions that it was made of, so a fi
 """
 
 import hashlib
-import os
 import time
 from collections.abc import Iterator
 from itertools import groupby
@@ -57,7 +56,7 @@ def _copy(duck: duckdb.DuckDBPyConnection, now: Snapshot, day: int, file: Path) 
             "COPY (SELECT sim, product_id AS product, total_bytes AS bytes, CAST(is_derived AS BOOLEAN) AS is_derived "
             f"FROM told ORDER BY sim) TO '{_quoted(begun)}' (FORMAT parquet)"
         )
-        os.replace(begun, file)
+        begun.replace(file)
     finally:
         duck.unregister("told")
         begun.unlink(missing_ok=True)

@@ -17,7 +17,6 @@ from domain.usage_billing import STEPS, months, overage_cents
 from domain.usage_outliers import Spread, upper_bound
 from storage.arrow import Snapshot, iccid_of, number, snapshot
 from storage.database import Database
-from storage.schema import EPOCH
 from storage.usage_sets import Question, days_of, lay_out, workbench
 
 LISTED = 10_000
@@ -71,8 +70,8 @@ def figures(database: Database, scratch: Path, asked: Question) -> Figures:
 
 _PRICED = """
     CREATE TABLE priced AS
-    SELECT a.*, a.month = {last} AS is_last, {alone} AS alone, p.included_bytes AS included, p.currency, p.monthly_price_cents,
-        p.overage_cents_per_mb,
+    SELECT a.*, a.month = {last} AS is_last, {alone} AS alone, p.included_bytes AS included,
+        p.currency, p.monthly_price_cents, p.overage_cents_per_mb,
         CASE WHEN p.id IS NULL THEN 0 ELSE greatest(0, a.moved_in + a.earlier + a.used - p.included_bytes)
             - greatest(0, a.moved_in + a.earlier - p.included_bytes) END AS overage,
         CASE WHEN seen_month_days > 0 THEN (2 * (a.earlier + a.used) * month_days + seen_month_days)
@@ -91,33 +90,33 @@ def _price(duck: duckdb.DuckDBPyConnection, days: Days) -> None:
     duck.execute(_PRICED.format(last=days_of(asked[-1].first), alone=f"NOT {_MOVED}" if len(asked) == 1 else "false"))
     by_sim = "SELECT sim, product, used, seen_days AS seen FROM priced"
     if len(asked) > 1:
-        by_sim = "SELECT sim, product, sum(used)::BIGINT AS used, sum(seen_days) AS seen FROM priced GROUP BY sim, product"
+        by_sim = (
+            "SELECT sim, product, sum(used)::BIGINT AS used, sum(seen_days) AS seen FROM priced GROUP BY sim, product"
+        )
     duck.execute(f"CREATE TABLE totals AS {by_sim}")
 
 
 def _sims(condition: str) -> str:
     """How many SIMs: each once, however many rows it has."""
-    return (
-        f"(count(*) FILTER (alone AND {condition}) + count(DISTINCT sim) FILTER (NOT alone AND {condition}))"
-    )
+    return f"(count(*) FILTER (alone AND {condition}) + count(DISTINCT sim) FILTER (NOT alone AND {condition}))"
 
 
 _PRODUCTS = f"""
-    SELECT product, {_sims('held <> 0')} AS sims, {_sims('used > 0')} AS sims_in_use,
+    SELECT product, {_sims("held <> 0")} AS sims, {_sims("used > 0")} AS sims_in_use,
         sum(used)::BIGINT AS used, sum(used - overage)::BIGINT AS included_used, sum(overage)::BIGINT AS overage,
         sum(projected) FILTER (is_last)::BIGINT AS projected,
-        {_sims('gap_days > 0')} AS gap_sims, sum(gap_days)::BIGINT AS gap_days
+        {_sims("gap_days > 0")} AS gap_sims, sum(gap_days)::BIGINT AS gap_days
     FROM priced GROUP BY product ORDER BY product"""
 _CONSUMERS = f"""
-    SELECT {iccid_of('sim')} AS iccid, product, used, used / nullif(sum(used) OVER (), 0) AS share FROM totals
+    SELECT {iccid_of("sim")} AS iccid, product, used, used / nullif(sum(used) OVER (), 0) AS share FROM totals
     WHERE used > 0 ORDER BY used DESC, sim, product LIMIT {LISTED}"""
 _UNUSED = f"""
-    SELECT {iccid_of('sim')} AS iccid, product, plan, country, monthly_price_cents AS price, currency, month
+    SELECT {iccid_of("sim")} AS iccid, product, plan, country, monthly_price_cents AS price, currency, month
     FROM priced WHERE pays AND used + earlier = 0 AND gap_days = 0 ORDER BY month, product, sim LIMIT {LISTED}"""
 _USED = "(moved_in + earlier + used)"
 _STEP = "CASE " + " ".join(f"WHEN {_USED} * 100 >= included * {step} THEN {step}" for step in STEPS) + " END"
 _NEAR = f"""
-    SELECT {iccid_of('sim')} AS iccid, product, plan, {_USED} AS used, included, {_STEP} AS step
+    SELECT {iccid_of("sim")} AS iccid, product, plan, {_USED} AS used, included, {_STEP} AS step
     FROM priced WHERE is_last AND is_final AND included > 0 AND {_STEP} IS NOT NULL
     ORDER BY {_USED} / included DESC, sim, product LIMIT {LISTED}"""
 _GAPS = """
@@ -132,12 +131,13 @@ def _known_at(duck: duckdb.DuckDBPyConnection) -> datetime | None:
 
 def _counts(duck: duckdb.DuckDBPyConnection) -> dict[str, int]:
     steps = ", ".join(
-        f"count(*) FILTER (is_last AND is_final AND included > 0 AND {_STEP} = {step}) AS reached_{step}" for step in STEPS
+        f"count(*) FILTER (is_last AND is_final AND included > 0 AND {_STEP} = {step}) AS reached_{step}"
+        for step in STEPS
     )
     told = duck.execute(f"""
-        SELECT {_sims('held <> 0')} AS sims, {_sims('used > 0')} AS sims_in_use,
+        SELECT {_sims("held <> 0")} AS sims, {_sims("used > 0")} AS sims_in_use,
             coalesce(sum(used), 0)::BIGINT AS used, coalesce(sum(overage), 0)::BIGINT AS overage,
-            {_sims('gap_days > 0')} AS gap_sims, coalesce(sum(gap_days), 0)::BIGINT AS gap_days,
+            {_sims("gap_days > 0")} AS gap_sims, coalesce(sum(gap_days), 0)::BIGINT AS gap_days,
             coalesce(sum(derived_days), 0)::BIGINT AS derived_days,
             count(*) FILTER (pays AND used + earlier = 0 AND gap_days = 0) AS unused,
             count(*) FILTER (is_last AND projected IS NULL) AS not_projected,
@@ -147,9 +147,9 @@ def _counts(duck: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 _COSTS = """
-    SELECT month, product, coalesce(plan, '') AS plan, coalesce(country, '') AS country, count(*) FILTER (held <> 0) AS sims,
-        count(*) FILTER (pays) AS priced_sims, sum(used)::BIGINT AS used, sum(used - overage)::BIGINT AS included_used,
-        sum(overage)::BIGINT AS overage, any_value(monthly_price_cents) AS price,
+    SELECT month, product, coalesce(plan, '') AS plan, coalesce(country, '') AS country,
+        count(*) FILTER (held <> 0) AS sims, count(*) FILTER (pays) AS priced_sims, sum(used)::BIGINT AS used,
+        sum(used - overage)::BIGINT AS included_used, sum(overage)::BIGINT AS overage, any_value(monthly_price_cents) AS price,
         any_value(overage_cents_per_mb) AS rate, coalesce(any_value(currency), '') AS currency,
         sum(projected) FILTER (is_last)::BIGINT AS projected,
         sum(CASE WHEN is_last THEN greatest(0, moved_in + projected - included) - greatest(0, moved_in - included) END)
@@ -181,12 +181,15 @@ def _by_day(duck: duckdb.DuckDBPyConnection, days: Days) -> pd.DataFrame:
     for month in months(days):
         first, last = max(month.first, days.first), min(month.last, days.last)
         start, bits = days_of(month.first), range((first - month.first).days, (last - month.first).days + 1)
-        sums = ", ".join(f"sum((held >> {bit}) & 1)::BIGINT, sum(((held & ~known) >> {bit}) & 1)::BIGINT" for bit in bits)
+        sums = ", ".join(
+            f"sum((held >> {bit}) & 1)::BIGINT, sum(((held & ~known) >> {bit}) & 1)::BIGINT" for bit in bits
+        )
         for product, *numbers in duck.execute(
             f"SELECT product, {sums} FROM asked WHERE month = {start} GROUP BY product"
         ).fetchall():
             parts += [
-                (start + bit, product, int(numbers[2 * n] or 0), int(numbers[2 * n + 1] or 0)) for n, bit in enumerate(bits)
+                (start + bit, product, int(numbers[2 * n] or 0), int(numbers[2 * n + 1] or 0))
+                for n, bit in enumerate(bits)
             ]
     held = pd.DataFrame(parts, columns=["day", "product", "sims", "gap_sims"])
     used = duck.execute(
@@ -207,7 +210,8 @@ def _spreads(duck: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     rows = duck.execute("""
         SELECT product, count(*) AS sims, median(ln(daily)) AS median_log, mad(ln(daily)) AS mad_log FROM daily
         GROUP BY product ORDER BY product""").df()
-    spreads = [Spread(int(one.sims), one.median_log, one.mad_log) for one in rows.itertuples()]
+    told = rows.to_dict("records")
+    spreads = [Spread(int(one["sims"]), one["median_log"], one["mad_log"]) for one in told]
     rows["median_bytes"] = pd.Series([one.median_bytes for one in spreads], dtype="int64")
     rows["bound"] = pd.Series([upper_bound(one) for one in spreads], dtype="float64")
     return rows
@@ -216,7 +220,7 @@ def _spreads(duck: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 def _outliers(duck: duckdb.DuckDBPyConnection, spreads: pd.DataFrame) -> pd.DataFrame:
     duck.register("spreads", spreads)
     found = duck.execute(f"""
-        SELECT {iccid_of('sim')} AS iccid, product, round(daily)::BIGINT AS daily_bytes, median_bytes,
+        SELECT {iccid_of("sim")} AS iccid, product, round(daily)::BIGINT AS daily_bytes, median_bytes,
             floor(bound)::BIGINT AS bound_bytes, used, count(*) OVER () AS whole_count
         FROM daily JOIN spreads USING (product) WHERE daily > bound AND NOT isnan(bound)
         ORDER BY daily / bound DESC, sim, product LIMIT {LISTED}""").df()
@@ -235,7 +239,8 @@ def _restated(duck: duckdb.DuckDBPyConnection, now: Snapshot, asked: Question) -
         ),
     )
     found = duck.execute("""
-        SELECT day, count(DISTINCT sim) AS sims, sum(first_bytes)::BIGINT AS first_bytes, sum(bytes)::BIGINT AS now_bytes
+        SELECT day, count(DISTINCT sim) AS sims, sum(first_bytes)::BIGINT AS first_bytes,
+            sum(bytes)::BIGINT AS now_bytes
         FROM (SELECT sim, day::INTEGER AS day, arg_min(total_bytes, as_of) AS first_bytes FROM told GROUP BY ALL) was
         JOIN (SELECT sim, day, sum(bytes) AS bytes FROM day_rows GROUP BY ALL) USING (sim, day)
         GROUP BY day ORDER BY day""").df()

@@ -102,7 +102,8 @@ def _queries(database: Database, days: Days) -> dict[str, str]:
         "plans": "SELECT id, monthly_price_cents, included_bytes, overage_cents_per_mb, currency FROM plans",
         "places": _places(database),
         "known": f"SELECT carrier_account AS account, {number('iccid')} AS sim, first_day, last_day, known_at "
-        f"FROM usage_known WHERE first_day <= {days_of(days.last)} AND last_day >= {days_of(days.first.replace(day=1))}",
+        f"FROM usage_known WHERE first_day <= {days_of(days.last)} "
+        f"AND last_day >= {days_of(days.first.replace(day=1))}",
     }
 
 
@@ -113,7 +114,7 @@ def _in(day: int, days: Days) -> bool:
 def _places(database: Database) -> str:
     """Where each SIM stands and stood: one row per SIM and placement, with the days on which it could use something.
 
-    A SIM that we stopped is held until then; one that stands still without our doing is held on: nobody knows since when.
+    A SIM that we stopped is held until then; one that stands still without our doing is held on: nobody knows how long.
     """
     stopped = ", ".join(f"'{state}'" for state in STOPPED)
     stops = (
@@ -189,7 +190,8 @@ _MOVERS = """
             held <> 0 AND coalesce(max(held) OVER earlier_ones, 0) = 0 AS pays,
             lead(since) OVER (PARTITION BY sim, month, plan ORDER BY since, product) IS NULL AS is_final
         FROM sim_months WHERE sim IN (SELECT sim FROM places WHERE is_current = 0)
-        WINDOW earlier_ones AS (PARTITION BY sim, month, plan ORDER BY since, product ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+        WINDOW earlier_ones AS (PARTITION BY sim, month, plan ORDER BY since, product
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
     ) turn WHERE turn.sim = sim_months.sim AND turn.product = sim_months.product AND turn.month = sim_months.month"""
 """A SIM that moved without leaving its plan has one included amount and one price a month, whoever had it first."""
 

@@ -74,7 +74,9 @@ def test_days_of_a_carrier_in_new_york_fall_on_utc_days_and_none_is_lost_when_it
         for utc_day, part in spread(Increase(2_400, begins.astimezone(UTC), ends.astimezone(UTC))).items():
             uses[utc_day] = uses.get(utc_day, 0) + part
     whole = Days(march.first, march.last + DAY)
-    figures = told(World({SIM: [Stay("tracker", "kore/eu", Days(march.first, FOREVER), uses=uses)]}, [("kore", whole)]), whole)
+    figures = told(
+        World({SIM: [Stay("tracker", "kore/eu", Days(march.first, FOREVER), uses=uses)]}, [("kore", whole)]), whole
+    )
     by_month = dict(zip(figures.costs["month"], figures.costs["used"], strict=True))
     assert sum(by_month.values()) == 31 * 2_400
     assert list(by_month.values()) == [31 * 2_400 - 400, 400]  # 4 hours of the last day are April by UTC
@@ -109,7 +111,9 @@ def test_a_day_that_is_not_known_is_a_gap_said_first_and_the_projection_leaves_i
     known = [Days(FEBRUARY.first, date(2024, 2, 9)), Days(date(2024, 2, 12), date(2024, 2, 20))]
     stay = used_daily(known[0], 100)
     stay.uses |= dict.fromkeys(known[1], 100)
-    report = report_of(told(World({SIM: [stay]}, [("kore", days) for days in known]), Days(FEBRUARY.first, date(2024, 2, 20))))
+    report = report_of(
+        told(World({SIM: [stay]}, [("kore", days) for days in known]), Days(FEBRUARY.first, date(2024, 2, 20)))
+    )
     assert report.warnings[0] == "Not known: 2 days of 1 SIM. What was used then is in no sum; a gap is not zero."
     days = section(report, "days").rows.set_index("day")["used"]
     assert days.isna().sum() == 2
@@ -121,7 +125,8 @@ def test_a_day_that_is_not_known_is_a_gap_said_first_and_the_projection_leaves_i
 
 def test_currencies_are_never_added(told: Told) -> None:
     world = World(
-        {number(1): [used_daily(FEBRUARY, 50)], number(2): [used_daily(FEBRUARY, 20, plan="kore/us")]}, [("kore", FEBRUARY)]
+        {number(1): [used_daily(FEBRUARY, 50)], number(2): [used_daily(FEBRUARY, 20, plan="kore/us")]},
+        [("kore", FEBRUARY)],
     )
     report = report_of(told(world))
     assert facts(report)["Cost EUR"] == 110 + 5  # 450 bytes over, at 10,000 cents a megabyte
@@ -146,7 +151,12 @@ def test_sims_near_their_limit_are_named_with_the_step_that_they_reached(told: T
     }
     figures = told(World(stays, [("kore", FEBRUARY)]))
     near = near_limits(figures)
-    assert [(one.iccid, one.step) for one in near] == [(number(5), 100), (number(4), 100), (number(3), 90), (number(2), 70)]
+    assert [(one.iccid, one.step) for one in near] == [
+        (number(5), 100),
+        (number(4), 100),
+        (number(3), 90),
+        (number(2), 70),
+    ]
     assert near[0].share == 5.0
     assert facts(report_of(figures))["SIMs at 90 % or more of what is included"] == 3
 
@@ -180,12 +190,14 @@ def test_an_empty_fleet_has_a_report_that_says_so_and_the_same_question_the_same
 def test_without_days_the_month_of_the_newest_known_day_is_asked_for(stocked: Database, rig: Rig) -> None:
     context: Context = rig.context
     with stocked.begin() as tx:
-        from storage import usage_asks
         from domain.usage import Known
+        from storage import usage_asks
 
         usage_asks.keep_known(tx, "kore", {"": Known(Days(date(2024, 1, 5), date(2024, 2, 17)), KNOWN_AT)})
     assert question(context).days == Days(date(2024, 2, 1), date(2024, 2, 17))
-    assert question(context, first=date(2024, 1, 9), last=date(2024, 3, 1)).days == Days(date(2024, 1, 9), date(2024, 2, 17))
+    assert question(context, first=date(2024, 1, 9), last=date(2024, 3, 1)).days == Days(
+        date(2024, 1, 9), date(2024, 2, 17)
+    )
     with pytest.raises(NothingToReport, match="collected until 2024-02-17"):
         question(context, first=date(2024, 2, 18))
     with pytest.raises(NothingToReport, match="no product nothing"):

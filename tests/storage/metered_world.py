@@ -1,4 +1,4 @@
-"""A fleet with usage for tests of sums: what is stored of it, and the same sums by the pure rules, one SIM at a time."""
+"""A fleet with usage for tests of sums: what is stored of it, and the same sums by the pure rules, SIM by SIM."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -143,7 +143,9 @@ def _add_sim(sums: Sums, world: World, iccid: str, stays: list[Stay], asked: Day
             plan, key = BY_ID[stay.plan], (month.first, stay.product, stay.plan, stay.country)
             days = [day for day in month if stay.active.first <= day <= stay.active.last]
             known = {day for day in days if world.is_known(iccid, stay.account, day)}
-            uses = {day: used for day, used in stay.uses.items() if month.first <= day <= month.last and day <= asked.last}
+            uses = {
+                day: used for day, used in stay.uses.items() if month.first <= day <= month.last and day <= asked.last
+            }
             earlier = sum(used for day, used in uses.items() if day < asked.first)
             used = sum(uses.values()) - earlier
             sums.used[stay.product] += used

@@ -3,7 +3,9 @@
 from collections import Counter
 from collections.abc import Callable
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -21,8 +23,13 @@ from tests.storage.metered_world import PLANS, Stay, World, by_the_rules
 START = date(2024, 1, 28)
 LENGTH = 40  # over the end of January and the leap day into March
 TABLES = (
-    schema.usage_days, schema.usage_versions, schema.usage_known, schema.former_placements, schema.sims, schema.usage_restated
-)  # fmt: skip
+    schema.usage_days,
+    schema.usage_versions,
+    schema.usage_known,
+    schema.usage_restated,
+    schema.former_placements,
+    schema.sims,
+)
 offsets = st.integers(0, LENGTH - 1)
 
 
@@ -34,19 +41,21 @@ spans = st.builds(span, offsets, offsets)
 
 
 @st.composite
-def stays(draw: Callable[..., object]) -> list[Stay]:
+def stays(draw: Callable[..., Any]) -> list[Stay]:
     """One SIM's life: one product, or two one after the other."""
-    cuts = sorted({draw(offsets) for _ in range(draw(st.integers(2, 3)))})  # type: ignore[call-overload]
+    cuts = sorted({draw(offsets) for _ in range(draw(st.integers(2, 3)))})
     if len(cuts) == 1:
         cuts.append(cuts[0] + 1)
     made = []
-    for number, (first, after) in enumerate(zip(cuts, cuts[1:], strict=False)):
+    for number, (first, after) in enumerate(pairwise(cuts)):
         is_last = number == len(cuts) - 2
         active = Days(START + timedelta(days=first), date(9999, 1, 1) if is_last else START + timedelta(days=after - 1))
-        uses = draw(st.dictionaries(st.integers(first, LENGTH - 1 if is_last else after - 1), st.integers(0, 700), max_size=9))
+        uses = draw(
+            st.dictionaries(st.integers(first, LENGTH - 1 if is_last else after - 1), st.integers(0, 700), max_size=9)
+        )
         plan = draw(st.sampled_from([plan.id for plan in PLANS]))
-        by_day = {START + timedelta(days=day): used for day, used in uses.items()}  # type: ignore[attr-defined]
-        made.append(Stay(("tracker", "scooter")[number], plan, active, uses=by_day))  # type: ignore[arg-type]
+        by_day = {START + timedelta(days=day): used for day, used in uses.items()}
+        made.append(Stay(("tracker", "scooter")[number], plan, active, uses=by_day))
     return made
 
 
@@ -78,11 +87,13 @@ def check(told: Figures, world: World, asked: Days) -> None:
     assert told.counts["unused"] == rules.unused
     assert told.counts["overage"] == sum(rules.overage.values())
     cents: Counter[str] = Counter()
-    for row in told.costs.itertuples():
-        cents[str(row.currency)] += int(row.cents)
+    for row in told.costs.to_dict("records"):
+        cents[str(row["currency"])] += int(row["cents"])
     assert +cents == +rules.cents()
     assert Counter(map(int, told.near_limits["step"])) == Counter(rules.steps.values())
-    projected = {row.product: int(row.projected) for row in told.products.dropna(subset="projected").itertuples()}
+    projected = {
+        row["product"]: int(row["projected"]) for row in told.products.dropna(subset="projected").to_dict("records")
+    }
     assert +Counter(projected) == +rules.projected
     spreads = {row.product: row for row in told.spreads.itertuples()}
     assert spreads.keys() == rules.daily.keys()
@@ -98,9 +109,16 @@ def check(told: Figures, world: World, asked: Days) -> None:
     assert int(told.by_day["used"].sum()) == sum(rules.used.values())
 
 
-@settings(max_examples=8, deadline=None, phases=(Phase.explicit, Phase.generate), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=8,
+    deadline=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(worlds, spans)
-def test_sums_over_sets_are_the_sums_of_the_rules(database: Database, tmp_path: Path, world: World, asked: Days) -> None:
+def test_sums_over_sets_are_the_sums_of_the_rules(
+    database: Database, tmp_path: Path, world: World, asked: Days
+) -> None:
     empty(database)
     world.store(database)
     check(figures(database, tmp_path, Question(asked)), world, asked)
