@@ -43,7 +43,9 @@ def fill(database: Database, sims: int, days: int) -> None:
             ),
             values,
         )
-        tx.execute(text(f"INSERT INTO usage_versions SELECT :first + d, :account, 'v' || d FROM {day}"), values)
+        tx.execute(
+            text(f"INSERT INTO usage_versions SELECT :first + d, :account, 'v' || d || '-' || :sims FROM {day}"), values
+        )
         tx.execute(
             text("INSERT INTO usage_known VALUES (:account, '', :first, :first + :days - 1, 1775000000)"), values
         )
