@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from engine.usage_standing import Standing
     from engine.usage_told import Collected
 
-usage = App(name="usage", help="Collect what the SIMs have used.")
+usage = App(name="usage", help="Collect and report what the SIMs have used.")
+
+usage.command("console.usage_reporting:report")
 
 First = Annotated[
     date | None,

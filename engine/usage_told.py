@@ -44,6 +44,7 @@ def write_told(
     references = [one.carrier_reference for one in told if not one.iccid and one.carrier_reference]
     places = usage.places(tx, account, iccids, references)
     ours = [(places[name], one) for one in told if (name := one.iccid or one.carrier_reference or "") in places]
+    ours = [(place, one) for place, one in ours if place.product_on(one.last) or place.product_on(one.first)]
     counts.strangers += len(told) - len(ours)
     counts.day_count += len(ours)
     if by_day:
@@ -55,7 +56,8 @@ def write_told(
 def _days(place: Place, one: Usage, as_of: datetime) -> Iterator[DayUse]:
     """The day as it was told; several days told as one are spread over them."""
     if one.first == one.last:
-        yield DayUse(place.iccid, one.first, place.product_id, one.total_bytes, as_of)
+        if product := place.product_on(one.first):
+            yield DayUse(place.iccid, one.first, product, one.total_bytes, as_of)
         return
     whole = Increase(one.total_bytes, start_of(one.first), start_of(one.last + DAY))
     yield from _parts(place, whole, as_of)
@@ -63,7 +65,8 @@ def _days(place: Place, one: Usage, as_of: datetime) -> Iterator[DayUse]:
 
 def _parts(place: Place, came: Increase, as_of: datetime) -> Iterator[DayUse]:
     for day, part in spread(came).items():
-        yield DayUse(place.iccid, day, place.product_id, part, as_of, is_derived=True)
+        if product := place.product_on(day):
+            yield DayUse(place.iccid, day, product, part, as_of, is_derived=True)
 
 
 def _write_sums(tx: Transaction, account: str, ours: Iterable[tuple[Place, Usage]], as_of: datetime) -> int:

@@ -1,15 +1,19 @@
-"""A SIM that one product released becomes another one's: its row begins anew, its operations and their history stay."""
+"""A SIM that one product released becomes another one's: its row begins anew, its operations and their history stay.
+
+Where it stood before is kept in `former_placements`: what it used until then stays that product's and plan's.
+"""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import LargeBinary, cast, func, null, select, update
+from sqlalchemy import LargeBinary, TableClause, and_, cast, func, insert, literal, null, select, update
 
-from domain.lifecycle import Action, SimState
+from domain.lifecycle import Action, SimState, Step
 from storage.among import among
 from storage.bulk import staged
 from storage.database import Transaction
-from storage.schema import operations, sims
+from storage.schema import former_placements, operations, sims
 
 _PLACED = ("product_id", "carrier_account", "plan_id", "home_country", "line")
 _BROUGHT = ("device_id", "device_name", "note")
@@ -31,9 +35,22 @@ def give_to_new_owner(tx: Transaction, values: Mapping[str, Any]) -> None:
         **{s.manifest_id: values["manifest_id"], s.created_at: values["created_at"]},
     }
     with staged(tx, lists) as rows:
+        _keep_former(tx, rows, values["created_at"])
         brought = {s[name]: rows.c[name] for name in (*_PLACED, *_BROUGHT)}
         code = {s.registration_code: cast(rows.c.registration_code, LargeBinary)}
         tx.execute(update(sims).where(s.iccid == rows.c.iccid).values(fresh | brought | code))
+
+
+def _keep_former(tx: Transaction, rows: TableClause, moved_at: datetime) -> None:
+    """Where these SIMs stood, from when until when."""
+    s, o = sims.c, operations.c
+    released = and_(o.iccid == s.iccid, o.action == Action.RELEASE.value, o.step == Step.DONE.value)
+    when = literal(moved_at, s.created_at.type)
+    left_at = func.coalesce(select(func.max(o.finished_at)).where(released).scalar_subquery(), when)
+    stood = (s.product_id, s.carrier_account, s.plan_id, s.home_country, s.created_at, s.first_activated_at)
+    found = select(s.iccid, when, left_at, *stood).join(rows, rows.c.iccid == s.iccid)
+    names = ["iccid", "moved_at", "left_at", *(column.name for column in stood)]
+    tx.execute(insert(former_placements).from_select(names, found))
 
 
 def activation_generations(tx: Transaction, iccids: Sequence[str]) -> dict[str, int]:

@@ -247,6 +247,21 @@ sims = Table(
     Index("ix_sims_named", "carrier_reference", sqlite_where=text(NAMED), postgresql_where=text(NAMED)),
 )
 
+former_placements = Table(
+    "former_placements",  # where a SIM stood before another product took it over
+    metadata,
+    Column("iccid", Key, primary_key=True),
+    Column("moved_at", UtcTime, primary_key=True),  # when the next product took it; the days before are this one's
+    Column("left_at", UtcTime, nullable=False),  # when its release was done
+    Column("product_id", Key, nullable=False),
+    Column("carrier_account", Key, nullable=False),
+    Column("plan_id", Key, nullable=False),
+    Column("home_country", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("first_activated_at", UtcTime),
+    sqlite_with_rowid=False,
+)
+
 TO_SEND = "step = 'planned'"
 TO_SETTLE = "step IN ('intent', 'sent', 'accepted', 'unknown')"
 HELD = "step = 'held'"
@@ -349,6 +364,15 @@ usage_restated = Table(
     Column("carrier_account", Key, primary_key=True),
     Column("as_of", UtcSecond, primary_key=True, autoincrement=False),
     Column("total_bytes", BigInteger, primary_key=True, autoincrement=False),  # of two words of one second none is lost
+    sqlite_with_rowid=False,
+)
+
+usage_versions = Table(
+    "usage_versions",  # which word of a day is in usage_days: a copy of the day is good while its version stands
+    metadata,
+    Column("day", UtcDay, primary_key=True, autoincrement=False),
+    Column("carrier_account", Key, primary_key=True),
+    Column("version", Text, nullable=False),  # random, so that a restored backup never repeats one
     sqlite_with_rowid=False,
 )
 

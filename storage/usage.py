@@ -8,14 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 from sqlalchemy import case, func, select, text
 
-from domain.usage import Days, Reading
+from domain.usage import Days, Reading, day_of
 from storage.among import among
 from storage.bulk import staged
 from storage.database import Transaction
-from storage.schema import EPOCH, sims, usage_days, usage_readings, usage_restated
+from storage.schema import EPOCH, former_placements, sims, usage_days, usage_readings, usage_restated
 
 
 class DayUse(NamedTuple):
@@ -32,12 +33,24 @@ class DayUse(NamedTuple):
     is_derived: bool = False
 
 
+class Former(NamedTuple):
+    """A product that had a SIM before, in the same carrier account. `until`: the day on which the next one took it."""
+
+    until: date
+    product_id: str
+
+
 class Place(NamedTuple):
-    """Where a SIM that a carrier named stands with us."""
+    """Where a SIM that a carrier named stands with us. `product_id` is None when it is in this account no more."""
 
     iccid: str
-    product_id: str
+    product_id: str | None
     first_activated_at: datetime | None
+    former: tuple[Former, ...] = ()  # oldest first
+
+    def product_on(self, day: date) -> str | None:
+        """Whose use it was on this day: a SIM that moved is split at the day of its move. None: not ours that day."""
+        return next((former.product_id for former in self.former if day < former.until), self.product_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +96,12 @@ _KEPT = (
 )
 
 
+_VERSIONS = (
+    "INSERT INTO usage_versions (day, carrier_account, version) VALUES (:day, :account, :version) "
+    "ON CONFLICT (day, carrier_account) DO UPDATE SET version = excluded.version"
+)
+
+
 def keep(tx: Transaction, account: str, uses: Iterable[DayUse]) -> int:
     """Write down what was told; how many days that were over had been told differently. Safe to repeat."""
     newest: dict[tuple[date, str], DayUse] = {}
@@ -95,6 +114,10 @@ def keep(tx: Transaction, account: str, uses: Iterable[DayUse]) -> int:
     with staged(tx, _columns(newest.values())):
         restated = int(tx.execute(text(_RESTATED), {"account": account}).rowcount)
         tx.execute(text(_KEPT), {"account": account})
+    days = sorted({day for day, _ in newest})
+    version = uuid4().hex
+    said = [{"day": (day - EPOCH).days, "account": account, "version": version} for day in days]
+    tx.execute(text(_VERSIONS), said)
     return restated
 
 
@@ -128,7 +151,10 @@ def add_derived(tx: Transaction, account: str, parts: Sequence[DayUse]) -> int:
 
 
 def places(tx: Transaction, account: str, iccids: Sequence[str], references: Sequence[str]) -> dict[str, Place]:
-    """The account's SIMs of these ICCIDs and carrier's ids, under the name that was given. Others are left out."""
+    """The account's SIMs of these ICCIDs and carrier's ids, under the name that was given. Others are left out.
+
+    A SIM that has left the account is found by its ICCID.
+    """
     c = sims.c
     found: dict[str, Place] = {}
     for column, names in ((c.iccid, iccids), (c.carrier_reference, references)):
@@ -136,6 +162,23 @@ def places(tx: Transaction, account: str, iccids: Sequence[str], references: Seq
             named = select(column, c.iccid, c.product_id, c.first_activated_at)
             rows = tx.execute(named.where(among(tx, column, names), c.carrier_account == account))
             found |= {name: Place(*place) for name, *place in rows}
+    former = _former(tx, account, [*iccids, *(place.iccid for place in found.values())])
+    if former:
+        found |= {name: place._replace(former=former.get(place.iccid, ())) for name, place in found.items()}
+        gone = former.keys() - {place.iccid for place in found.values()}
+        found |= {iccid: Place(iccid, None, None, former[iccid]) for iccid in gone}
+    return found
+
+
+def _former(tx: Transaction, account: str, iccids: Sequence[str]) -> dict[str, tuple[Former, ...]]:
+    """The products that had these SIMs in this account before; most have none."""
+    if not iccids:
+        return {}
+    c = former_placements.c
+    rows = select(c.iccid, c.moved_at, c.product_id).where(among(tx, c.iccid, iccids), c.carrier_account == account)
+    found: dict[str, tuple[Former, ...]] = {}
+    for iccid, moved_at, product_id in tx.execute(rows.order_by(c.iccid, c.moved_at)):
+        found[iccid] = (*found.get(iccid, ()), Former(day_of(moved_at), product_id))
     return found
 
 

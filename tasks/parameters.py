@@ -108,6 +108,32 @@ class UsageParameters(Parameters):
         return self
 
 
+class ReportUsageParameters(Parameters):
+    """Report what SIMs have used and what that costs."""
+
+    first_day: Annotated[
+        date | None, Field(title="From", description="A UTC day. Left empty: the first of the last day's month.")
+    ] = None
+    last_day: Annotated[
+        date | None,
+        Field(title="To", description="A UTC day, itself included. Left empty: the newest day that was collected."),
+    ] = None
+    last_month: Annotated[
+        bool, Field(title="The month before", description="The whole calendar month before the present one.")
+    ] = False
+    product: Annotated[str | None, Field(title="Product", description="Left empty: all of them.")] = None
+    carrier_account: CarrierAccount | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "ReportUsageParameters":
+        """Days in their order, or the month before, not both."""
+        if self.first_day and self.last_day and self.first_day > self.last_day:
+            raise ValueError("`first_day` is after `last_day`.")
+        if self.last_month and (self.first_day or self.last_day):
+            raise ValueError("Name days or the month before, not both.")
+        return self
+
+
 class RerunParameters(Parameters):
     """Let a part of a manifest go on, on a person's word. What is done stays done."""
 

@@ -26,6 +26,7 @@ def upgrade() -> None:
     _rejections()
     _placements()
     _sims()
+    _former_placements()
     _operations()
     _history()
     _limits()
@@ -200,6 +201,23 @@ def _sims() -> None:
     _partial_index("ix_sims_named", "sims", ["carrier_reference"], "carrier_reference IS NOT NULL")
 
 
+def _former_placements() -> None:
+    op.create_table(
+        "former_placements",
+        sa.Column("iccid", KEY, nullable=False),
+        sa.Column("moved_at", TIME, nullable=False),
+        sa.Column("left_at", TIME, nullable=False),
+        sa.Column("product_id", KEY, nullable=False),
+        sa.Column("carrier_account", KEY, nullable=False),
+        sa.Column("plan_id", KEY, nullable=False),
+        sa.Column("home_country", sa.Text(), nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.Column("first_activated_at", TIME),
+        sa.PrimaryKeyConstraint("iccid", "moved_at", name="pk_former_placements"),
+        sqlite_with_rowid=False,
+    )
+
+
 def _operations() -> None:
     op.create_table(
         "operations",
@@ -296,6 +314,14 @@ def _usage() -> None:
         sa.Column("as_of", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("total_bytes", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("iccid", "day", "carrier_account", "as_of", "total_bytes", name="pk_usage_restated"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "usage_versions",
+        sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("carrier_account", KEY, nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("day", "carrier_account", name="pk_usage_versions"),
         sqlite_with_rowid=False,
     )
     op.create_table(
