@@ -150,7 +150,8 @@ _COSTS = """
     SELECT month, product, coalesce(plan, '') AS plan, coalesce(country, '') AS country,
         count(*) FILTER (held <> 0) AS sims, count(*) FILTER (pays) AS priced_sims, sum(used)::BIGINT AS used,
         sum(used - overage)::BIGINT AS included_used, sum(overage)::BIGINT AS overage,
-        any_value(monthly_price_cents) AS price, any_value(overage_cents_per_mb) AS rate, coalesce(any_value(currency), '') AS currency,
+        any_value(monthly_price_cents) AS price, any_value(overage_cents_per_mb) AS rate,
+        coalesce(any_value(currency), '') AS currency,
         sum(projected) FILTER (is_last)::BIGINT AS projected,
         sum(CASE WHEN is_last THEN greatest(0, moved_in + projected - included) - greatest(0, moved_in - included) END)
             ::BIGINT AS projected_overage
