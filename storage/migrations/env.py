@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from storage.schema import metadata
+from storage.reconciling_schema import findings  # the last module that adds to the tables of storage.schema
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=findings.metadata,
     render_as_batch=True,
     transactional_ddl=True,
 )

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from storage import migrate
 from storage.database import Database, DatabaseUnavailable
+from storage.reconciling_schema import findings
 from storage.schema import history, metadata
 
 
@@ -35,6 +36,7 @@ def test_upgrading_does_not_depend_on_the_working_directory(
 
 
 def test_what_migrations_make_is_what_the_tables_say(database: Database) -> None:
+    assert findings.metadata is metadata
     with database.read() as tx:
         context = MigrationContext.configure(tx.connection)
         assert compare_metadata(context, metadata) == []

@@ -1,10 +1,12 @@
-"""The first shape: inventory, manifests, SIMs, the ledger and its history, limits, usage.
+"""The first shape: inventory, manifests, SIMs, the ledger and its history, limits, usage, reconciliation.
 
 Revision ID: 0001
 """
 
 import sqlalchemy as sa
 from alembic import op
+
+from storage.migrations.reconciling import create_reconciling
 
 revision = "0001"
 down_revision = None
@@ -31,6 +33,7 @@ def upgrade() -> None:
     _limits()
     _usage()
     _usage_asked()
+    create_reconciling()
     _seal_history()
 
 
