@@ -24,6 +24,7 @@ class InvoiceColumns:
     product: str | None = None
     currency: str | None = None  # of every line, where no column says it
     decimal: str = "."
+    check_digit_omitted: bool = False  # also takes numbers without their last digit
     folder: str | None = None  # where the files lie; the newest month there is compared each night
 
 

@@ -52,6 +52,7 @@ class Billing(IntEnum):
     NO_INVOICE = 0
     ABSENT = 1
     BILLED = 2
+    FREE = 3  # on it, at no charge
 
 
 class Activity(IntEnum):

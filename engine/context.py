@@ -10,7 +10,9 @@ from typing import Any, Protocol
 from carriers.contract import Carrier
 from domain.brake import Brake
 from domain.iccid import IssuerProfile
+from domain.invoices import InvoiceColumns
 from domain.pacing import Pace
+from domain.reconciling import ReconciliationRules
 from domain.usage import UsageRules
 from storage.database import Database, Transaction
 from storage.readers.block import USUAL_LIMITS, FileLimits
@@ -105,6 +107,8 @@ class Context:
     timing: Timing = Timing()
     brake: Brake = field(default_factory=Brake)
     usage_rules: UsageRules = field(default_factory=UsageRules)
+    reconciliation: ReconciliationRules = field(default_factory=ReconciliationRules)
+    invoices: Mapping[str, InvoiceColumns] = field(default_factory=dict)  # of carrier accounts that send them
     expected_bytes: int = 5_000_000  # a SIM's expected use per month, for the choice among plans
     file_limits: FileLimits = USUAL_LIMITS
     stopwatch: Stopwatch = field(default_factory=RealStopwatch)

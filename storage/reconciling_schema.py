@@ -1,4 +1,4 @@
-"""The tables of reconciliation: what carriers listed, and what was found in each run. The same `metadata` as the others.
+"""The tables of reconciliation: what carriers listed, and what was found in each run. In `metadata` with the others.
 
 A finding holds everything that a report says of it, so a run is read again in the words of its own day whatever has
 changed since.
