@@ -199,7 +199,7 @@ class UsageSection(Section):
 
 
 class InvoiceSection(Section):
-    """What one carrier account's invoices or exports look like: the headings of their columns, and how sums are written."""
+    """What one carrier account's invoices or exports look like: headings of columns, and how sums are written."""
 
     iccid: Annotated[str, Field(min_length=1)]
     amount: str | None = None

@@ -30,6 +30,7 @@ class Fate(StrEnum):
     NOTHING_TO_DO = "nothing_to_do"
     RELEASED = "released"
     HELD = "held"
+    BUSY = "busy"
     NOT_CLAIMED = "not_claimed"
     UNSETTLED = "unsettled"
     PROTECTED = "protected"
@@ -44,6 +45,7 @@ SENTENCES: dict[Fate, str] = {
     Fate.FREED: "The carrier does not have the SIM: it leaves its product without a request.",
     Fate.NOTHING_TO_DO: "It is so already, or an operation under way brings it there.",
     Fate.RELEASED: "It was released, or is being released: nothing can be asked of it any more.",
+    Fate.BUSY: "An operation is under way for it, and what goes on is left alone here.",
     Fate.HELD: "Its product has no room for it. `simline rerun MANIFEST --only held --reason WHY` lets it go on.",
     Fate.NOT_CLAIMED: "It is not in the carrier's account. `simline rerun MANIFEST --reason WHY` tries once more.",
     Fate.UNSETTLED: "Whether the carrier has it is not settled. `simline rerun MANIFEST --reason WHY` reads it first.",

@@ -91,8 +91,8 @@ def compared(database: Database, scratch: Path, asked: Asked, as_of: datetime) -
         counts: dict[str, dict[str, int]] = {}
         for account, word, count in duck.execute(sql.COUNTS).fetchall():
             counts.setdefault(account, {})[word] = count
-        found = duck.execute(sql.DETAILED, {"as_of": _seconds(as_of)})
-        yield Compared(as_of, seen, counts, iter(found.fetch_record_batch(ROWS_AT_ONCE)))
+        found = duck.sql(sql.DETAILED, params={"as_of": _seconds(as_of)})
+        yield Compared(as_of, seen, counts, iter(found.to_arrow_reader(ROWS_AT_ONCE)))
 
 
 def _open(folder: str) -> duckdb.DuckDBPyConnection:
@@ -199,8 +199,9 @@ def _usage(duck: duckdb.DuckDBPyConnection, snap: Snapshot, asked: Asked) -> Non
     with snap.batches(days, [_number(first)]) as batches:
         duck.register("usage_told", batches)
         duck.execute(
-            "CREATE TEMP VIEW usage_read AS SELECT carrier_account::VARCHAR AS carrier_account, iccid::VARCHAR AS iccid, "
-            "day, total_bytes::BIGINT AS total_bytes, is_derived::BIGINT <> 0 AS is_derived FROM usage_told"
+            "CREATE TEMP VIEW usage_read AS SELECT carrier_account::VARCHAR AS carrier_account, "
+            "iccid::VARCHAR AS iccid, day::BIGINT AS day, total_bytes, is_derived::BIGINT <> 0 AS is_derived "
+            "FROM usage_told"
         )
         duck.execute(sql.USED, {"first": _number(window.first), "last": _number(window.last)})
         duck.execute("DROP VIEW usage_read")

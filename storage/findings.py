@@ -163,3 +163,11 @@ def count(tx: Transaction, run_id: int) -> int:
     now = c.change.in_((Change.NEW.value, Change.STILL.value))
     rows = select(func.count()).select_from(findings).where(c.reconciliation_id == run_id, now)
     return int(tx.execute(rows).scalar_one())
+
+
+def counts_by_kind(tx: Transaction, run_id: int) -> dict[str, int]:
+    """Kind -> how many findings there are of it now."""
+    c = findings.c
+    now = c.change.in_((Change.NEW.value, Change.STILL.value))
+    rows = select(c.kind, func.count()).where(c.reconciliation_id == run_id, now).group_by(c.kind).order_by(c.kind)
+    return dict(tx.execute(rows).tuples().all())

@@ -11,12 +11,16 @@ from typing import Any
 
 from sqlalchemy import and_, delete, func, or_, select, text, update
 
+from domain.acting import LIVE_STEPS
 from domain.lifecycle import Action, SimState, Step
+from storage.among import among
 from storage.bulk import staged, storable
 from storage.database import Transaction
 from storage.ledger import Lease
 from storage.reconciling_schema import listed_sims, listings
 from storage.schema import operations, sims
+from storage.sims import SeenSim
+from storage.sims import observe as write_seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +140,15 @@ def listed_count(tx: Transaction, account: str, number: int) -> int:
     c = listed_sims.c
     rows = select(func.count()).select_from(listed_sims).where(c.carrier_account == account, c.listing == number)
     return int(tx.execute(rows).scalar_one())
+
+
+def observe(tx: Transaction, iccids: Sequence[str]) -> None:
+    """Let our rows of these SIMs say what was listed of them, where that is the newest word and nothing is under way."""
+    s, n, o = sims.c, listed_sims.c, operations.c
+    live = select(o.id).where(o.iccid == s.iccid, o.step.in_([step.value for step in LIVE_STEPS])).exists()
+    same = and_(n.iccid == s.iccid, n.carrier_account == s.carrier_account)
+    rows = select(s.iccid, s.seen_at, n.listed_at, n.state, n.word, n.plan_reference).join(listed_sims, same)
+    told = tx.execute(rows.where(among(tx, s.iccid, iccids), ~live)).all() if iccids else []
+    is_newer = (row for row in told if row.seen_at is None or row.seen_at < row.listed_at)
+    seen = (SeenSim(row.iccid, SimState(row.state), row.word, None, row.plan_reference or None) for row in is_newer)
+    write_seen(tx, seen)
