@@ -26,8 +26,8 @@ from storage.turns import take_turn
 class Asked:
     """What is asked of which SIMs: those of these ICCIDs, or all that fit the choice.
 
-    `not_read` are lines of the file that named them and that hold no ICCID that can be used. `leaves_busy_alone`: of SIMs
-    with an operation under way nothing is asked, not even for later.
+    `not_read` are lines of the file that named them and that hold no ICCID that can be used. With
+    `leaves_busy_alone` nothing is asked of SIMs with an operation under way, not even for later.
     """
 
     action: Action

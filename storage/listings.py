@@ -143,7 +143,7 @@ def listed_count(tx: Transaction, account: str, number: int) -> int:
 
 
 def observe(tx: Transaction, iccids: Sequence[str]) -> None:
-    """Let our rows of these SIMs say what was listed of them, where that is the newest word and nothing is under way."""
+    """Let our rows of these SIMs say what was listed, where that is the newest word and nothing is under way."""
     s, n, o = sims.c, listed_sims.c, operations.c
     live = select(o.id).where(o.iccid == s.iccid, o.step.in_([step.value for step in LIVE_STEPS])).exists()
     same = and_(n.iccid == s.iccid, n.carrier_account == s.carrier_account)
