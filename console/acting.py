@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from console.acting_shown import plan_facts, say_end, show_plan
 from console.agreeing import agreed, must_say_why
@@ -20,6 +20,7 @@ from console.importing import Wait
 from console.planning import AsJson
 from console.screen import Screen
 from domain.lifecycle import Action, SimState
+from domain.usage import last_days
 from reports.verdict import Tone, counted
 
 if TYPE_CHECKING:
@@ -45,6 +46,14 @@ class Which:
     country: Annotated[str | None, Parameter(metavar="CODE", help="All with this home country.")] = None
     state: Annotated[SimState | None, Parameter(metavar="STATE", help="All in this state at the carrier.")] = None
     carrier_account: Annotated[str | None, Parameter(metavar="NAME", help="All at this carrier account.")] = None
+    unused_for: Annotated[
+        int | None,
+        Parameter(
+            metavar="DAYS",
+            validator=validators.Number(gte=1),
+            help="All of which it is known that they used nothing in the last so many days.",
+        ),
+    ] = None
 
 
 ANY = Which()
@@ -198,11 +207,13 @@ def _asked(context: "Context", action: Action, iccids: tuple[str, ...], which: W
     from storage.sims import Choice
 
     country = which.country.upper() if which.country else None
-    choice = Choice(which.product, which.state, country, carrier_account=which.carrier_account)
+    with context.database.read() as tx:
+        unused = last_days(which.unused_for, tx.now()) if which.unused_for else None
+    choice = Choice(which.product, which.state, country, carrier_account=which.carrier_account, unused=unused)
     if sum((bool(iccids), which.file is not None, choice != Choice())) != 1:
         raise CannotDo(
-            "Say which SIMs, in one way: ICCIDs, or --file FILE, or a choice by --product, --country, --state and "
-            "--carrier-account."
+            "Say which SIMs, in one way: ICCIDs, or --file FILE, or a choice by --product, --country, --state, "
+            "--carrier-account and --unused-for."
         )
     if choice != Choice():
         refuse_unknown(context, Defaults(which.product, None, which.carrier_account))

@@ -105,7 +105,7 @@ def _what_goes_on(only: Part, steps: dict[Step, int], row: "ManifestRow") -> tup
     """SIMs and rejected lines that the choice covers now."""
     parts = STEPS if only is Part.EVERYTHING else {only: STEPS[only]}
     sims = sum(steps.get(step, 0) for step in {step for of_part in parts.values() for step in of_part})
-    return sims, row.counts.rejected if Part.REJECTED in parts else 0
+    return sims, row.counts.rejected if Part.REJECTED in parts and not row.is_action else 0
 
 
 def _in_words(sims: int, lines: int) -> str:

@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
+from console.agreeing import Yes
 from console.at_server import Here, has_server
 from console.bringing_on import WAIT_SECONDS, end_with_receipts
 from console.commands import FINE, NEEDS_YOU
+from console.deciding import Follows, decide
 from console.deliveries import chosen_sources, say_intake
-from console.door import AtDoor, Door
+from console.door import AtDoor, CannotDo, Door
 from console.following import Follower
 from console.importing import NoActivate
 from console.screen import Screen
 from console.stopping import StopSign, pause, stop_sign
+from domain.deciding import Saw
 from reports.verdict import Tone, counted
 
 if TYPE_CHECKING:
@@ -70,12 +73,30 @@ def pick_up(
         return end_with_receipts(door, context, [intake.manifest_id for intake in taken])
 
 
-def settle(*, wait: Wait = WAIT_SECONDS, here: Here = False, door: AtDoor) -> int:
+def settle(
+    *iccid: Annotated[str, Parameter(help="Only these SIMs, by what you saw at the carrier (--as).")],
+    saw: Annotated[
+        Saw | None, Parameter(name="--as", metavar="STATE", help="What you saw: active, inactive, or absent.")
+    ] = None,
+    then: Follows = None,
+    reason: Annotated[str, Parameter(metavar="TEXT", help="With --as: how you know.")] = "",
+    yes: Yes = False,
+    wait: Wait = WAIT_SECONDS,
+    here: Here = False,
+    door: AtDoor,
+) -> int:
     """Send what is due, and ask the carriers what became of it.
 
     One round for every carrier account: what is planned is sent, what was sent is read, receipts are made again. Run
     it from a schedule, or let Prefect do so: with a Prefect server its deployment does the round.
+
+    With ICCIDs and --as it settles SIMs that need review or have timed out on your word, as `simline decide` does,
+    which also takes lists and whole manifests.
     """
+    if iccid or saw is not None:
+        if not iccid or saw is None:
+            raise CannotDo("Name the SIMs and what you saw: `simline settle ICCID --as active --reason WHY`.")
+        return decide(*iccid, saw=saw, then=then, reason=reason, yes=yes, wait=wait, here=here, door=door)
     if has_server() and not here:
         from console.sweeping_there import settle_there
 

@@ -51,6 +51,9 @@ class Reason(StrEnum):
     DUPLICATE_IN_FILE = "duplicate_in_file"
     ALREADY_KNOWN = "already_known"
     CODE_CORRECTED = "code_corrected"
+    # an action on a SIM
+    NOTHING_TO_DO = "nothing_to_do"
+    LEFT_ALONE = "left_alone"
 
 
 SENTENCES: dict[Reason, str] = {
@@ -84,6 +87,8 @@ SENTENCES: dict[Reason, str] = {
     Reason.DUPLICATE_IN_FILE: "The same SIM stands on an earlier line of this file.",
     Reason.ALREADY_KNOWN: "The SIM already belongs to this product.",
     Reason.CODE_CORRECTED: "Known; its registration code was replaced and it is tried again.",
+    Reason.NOTHING_TO_DO: "The SIM is so already, or an operation under way brings it there.",
+    Reason.LEFT_ALONE: "The action left the SIM alone.",
 }
 
 

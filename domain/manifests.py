@@ -16,6 +16,10 @@ class ManifestState(StrEnum):
     FINISHED = "finished"  # every operation has ended
 
 
+ACTIONS = "actions"
+"""The source of a person's action on SIMs: it is taken in, halted and told of like a manifest, and has no file."""
+
+
 class Halt(StrEnum):
     """A person's word over a manifest: nothing new of it is sent. What was sent is settled all the same."""
 

@@ -54,6 +54,16 @@ class Known:
     known_at: datetime
 
 
+def last_days(count: int, now: datetime) -> Days:
+    """The last `count` days that are over.
+
+    >>> str(last_days(7, datetime(2024, 3, 1, 6, tzinfo=UTC)))
+    '2024-02-23 to 2024-02-29'
+    """
+    today = day_of(now)
+    return Days(today - count * DAY, today - DAY)
+
+
 def joined(known: Iterable[Known], told: Known) -> tuple[Known, ...]:
     """All of these with the new one; what touches becomes one. Oldest first."""
     apart = []

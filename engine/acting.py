@@ -6,13 +6,14 @@ rules (`domain.acting`). Safe to repeat: what is under way, or true already, is 
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import count as counting
 from math import ceil
 
-from domain.acting import ACTED, REFUSED, Fate, Standing, fate_of
+from domain.acting import ACTED, REFUSED, SENTENCES, Fate, Standing, fate_of
 from domain.brake import check_action
 from domain.lifecycle import Action, Stage, Step
-from domain.lines import LineOutcome
+from domain.lines import LineCounts, LineOutcome, Reason, Verdict
 from engine.context import Context, Progress
 from storage import acting, catalogue, ledger
 from storage.acting import SimStanding, Wish
@@ -135,10 +136,32 @@ def act(context: Context, asked: Asked, *, reason: str, actor: str, agreed: Agre
         found = _sorted(context, tx, asked)
         plan = _as_plan(context, asked, found)
         _check_agreed(plan, agreed)
+        if not plan.sim_count:
+            return Acted(wish.id, plan)
+        acting.record(tx, wish, _counts(plan), list(_left(plan)))
         ids = acting.plan_operations(tx, wish, found.wanted)
         _free(tx, wish, [ids[iccid] for iccid in plan.iccids.get(Fate.FREED, ())], plan)
     context.watch(Progress("act", plan.sim_count, plan.sim_count))
     return Acted(wish.id, plan)
+
+
+def _counts(plan: ActionPlan) -> LineCounts:
+    """Each SIM that was named, and each line that named none, by its end."""
+    accepted, known = plan.sim_count, plan.count(Fate.NOTHING_TO_DO)
+    rejected = plan.count(*REFUSED) + len(plan.not_read)
+    return LineCounts(lines=accepted + known + rejected, accepted=accepted, known=known, rejected=rejected)
+
+
+def _left(plan: ActionPlan) -> Iterator[LineOutcome]:
+    """What the action does not change, and why: lines behind those of the SIMs that change."""
+    line = counting(plan.sim_count + 1)
+    for each in plan.not_read:
+        yield replace(each, line=next(line), through_line=None, verdict=Verdict.REJECTED)
+    for fate, iccids in plan.refused():
+        for iccid in iccids:
+            yield LineOutcome(next(line), Verdict.REJECTED, Reason.LEFT_ALONE, iccid, iccid, SENTENCES[fate])
+    for iccid in plan.iccids.get(Fate.NOTHING_TO_DO, ()):
+        yield LineOutcome(next(line), Verdict.KNOWN, Reason.NOTHING_TO_DO, iccid, iccid)
 
 
 def _check_agreed(plan: ActionPlan, agreed: Agreed) -> None:

@@ -23,14 +23,15 @@ from storage.sources.given import GivenFiles
 def retry_rejected(context: Context, manifest_id: str, *, actor: str) -> Intake | None:
     """Take the manifest's rejected lines in again, as often as somebody asks; None when it has none.
 
-    None too when somebody else has just asked for the same: two at once make one delivery. Raises `ManifestRefused`
+    None too for an action, which is asked anew instead, and when somebody else has just asked for the same: two at once
+    make one delivery. Raises `ManifestRefused`
     when the original is no longer where it was delivered.
     """
     with context.database.read() as tx:
         row = manifests.find(tx, manifest_id)
         lines = outcomes.lines_with(tx, row.id, Verdict.REJECTED)
     source = context.sources.get(row.source)
-    if not lines:
+    if not lines or row.is_action:
         return None
     if source is None:
         raise ManifestRefused(f"The source {row.source} is not configured here.", reason="source_missing")

@@ -9,11 +9,15 @@ from sqlalchemy import func, insert, literal, select, update
 
 from domain.acting import LIVE_STEPS
 from domain.lifecycle import BUCKETS, Action, Bucket, SimState, Stage, Step
+from domain.lines import LineCounts, LineOutcome
+from domain.manifests import ACTIONS, ManifestState
 from storage.among import among
 from storage.bulk import insert_rows, storable
 from storage.database import Transaction
-from storage.schema import history, operations, sims
+from storage.loading import record_outcomes
+from storage.schema import history, manifests, operations, sims
 from storage.sims import Choice, fits
+from storage.spans import close_span, open_span
 
 AT_ONCE = 5_000
 """SIMs of one query."""
@@ -76,19 +80,41 @@ class Wish:
     reason: str
 
 
+def record(tx: Transaction, wish: Wish, counts: LineCounts, left: Sequence[LineOutcome]) -> None:
+    """The wish in a row of its own, taken in like a manifest: each SIM that was named is a line and has its end.
+
+    So it has a receipt and a status, and is paused, cancelled and run again as a manifest is.
+    """
+    row = {
+        "id": wish.id,
+        "source": ACTIONS,
+        "item_key": wish.action.value,
+        "version": wish.id,
+        "state": ManifestState.LOADED.value,
+        "actor": storable(wish.actor),
+        "reason": storable(wish.reason),
+        "received_at": tx.now(),
+        "loaded_at": tx.now(),
+    }
+    tx.execute(insert(manifests).values(row | {name: getattr(counts, name) for name in LineCounts.__slots__}))
+    record_outcomes(tx, wish.id, left)
+
+
 def plan_operations(tx: Transaction, wish: Wish, wanted: Sequence[SimStanding]) -> dict[str, int]:
     """One planned operation for each of these SIMs, its next generation, due at once; ICCID -> id of its operation.
 
-    History begins with who asked and why. The caller holds the turn.
+    History begins with who asked and why. The wish has its row (`record`); the caller holds the turn.
     """
     o = operations.c
     before = tx.execute(select(func.coalesce(func.max(o.id), 0))).scalar_one()
+    open_span(tx, wish.id)
     values = {
         "iccid": [one.iccid for one in wanted],
         "generation": [one.generation + 1 for one in wanted],
         "carrier_account": [one.carrier_account for one in wanted],
         "action": wish.action.value,
         "manifest_id": wish.id,
+        "line": list(range(1, len(wanted) + 1)),
         "step": Step.PLANNED.value,
         "stage": Stage.CHANGE.value,
         "due_at": tx.now(),
@@ -97,6 +123,7 @@ def plan_operations(tx: Transaction, wish: Wish, wanted: Sequence[SimStanding]) 
     }
     if wanted:
         insert_rows(tx, values, {operations: tuple(values)})
+    close_span(tx, wish.id)
     mine = (o.id > before, o.manifest_id == wish.id)
     _note_asked(tx, wish, mine)
     return dict(tx.execute(select(o.iccid, o.id).where(*mine)).tuples().all())

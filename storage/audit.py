@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
 
-from sqlalchemy import and_, func, or_, select, text
+from sqlalchemy import ColumnElement, and_, func, or_, select, text
 
 from domain.lifecycle import OPEN_STEPS, Step
 from domain.lines import LineCounts
-from domain.manifests import ManifestState
+from domain.manifests import ACTIONS, ManifestState
 from storage.database import Transaction
 from storage.schema import TO_SETTLE, history, manifests, operations, plans, rejections, sims
 
@@ -88,9 +88,10 @@ def totals(tx: Transaction) -> tuple[int, int, int]:
     in_all = tx.execute(select(func.count()).select_from(sims)).scalar_one()
     groups = select(func.count().label("n")).select_from(sims).group_by(sims.c.product_id).subquery()
     by_product = tx.execute(select(func.coalesce(func.sum(groups.c.n), 0))).scalar_one()
-    accepted = select(func.coalesce(func.sum(manifests.c.accepted), 0)).where(manifests.c.state.in_(TAKEN))
+    files = (manifests.c.state.in_(TAKEN), manifests.c.source != ACTIONS)
+    accepted = select(func.coalesce(func.sum(manifests.c.accepted), 0)).where(*files)
     o = operations.c
-    taken_over = select(func.count()).select_from(operations).where(o.line.is_not(None), o.generation > 1)
+    taken_over = select(func.count()).select_from(operations).where(_from_a_file(), o.generation > 1)
     by_manifest = int(tx.execute(accepted).scalar_one()) - int(tx.execute(taken_over).scalar_one())
     return int(in_all), int(by_product), by_manifest
 
@@ -138,8 +139,14 @@ def generations(tx: Transaction, account: str) -> dict[tuple[str, str], int]:
 def claims(tx: Transaction, account: str) -> dict[str, int]:
     """ICCID -> how many times a manifest brought the SIM to this carrier account: once, and again after a release."""
     o = operations.c
-    rows = select(o.iccid, func.count()).where(o.carrier_account == account, o.line.is_not(None)).group_by(o.iccid)
+    rows = select(o.iccid, func.count()).where(o.carrier_account == account, _from_a_file()).group_by(o.iccid)
     return dict(tx.execute(rows).tuples().all())
+
+
+def _from_a_file() -> ColumnElement[bool]:
+    """True for operations that a manifest brought, and no action."""
+    m = manifests.c
+    return operations.c.manifest_id.not_in(select(m.id).where(m.source == ACTIONS))
 
 
 def together_in_flight(tx: Transaction) -> list[str]:

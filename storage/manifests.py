@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.lifecycle import BUCKETS, Bucket, Step
 from domain.lines import LineCounts
-from domain.manifests import Halt, ItemIdentity, ManifestState
+from domain.manifests import ACTIONS, Halt, ItemIdentity, ManifestState
 from storage.among import among
 from storage.database import Transaction
 from storage.schema import manifests, operations
@@ -64,6 +64,11 @@ class ManifestRow:
     halted_by: str | None = None
     halt_reason: str | None = None
     halted_at: datetime | None = None
+
+    @property
+    def is_action(self) -> bool:
+        """Whether it is a person's action on SIMs and no file."""
+        return self.source == ACTIONS
 
     @property
     def identity(self) -> ItemIdentity:

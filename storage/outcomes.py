@@ -83,7 +83,7 @@ def sim_outcomes(
     words = [func.coalesce(word, "") for word in (o.reason, o.detail, s.carrier_word)]
     device = func.coalesce(s.device_name, s.device_id, "")
     placed = (s.product_id, s.home_country, plan, s.carrier_account)
-    columns = (func.coalesce(o.line, 0), o.iccid, o.step, *placed, *words, s.last_activated_at, device)
+    columns = (o.line, o.iccid, o.step, *placed, *words, s.last_activated_at, device)
     rows = select(*columns).where(of_manifest(manifest_id)).order_by(o.id).limit(limit)
     rows = rows.select_from(operations.join(sims, s.iccid == o.iccid).outerjoin(plans, plans.c.id == s.plan_id))
     if steps:

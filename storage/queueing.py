@@ -3,9 +3,10 @@
 The rule is asked of the ledger whenever something is taken, so nothing has to wake what waits.
 """
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from domain.acting import LIVE_STEPS
+from domain.lifecycle import Action
 from storage.schema import operations
 
 LIVE = tuple(sorted(step.value for step in LIVE_STEPS))
@@ -14,11 +15,13 @@ LIVE = tuple(sorted(step.value for step in LIVE_STEPS))
 def is_its_turn() -> ColumnElement[bool]:
     """True for the oldest operation of its SIM that has not ended.
 
-    A value of its own for each row: as a join PostgreSQL might read every operation there is.
+    A SIM's first activation is the oldest by nature, and no other row is read for it. For the others it is a value of
+    its own for each row: as a join PostgreSQL might read every operation there is.
     """
     o, of_same_sim = operations.c, operations.alias("of_same_sim")
     oldest = select(func.min(of_same_sim.c.id)).where(of_same_sim.c.iccid == o.iccid, of_same_sim.c.step.in_(LIVE))
-    return o.id == oldest.correlate(operations).scalar_subquery()
+    is_first = and_(o.action == Action.ACTIVATE.value, o.generation == 1)
+    return or_(is_first, o.id == oldest.correlate(operations).scalar_subquery())
 
 
 def is_newest() -> ColumnElement[bool]:

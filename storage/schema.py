@@ -260,7 +260,7 @@ operations = Table(
     Column("generation", Integer, nullable=False),
     Column("carrier_account", Key, nullable=False),
     Column("manifest_id", Key, nullable=False),  # the manifest's, or that of a person's action: a- and 12 hex digits
-    Column("line", BigInteger),  # of that manifest; empty when a person asked without a file
+    Column("line", BigInteger, nullable=False),  # of that manifest, or the how manieth of that action
     Column("step", Text, nullable=False),
     Column("stage", Text, nullable=False),
     Column("attempt", Integer, nullable=False, server_default="0"),

@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Subquery, Text, and_, bindparam, case, column, func, literal, select, text, update
 
 from domain.lifecycle import Action, SimState, Stage, Step
+from domain.usage import Days
 from storage.among import among
 from storage.bulk import storable
 from storage.database import Transaction
 from storage.schema import RELEASED, history, manifests, operations, sims
+from storage.unused import is_unused
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class Choice:
     country: str | None = None
     iccid_prefix: str = ""
     carrier_account: str | None = None
+    unused: Days | None = None  # without usage on each of these days
 
 
 EVERY_SIM = Choice()
@@ -131,7 +134,7 @@ def fits(choice: Choice) -> list[ColumnElement[bool]]:
     conditions = [found == str(wanted) for found, wanted in named if wanted is not None]
     if choice.iccid_prefix:
         conditions += [c.iccid >= choice.iccid_prefix, c.iccid < choice.iccid_prefix + ":"]  # ":" follows "9"
-    return conditions
+    return [*conditions, *([] if choice.unused is None else [is_unused(choice.unused)])]
 
 
 def one(tx: Transaction, iccid: str) -> SimRow | None:

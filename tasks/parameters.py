@@ -14,8 +14,8 @@ ManifestId = Annotated[
     str,
     Field(
         title="Manifest",
-        description="The manifest's short name, as its receipt has it: m- and 12 hex digits.",
-        pattern=r"^m-[0-9a-f]{12}$",
+        description="Its short name, as its receipt has it: m- (an action: a-) and 12 hex digits.",
+        pattern=r"^[am]-[0-9a-f]{12}$",
         examples=["m-0123456789ab"],
     ),
 ]
@@ -162,6 +162,10 @@ class ActParameters(Parameters):
     ] = None
     state: Annotated[SimState | None, Field(title="State", description="As the carrier said last.")] = None
     carrier_account: CarrierAccount | None = None
+    unused_for_days: Annotated[
+        int | None,
+        Field(title="Unused for days", description="SIMs of which it is known that they used nothing so long.", ge=1),
+    ] = None
     reason: Annotated[
         str, Field(title="Why", description="Kept in the history of every SIM that changes.", min_length=3)
     ]
@@ -181,7 +185,7 @@ class ActParameters(Parameters):
 
     @model_validator(mode="after")
     def _names_sims_in_one_way(self) -> "ActParameters":
-        named = any((self.product, self.home_country, self.state, self.carrier_account))
+        named = any((self.product, self.home_country, self.state, self.carrier_account, self.unused_for_days))
         if bool(self.iccids) == named:
             raise ValueError("Name the SIMs in one way: by ICCIDs, or by product, home country, state or account.")
         return self

@@ -61,7 +61,10 @@ class TestChanges(OfOneNce):
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(lambda orders: world.carrier.submit(orders, gate), requests))
         assert {answer.kind for some in answers for answer in some} == {AnswerKind.QUEUED}
-        assert Counter(self.kinds(world)) == {RequestKind.LIST: 5, RequestKind.ACTIVATE: 4}
+        sent = Counter(self.kinds(world))
+        assert sent.keys() == {RequestKind.LIST, RequestKind.ACTIVATE}
+        assert sent[RequestKind.ACTIVATE] == 4
+        assert 4 <= sent[RequestKind.LIST] <= 5  # the fifth page is read unless all were found before
 
     def test_a_state_read_for_another_lease_does_not_end_an_order(self, world: World) -> None:
         iccids = self.sims(world, 8)

@@ -61,6 +61,16 @@ def test_a_list_in_a_file_is_left_alone_where_a_person_says_so(stuck: Any, iccid
     assert stuck.simline(*words).status == NEEDS_YOU
 
 
+def test_single_sims_are_settled_by_the_name_of_the_round_too(stuck: Any, iccid: Callable[[int], str]) -> None:
+    said = stuck.simline("settle", iccid(0), "--as", "active", *WHY, "--yes")
+    assert (said.status, steps(stuck)) == (FINE, {"done": 1, "needs_review": 2})
+    for words in (("settle", iccid(1)), ("settle", "--as", "active")):
+        unclear = stuck.simline(*words)
+        assert unclear.status == CANNOT
+        assert "Name the SIMs and what you saw" in unclear.err
+    assert steps(stuck) == {"done": 1, "needs_review": 2}
+
+
 def test_a_dry_run_shows_and_changes_nothing(stuck: Any) -> None:
     said = stuck.simline("decide", "--manifest", "order.csv", "--as", "active", *WHY, "--dry-run")
     assert said.status == FINE

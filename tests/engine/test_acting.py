@@ -84,7 +84,7 @@ def test_who_asked_and_why_begin_the_history(fleet: Rig) -> None:
     operation = story(fleet, iccid)[-1]
     first = operation.transitions[0]
     assert (first.actor, first.reason, first.detail, first.to_step) == ("ann", "asked", "device returned", "planned")
-    assert (operation.manifest_id, operation.line) == (acted.id, None)
+    assert (operation.manifest_id, operation.line) == (acted.id, 1)
 
 
 def test_what_is_so_already_is_no_request_and_no_operation(fleet: Rig, scripted: ScriptedCarrier) -> None:

@@ -370,37 +370,3 @@ def test_no_sim_is_planned_twice_in_one_generation(planned: Callable[..., str], 
         (row,) = rows(tx)
         twin = dict(row._mapping) | {"id": row.id + 1}
         tx.execute(insert(operations).values(twin))
-
-
-def test_with_one_that_is_due_those_that_soon_will_be_are_looked_at_too(
-    database: Database, planned: Callable[..., str], moving_clock: MovingClock
-) -> None:
-    planned(6)
-    with database.begin() as tx:
-        first = ids_of(send(tx, A, limit=2))
-        accept(tx, first)
-    moving_clock.move(4)
-    with database.begin() as tx:
-        accept(tx, ids_of(send(tx, A, limit=2)))
-        send(tx, B, limit=2)
-        assert ledger.take_to_settle(tx, "kore", B, limit=100, ahead_seconds=5) == []
-    moving_clock.move(1)
-    with database.begin() as tx:
-        assert len(ledger.take_to_settle(tx, "kore", A, limit=100, ahead_seconds=5)) == 4
-    moving_clock.move(89)
-    with database.begin() as tx:
-        assert ledger.take_to_settle(tx, "kore", B, limit=100, ahead_seconds=5) == []
-
-
-def test_an_unknown_outcome_is_not_looked_at_before_its_quiet_period_is_over(
-    database: Database, planned: Callable[..., str], moving_clock: MovingClock
-) -> None:
-    planned(2)
-    with database.begin() as tx:
-        known, unknown = ids_of(send(tx, A))
-        accept(tx, [known])
-        lost = Move(Step.INTENT, Step.UNKNOWN, "lost", (unknown,), due_in_seconds=8)
-        ledger.move(tx, lost, actor="worker-a", fence=A.fence)
-    moving_clock.move(5)
-    with database.begin() as tx:
-        assert ids_of(ledger.take_to_settle(tx, "kore", B, limit=100, ahead_seconds=5)) == (known,)

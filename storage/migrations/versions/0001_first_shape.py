@@ -210,7 +210,7 @@ def _operations() -> None:
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("carrier_account", KEY, nullable=False),
         sa.Column("manifest_id", KEY, nullable=False),
-        sa.Column("line", sa.BigInteger()),
+        sa.Column("line", sa.BigInteger(), nullable=False),
         sa.Column("step", sa.Text(), nullable=False),
         sa.Column("stage", sa.Text(), nullable=False),
         sa.Column("attempt", sa.Integer(), server_default="0", nullable=False),
