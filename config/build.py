@@ -15,7 +15,10 @@ from config.errors import ConfigurationError
 from config.sections import CarrierAccountSection, FolderSection, S3Section, TimingSection, is_loopback
 from config.settings import SHIPPED, Settings
 from engine.context import CarrierAtWork, Context, Progress, nobody_watches, nothing_happens
+from engine.shelf_index import draw_index
 from storage.database import Database
+from storage.shelf.folder import FolderPlace
+from storage.shelf.shelf import Shelf
 from storage.sources.contract import Route, Source
 from storage.sources.folder import FolderSource
 from storage.sources.given import GivenFiles
@@ -61,6 +64,8 @@ def build_context(
             invoices=settings.invoice_columns(),
             expected_bytes=settings.expected_monthly_bytes_per_sim,
             file_limits=settings.file_limits.file_limits(),
+            shelf=open_shelf(settings),
+            keep_days=settings.reports.keep_days,
             watch=watch,
             at=at,
         )
@@ -143,6 +148,20 @@ def open_sources(settings: Settings) -> dict[str, Source]:
     for section in settings.sources:
         sources[section.name] = _folder(settings, section) if isinstance(section, FolderSection) else _s3(section)
     return sources
+
+
+def open_shelf(settings: Settings) -> Shelf:
+    """Where reports are kept. Nothing is connected or made yet. Raises `ConfigurationError`."""
+    section = settings.reports
+    if section.bucket_and_prefix is None:
+        return Shelf(FolderPlace(settings.path(section.folder)), draw_index)
+    from storage.shelf.s3 import S3Place
+    from storage.sources.s3_client import make_client
+
+    try:
+        return Shelf(S3Place(*section.bucket_and_prefix, make_client(section.endpoint_url, section.region)), draw_index)
+    except ValueError as error:
+        raise ConfigurationError(f"[reports]: {error}") from None
 
 
 def make_folders(settings: Settings) -> list[Path]:

@@ -260,6 +260,29 @@ class FileLimitsSection(Section):
         return FileLimits(**self.model_dump())
 
 
+def _report_folder(folder: str) -> str:
+    if "://" in folder and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{2,62}/+[^/].*", folder):
+        raise ValueError("must be a folder, or s3://BUCKET/PREFIX with a prefix of its own.")
+    return folder
+
+
+class ReportsSection(Section):
+    """Where reports are kept, and how long. Credentials of S3 come from the usual AWS places."""
+
+    folder: Annotated[str, Field(min_length=1), AfterValidator(_report_folder)] = "reports"
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] = 400
+    endpoint_url: Address | None = None
+    region: str | None = None
+
+    @property
+    def bucket_and_prefix(self) -> tuple[str, str] | None:
+        """The two parts of an S3 address; None for a folder."""
+        if not self.folder.startswith("s3://"):
+            return None
+        bucket, _, prefix = self.folder.removeprefix("s3://").partition("/")
+        return bucket, prefix.strip("/")
+
+
 class AccountSection(Section):
     """Who owns products. Devices outside our products count towards the sandbox too."""
 

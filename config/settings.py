@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     usage: sections.UsageSection = sections.UsageSection()
     reconciliation: sections.ReconciliationSection = sections.ReconciliationSection()
     file_limits: sections.FileLimitsSection = sections.FileLimitsSection()
+    reports: sections.ReportsSection = sections.ReportsSection()
     sources: list[sections.SourceSection] = []
     accounts: list[sections.AccountSection] = []
     products: list[sections.ProductSection] = []

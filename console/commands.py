@@ -45,6 +45,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("sims", "console.looking:sims", "List SIMs, page by page.", _LOOK),
     Command("show", "console.showing:show", "One SIM's whole history.", _LOOK),
     Command("receipt", "console.showing:receipt", "What became of every line of a manifest.", _LOOK),
+    Command("reports", "console.reporting:reports", "The reports that are kept.", _LOOK),
     Command("init", "console.starting:init", "Write a configuration to begin with, or make a key.", _KEEP),
     Command("check", "console.starting:check", "See whether everything configured can be reached.", _KEEP),
     Command("rotate-key", "console.rotating:rotate_key", "Seal stored registration codes with a newer key.", _KEEP),

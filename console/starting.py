@@ -54,8 +54,8 @@ def init(
 def check(*, as_json: AsJson = False, door: AtDoor) -> int:
     """See whether everything configured can be reached.
 
-    The configuration, the database, every carrier account and every source, with one sentence each. Nothing is changed
-    at a carrier. The exit status is 2 when anything fails.
+    The configuration, the database, every carrier account, every source and the place of the reports, with one sentence
+    each. Nothing is changed at a carrier. The exit status is 2 when anything fails.
     """
     found = []
     for what, is_well, sentence in _findings(door):
@@ -83,6 +83,7 @@ def _findings(door: Door) -> Iterator[Finding]:
     for name in settings.carrier_accounts:
         yield _found(f"carrier account {name}", partial(_carrier, settings, name))
     yield from _sources(settings)
+    yield _found("reports", lambda: _reports(settings))
 
 
 def _found(what: str, look: Callable[[], str]) -> Finding:
@@ -151,6 +152,12 @@ def _sources(settings: "Settings") -> Iterator[Finding]:
     for section in settings.sources:
         name, source = section.name, sources[section.name]
         yield _found(f"source {name}", source.check)
+
+
+def _reports(settings: "Settings") -> str:
+    from config.build import open_shelf
+
+    return open_shelf(settings).check()
 
 
 def carriers(*, as_json: AsJson = False, door: AtDoor) -> int:

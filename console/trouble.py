@@ -82,6 +82,7 @@ def _known() -> tuple[type[Exception], ...]:
     from storage.catalogue import NameTaken, NoSuchProduct
     from storage.database import DatabaseUnavailable
     from storage.manifests import LeaseLost, NoSuchManifest
+    from storage.shelf.contract import ShelfUnavailable
     from storage.sources.contract import ItemChanged, SourceUnavailable
     from storage.vault import VaultLocked
 
@@ -89,6 +90,8 @@ def _known() -> tuple[type[Exception], ...]:
         *(CannotDo, CarrierError, ConfigurationError, DatabaseUnavailable, ItemChanged, LeaseLost, ManifestRefused),
         *(NameTaken, NotAgreed, NoSuchManifest, NoSuchProduct, NotDeployed, ServerAway, ServerNotStarted),
         *(SourceUnavailable, VaultLocked),
+        *(NameTaken, NoSuchManifest, NoSuchProduct, NotDeployed, ServerAway, ServerNotStarted),
+        *(ShelfUnavailable, SourceUnavailable, VaultLocked),
         *((outcomes.RunFailed,) if (outcomes := sys.modules.get("tasks.outcomes")) else ()),  # importing it takes 2 s
     )
 

@@ -16,6 +16,7 @@ from domain.reconciling import ReconciliationRules
 from domain.usage import UsageRules
 from storage.database import Database, Transaction
 from storage.readers.block import USUAL_LIMITS, FileLimits
+from storage.shelf.shelf import Shelf
 from storage.sources.contract import Source
 from storage.vault import Vault
 
@@ -111,6 +112,8 @@ class Context:
     invoices: Mapping[str, InvoiceColumns] = field(default_factory=dict)  # of carrier accounts that send them
     expected_bytes: int = 5_000_000  # a SIM's expected use per month, for the choice among plans
     file_limits: FileLimits = USUAL_LIMITS
+    shelf: Shelf | None = None  # where reports are kept
+    keep_days: int = 400  # and how long
     stopwatch: Stopwatch = field(default_factory=RealStopwatch)
     watch: Callable[[Progress], None] = nobody_watches
     at: Callable[[str], None] = nothing_happens

@@ -1,7 +1,8 @@
-"""How a page is made: one file, no script, nothing loaded, everything escaped."""
+"""How a page is made: one file, nothing loaded, everything escaped; a script only where charts are drawn."""
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -15,11 +16,29 @@ from reports.cells import visible
 from reports.receipt_json import utc_text
 
 
-def render(template: str, **content: Any) -> str:
-    """The page as text. Its policy allows its own style sheet (by hash) and nothing else."""
-    style = files("reports").joinpath("templates/page.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return _environment().get_template(template).render(style=Markup(style), style_hash=digest, **content)  # noqa: S704
+def render(template: str, *, sheets: Sequence[str] = ("page.css",), scripts: Sequence[str] = (), **content: Any) -> str:
+    """The page as text. Its policy allows its own style sheet and its own scripts (by hash) and nothing else."""
+    style = "".join(template_text(sheet) for sheet in sheets)
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            style=Markup(style),  # noqa: S704
+            style_hash=_digest(style),
+            scripts=[Markup(script) for script in scripts],  # noqa: S704
+            script_hashes=[_digest(script) for script in scripts],
+            **content,
+        )
+    )
+
+
+def template_text(name: str) -> str:
+    """A file of our own templates, as it stands."""
+    return files("reports").joinpath(f"templates/{name}").read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 @cache

@@ -115,7 +115,10 @@ def receipt_markdown(row: manifests.ManifestRow, steps: Mapping[Step, int], wher
     buckets = {bucket.value: 0 for bucket in Bucket}
     for step, count in steps.items():
         buckets[BUCKETS[step].value] += count
-    parts = [f"## {_plain(row.item_key)}", f"Manifest {row.id}, {row.state.value}. {_plain(row.reason or '')}".strip()]
+    parts = [
+        f"## {plain_markdown(row.item_key)}",
+        f"Manifest {row.id}, {row.state.value}. {plain_markdown(row.reason or '')}".strip(),
+    ]
     parts += [_markdown_table(counts), "The accepted SIMs:", _markdown_table(buckets)]
     parts += ["\n".join(f"- `{place.replace('`', ' ')}`" for place in where.values())] if where else []
     return "\n\n".join(parts) + "\n"
@@ -128,7 +131,7 @@ def _markdown_table(counts: Mapping[str, int]) -> str:
     return f"| {names} |\n| {dashes} |\n| {numbers} |"
 
 
-def _plain(text: str) -> str:
+def plain_markdown(text: str) -> str:
     """Foreign text that stays text: a file's name must not become a link or a heading on somebody's page."""
     words = escape(" ".join(text.split()), quote=False)
     return "".join(f"\\{letter}" if letter in "\\`*_[]#|!()" else letter for letter in words)

@@ -247,3 +247,9 @@ class DecideParameters(Parameters):
         if bool(self.iccids) == (self.manifest_id is not None):
             raise ValueError("Name either SIMs or one manifest.")
         return self
+class CleanUpParameters(Parameters):
+    """Remove the reports whose days are over."""
+
+    dry_run: Annotated[
+        bool, Field(title="Only show", description="The run's log says what would be removed; nothing is.")
+    ] = False

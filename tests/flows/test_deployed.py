@@ -75,6 +75,11 @@ def test_every_deployment_is_on_the_server_as_the_file_says(plant: Plant) -> Non
     assert {one.name for one in deployments} == names
     assert all(one.enforce_parameter_schema and one.description and not one.pull_steps for one in deployments)
     assert {one.name for one in deployments if one.schedules} == {"pick-up", "settle", "collect-usage"}
+    assert plant.said.count("successfully created") == 6
+    names = {"pick-up", "provision", "activate", "settle", "rerun", "clean-up"}
+    assert {one.name for one in deployments} == names
+    assert all(one.enforce_parameter_schema and one.description and not one.pull_steps for one in deployments)
+    assert {one.name for one in deployments if one.schedules} == {"pick-up", "settle", "clean-up"}
     assert {one.work_pool_name for one in deployments} == {"simline"}
 
 

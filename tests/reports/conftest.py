@@ -10,8 +10,10 @@ import pytest
 from domain.lifecycle import Step
 from domain.lines import LineCounts, LineOutcome, Reason, Verdict
 from domain.manifests import ManifestState
+from reports.document import Report
 from reports.outcomes_csv import SimOutcome
 from reports.receipt import PlanShare, ReasonCount, Receipt
+from tests.report_examples import usage_example
 
 RECEIVED_AT = datetime(2025, 6, 2, 9, 30, 12, tzinfo=UTC)
 
@@ -89,3 +91,15 @@ def rejected() -> Callable[..., LineOutcome]:
         return LineOutcome(line, Verdict.REJECTED, Reason.WRONG_CHECK_DIGIT, text, **more)
 
     return make
+
+
+@pytest.fixture
+def usage() -> Callable[..., Report]:
+    """Makes a report with every unit, two currencies, unknown values, hostile texts, charts and warnings."""
+    return usage_example
+
+
+@pytest.fixture
+def usage_report() -> Report:
+    """That report."""
+    return usage_example()

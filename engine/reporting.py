@@ -1,0 +1,72 @@
+"""Reports as files that people open: written in every format, kept on the shelf, removed after their time."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from engine.context import Context, Progress
+from reports.document import Report
+from reports.report_files import page_name, write_report
+from storage.shelf.contract import ShelfUnavailable
+from storage.shelf.records import Kept
+from storage.shelf.shelf import Shelf
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where a report's files are: paths, or addresses in S3."""
+
+    name: str
+    page: str
+    index: str
+    files: dict[str, str]  # file name -> where it is
+
+
+def publish(context: Context, report: Report) -> Published:
+    """Write the report in every format and keep it, in place of the one of the same name; where it is.
+
+    Safe to repeat and to do side by side. Raises `ReportIsWrong`, `ShelfUnavailable`, `DatabaseUnavailable`.
+    """
+    shelf = shelf_of(context)
+    with context.database.read() as tx:
+        now = tx.now()
+    with tempfile.TemporaryDirectory(dir=context.scratch, prefix="report-") as folder:
+        made = write_report(report, Path(folder))
+        context.at("before-report-kept")
+        where = shelf.put(_kept(report, now, list(made)), made)
+    context.watch(Progress("report", done=1))
+    return Published(report.name, where[page_name(report)], shelf.address(), where)
+
+
+def clean_up(context: Context, now: datetime, *, dry_run: bool) -> list[Kept]:
+    """Remove the reports that were put there more than `keep_days` ago; which ones those are, or would be.
+
+    Only what the shelf wrote itself is removed. Safe to repeat and to do side by side. Raises `ShelfUnavailable`.
+    """
+    shelf = shelf_of(context)
+    old = shelf.too_old(now, context.keep_days)
+    if dry_run or not old:
+        return old
+    return shelf.remove([kept.name for kept in old], kept_before=now - timedelta(days=context.keep_days))
+
+
+def shelf_of(context: Context) -> Shelf:
+    """The shelf. Raises `ShelfUnavailable` where none is configured."""
+    if context.shelf is None:
+        raise ShelfUnavailable("No place for reports is configured. Set `folder` under [reports] in simline.toml.")
+    return context.shelf
+
+
+def _kept(report: Report, now: datetime, files: Sequence[str]) -> Kept:
+    return Kept(
+        name=report.name,
+        kind=report.kind,
+        title=report.title,
+        as_of=report.as_of,
+        kept_at=now,
+        page=page_name(report),
+        files=tuple(files),
+        warning_count=len(report.warnings),
+    )

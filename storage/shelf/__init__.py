@@ -1,0 +1,1 @@
+"""Where reports are kept: a folder or S3, with one contract."""
