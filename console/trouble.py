@@ -75,8 +75,11 @@ def _known() -> tuple[type[Exception], ...]:
     """The errors whose text is a sentence for people. Imported only when something went wrong."""
     from carriers.errors import CarrierError
     from config.errors import ConfigurationError
+    from domain.invoices import InvoiceRefused
     from domain.manifests import ManifestRefused
     from engine.acting import NotAgreed
+    from engine.reconciling import CannotReconcile
+    from engine.repairing import TooOld
     from flows.embedded import ServerNotStarted
     from flows.server import NotDeployed, ServerAway
     from storage.catalogue import NameTaken, NoSuchProduct
@@ -89,8 +92,7 @@ def _known() -> tuple[type[Exception], ...]:
     return (
         *(CannotDo, CarrierError, ConfigurationError, DatabaseUnavailable, ItemChanged, LeaseLost, ManifestRefused),
         *(NameTaken, NotAgreed, NoSuchManifest, NoSuchProduct, NotDeployed, ServerAway, ServerNotStarted),
-        *(SourceUnavailable, VaultLocked),
-        *(NameTaken, NoSuchManifest, NoSuchProduct, NotDeployed, ServerAway, ServerNotStarted),
+        *(CannotReconcile, InvoiceRefused, TooOld),
         *(ShelfUnavailable, SourceUnavailable, VaultLocked),
         *((outcomes.RunFailed,) if (outcomes := sys.modules.get("tasks.outcomes")) else ()),  # importing it takes 2 s
     )

@@ -6,6 +6,7 @@ from tasks.parameters import (
     Parameters,
     PickUpParameters,
     ProvisionParameters,
+    ReconcileParameters,
     RerunParameters,
     SettleParameters,
     UsageParameters,
@@ -34,6 +35,11 @@ def start_settle() -> str:
 def start_collect_usage(parameters: UsageParameters) -> str:
     """Start `collect-usage/collect-usage`; the id of its flow run. Raises `NotDeployed`, `ServerAway`."""
     return _start("collect-usage/collect-usage", parameters, None)
+
+
+def start_reconcile(parameters: ReconcileParameters) -> str:
+    """Start `reconcile/reconcile`; the id of its flow run. Raises `NotDeployed`, `ServerAway`."""
+    return _start("reconcile/reconcile", parameters, None)
 
 
 def start_rerun(parameters: RerunParameters) -> str:

@@ -180,8 +180,8 @@ def _fill(duck: duckdb.DuckDBPyConnection, snap: Snapshot, asked: Asked, as_of: 
     duck.execute(sql.DOINGS, {"as_of": _seconds(as_of)})
     shown = "SELECT carrier_account, iccid, listing, listed_at, state, word, plan_reference FROM listed_sims"
     texts = "carrier_account iccid state word plan_reference"
-    newest = "JOIN accounts ON accounts.name = carrier_account AND accounts.number = listing"
-    _table(duck, snap, "shown", shown, texts, numbers="batches.listed_at", join=newest)
+    newest = "JOIN accounts ON accounts.name = t.carrier_account AND accounts.number = t.listing"
+    _table(duck, snap, "shown", shown, texts, numbers="listing listed_at", join=newest)
     _usage(duck, snap, asked)
     plans = "SELECT id, name, carrier_reference, currency, monthly_price_cents FROM plans"
     _table(duck, snap, "plans", plans, "id name carrier_reference currency", numbers="monthly_price_cents")
@@ -254,10 +254,10 @@ def _table(
 ) -> None:
     """A table out of a statement's batches. Types are said here: what has no rows has none in SQLite."""
     columns = [f"{each}::VARCHAR AS {each}" for each in texts.split()]
-    columns += [f"{each}::BIGINT AS {each.rpartition('.')[2]}" for each in numbers.split()]
+    columns += [f"{each}::BIGINT AS {each}" for each in numbers.split()]
     with snap.batches(statement, parameters) as batches:
         duck.register("batches", batches)
-        duck.execute(f"CREATE TABLE {name} AS SELECT {', '.join(columns)} FROM batches {join}")
+        duck.execute(f"CREATE TABLE {name} AS SELECT t.* FROM (SELECT {', '.join(columns)} FROM batches) t {join}")
         duck.unregister("batches")
 
 

@@ -149,6 +149,12 @@ def observe(tx: Transaction, iccids: Sequence[str]) -> None:
     same = and_(n.iccid == s.iccid, n.carrier_account == s.carrier_account)
     rows = select(s.iccid, s.seen_at, n.listed_at, n.state, n.word, n.plan_reference).join(listed_sims, same)
     told = tx.execute(rows.where(among(tx, s.iccid, iccids), ~live)).all() if iccids else []
-    is_newer = (row for row in told if row.seen_at is None or row.seen_at < row.listed_at)
-    seen = (SeenSim(row.iccid, SimState(row.state), row.word, None, row.plan_reference or None) for row in is_newer)
-    write_seen(tx, seen)
+    newer = [row for row in told if row.seen_at is None or row.seen_at < row.listed_at]
+    write_seen(
+        tx, (SeenSim(row.iccid, SimState(row.state), row.word, None, row.plan_reference or None) for row in newer)
+    )
+    for at in {
+        row.listed_at for row in newer
+    }:  # seen when it was listed, not now: what is listed stays the newest word
+        mine = among(tx, s.iccid, [row.iccid for row in newer if row.listed_at == at])
+        tx.execute(update(sims).where(mine).values({s.seen_at: at - timedelta(seconds=1)}))

@@ -247,9 +247,21 @@ class DecideParameters(Parameters):
         if bool(self.iccids) == (self.manifest_id is not None):
             raise ValueError("Name either SIMs or one manifest.")
         return self
+
+
 class CleanUpParameters(Parameters):
     """Remove the reports whose days are over."""
 
     dry_run: Annotated[
         bool, Field(title="Only show", description="The run's log says what would be removed; nothing is.")
     ] = False
+
+
+class ReconcileParameters(Parameters):
+    """Compare carriers with our inventory. Nothing is changed; a repair is a person's word on the command line."""
+
+    carrier_account: CarrierAccount | None = None
+    product: Annotated[
+        str | None, Field(title="Product", description="Only SIMs of this product. Left empty: all.")
+    ] = None
+    work_seconds: WorkSeconds = 14_400

@@ -79,7 +79,14 @@ class Reconciled:
         at = now() - since
         row = {
             **{"iccid": iccid, "action": action.value, "generation": generation, "carrier_account": ACCOUNT},
-            **{"manifest_id": "m-0", "step": step.value, "stage": Stage.CHANGE.value, "due_at": at, "created_at": at},
+            **{
+                "manifest_id": "m-0",
+                "line": 1,
+                "step": step.value,
+                "stage": Stage.CHANGE.value,
+                "due_at": at,
+                "created_at": at,
+            },
             **{"intent_at": at, "deadline_at": at + timedelta(days=1), "finished_at": at},
         }
         with self.database.begin() as tx:

@@ -35,7 +35,9 @@ def world(request: pytest.FixtureRequest, stocked: Database, tmp_path: Path) -> 
 
 def sent(world: Reconciled) -> list[tuple[str, str]]:
     """Every change that reached the carrier: SIM and kind."""
-    return sorted((one.iccid, str(one.kind)) for one in changing_requests(world.server.carrier.log.entries()))
+    return sorted(
+        (iccid, str(one.kind)) for one in changing_requests(world.server.carrier.log.entries()) for iccid in one.iccids
+    )
 
 
 def send(world: Reconciled) -> None:

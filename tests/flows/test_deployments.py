@@ -12,8 +12,10 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.flows import Flow, load_flow_from_entrypoint
 
 ROOT = Path(__file__).parents[2]
-FLOWS = {"pick-up", "provision", "activate", "settle", "rerun", "act", "steer", "decide", "collect-usage"}
-FLOWS = {"pick-up", "provision", "activate", "settle", "rerun", "clean-up"}
+FLOWS = {"pick-up", "provision", "activate", "settle", "rerun", "act", "steer", "decide", "collect-usage"} | {
+    "clean-up",
+    "reconcile",
+}
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +65,7 @@ def test_the_parameters_of_each_deployment_are_ones_that_its_flow_takes(deployme
 
 def test_what_is_scheduled_has_no_slot_that_a_crash_could_leave_taken(deployments: list[DeploymentConfig]) -> None:
     scheduled = [one for one in deployments if one.schedules]
-    assert {one.name for one in scheduled} == {"pick-up", "settle", "collect-usage"}
-    assert {one.name for one in scheduled} == {"pick-up", "settle", "clean-up"}
+    assert {one.name for one in scheduled} == {"pick-up", "settle", "collect-usage", "clean-up", "reconcile"}
     for one in scheduled:
         assert one.concurrency_limit is None
     for one in deployments:
@@ -97,7 +98,8 @@ def schedules_of(document: dict[str, Any], kind: str) -> list[dict[str, Any]]:
 
 
 def test_usage_is_collected_each_night_before_the_utc_day_ends(document: dict[str, Any]) -> None:
-    (schedule,) = schedules_of(document, "cron")
+    (usage,) = (one for one in document["deployments"] if one["name"] == "collect-usage")
+    (schedule,) = usage["schedules"]
     assert CronSchedule(cron=schedule["cron"], timezone=schedule["timezone"]).timezone == "UTC"
     minute, hour, *every_day = schedule["cron"].split()
     assert (int(hour), every_day) == (23, ["*", "*", "*"])
@@ -109,6 +111,8 @@ def test_the_other_schedules_are_intervals_of_a_minute(document: dict[str, Any])
     assert len(schedules) == 2
     for schedule in schedules:
         assert IntervalSchedule(interval=schedule["interval"]).interval.total_seconds() == 60
+
+
 def test_what_goes_on_all_day_comes_each_minute_and_the_rest_by_night_in_utc(document: dict[str, Any]) -> None:
     schedules = {one["name"]: one["schedules"] for one in document["deployments"] if one.get("schedules")}
     each_minute = {name for name, those in schedules.items() if any("interval" in schedule for schedule in those)}
