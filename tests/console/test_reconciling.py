@@ -39,7 +39,7 @@ def test_a_carrier_that_is_down_is_said_first(settled: Any) -> None:
     said = settled.simline("reconcile")
     settled.server.carrier.faults = Faults()
     assert said.status == NEEDS_YOU
-    assert said.out.lstrip().startswith("supersim is listed") or "Incomplete: supersim" in said.out.splitlines()[0]
+    assert said.out.splitlines()[1].startswith("! Incomplete: supersim.")
     assert "3 SIMs are unknown and named below; the next run goes on at page 1." in " ".join(said.out.split())
 
 

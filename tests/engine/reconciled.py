@@ -68,7 +68,11 @@ class Reconciled:
             **{"first_activated_at": at, "last_activated_at": at},
         }
         with self.database.begin() as tx:
-            tx.execute(insert(sims), [usual | {"iccid": iccid} | columns for iccid in iccids])
+            names = {
+                iccid: sim.reference if (sim := self.server.carrier.fleet.find(iccid)) else None for iccid in iccids
+            }
+            rows = [usual | {"iccid": iccid, "carrier_reference": name} | columns for iccid, name in names.items()]
+            tx.execute(insert(sims), rows)
         for iccid in iccids:
             self.operation(iccid, Action.ACTIVATE, Step.DONE, since=since)
 
