@@ -111,7 +111,7 @@ NEXT_STEPS: dict[Kind, str] = {
     Kind.WRONG_PRODUCT: "Find out whose it is. Release it in one place before it is imported in the other.",
     Kind.GHOST: "Find its owner and import it, or stop it in the carrier's portal.",
     Kind.MISSING: "Ask the carrier. Release it here to write it off, or import it again.",
-    Kind.STUCK: "Look at it with `simline show ICCID`: settle it, or run its manifest again; else write to the carrier.",
+    Kind.STUCK: "Look at it with `simline show ICCID`; settle it, run its manifest again, or write to the carrier.",
     Kind.STATE_MISMATCH: "`simline reconcile --repair` asks for what was wanted once more.",
     Kind.ORPHAN_TRAFFIC: "Open a ticket with the carrier: it did not stop the SIM.",
     Kind.OVERBILLED: "Dispute the sum with the carrier.",
