@@ -61,6 +61,8 @@ def build_context(
             timing=settings.timing.timing(),
             brake=settings.brake.brake(),
             usage_rules=settings.usage.rules(),
+            reconciliation=settings.reconciliation.rules(),
+            invoices=settings.invoice_columns(),
             expected_bytes=settings.expected_monthly_bytes_per_sim,
             file_limits=settings.file_limits.file_limits(),
             thresholds=settings.alerts.thresholds(),

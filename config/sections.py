@@ -5,16 +5,27 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    model_validator,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from domain.brake import Brake
 from domain.countries import UnknownCountry, country_code
 from domain.iccid import CheckDigit, IssuerProfile
+from domain.invoices import InvoiceColumns
 from domain.pacing import Pace, Window, pace_of
 from domain.plans import Plan
 from domain.products import Tier
+from domain.reconciling import ReconciliationRules
 from domain.usage import UsageRules
 from engine.context import Timing
 from storage.readers.block import FileLimits
@@ -155,6 +166,7 @@ class CarrierAccountSection(Section):
 
 
 _TIMING, _BRAKE, _LIMITS, _USAGE = Timing(), Brake(), FileLimits(), UsageRules()
+_RECONCILIATION = ReconciliationRules()
 
 
 class TimingSection(Section):
@@ -184,6 +196,43 @@ class UsageSection(Section):
     def rules(self) -> UsageRules:
         """The same, as the rules know it."""
         return UsageRules(**self.model_dump())
+
+
+class InvoiceSection(Section):
+    """What one carrier account's invoices or exports look like: headings of columns, and how sums are written."""
+
+    iccid: Annotated[str, Field(min_length=1)]
+    amount: str | None = None
+    currency_column: str | None = None
+    product: str | None = None
+    currency: Currency | None = None
+    decimal: Literal[".", ","] = "."
+    check_digit_omitted: bool = False
+    folder: str | None = None
+
+    @model_validator(mode="after")
+    def _has_a_currency(self) -> "InvoiceSection":
+        if self.amount and not (self.currency or self.currency_column):
+            raise ValueError("needs `currency` or `currency_column` where it names an `amount`.")
+        return self
+
+    def columns(self, folder: str | None) -> InvoiceColumns:
+        """The same, as the readers know it."""
+        return InvoiceColumns(**self.model_dump(exclude={"folder"}), folder=folder)
+
+
+class ReconciliationSection(Section):
+    """When nightly reconciliation speaks of a zombie, and how it goes on."""
+
+    zombie_days: Annotated[int, Field(ge=1, le=400)] = _RECONCILIATION.zombie_days
+    settled_days: Annotated[int, Field(ge=1, le=30)] = _RECONCILIATION.settled_days
+    again_minutes: Annotated[int, Field(ge=0, le=1_440)] = _RECONCILIATION.again_minutes
+    resume_hours: Annotated[int, Field(ge=0, le=168)] = _RECONCILIATION.resume_hours
+    invoices: dict[ShortName, InvoiceSection] = {}
+
+    def rules(self) -> ReconciliationRules:
+        """The same, as the rules know it."""
+        return ReconciliationRules(**self.model_dump(exclude={"invoices"}))
 
 
 class BrakeSection(Section):

@@ -9,6 +9,7 @@ from sqlalchemy.engine import make_url
 
 from config import sections
 from config.alert_sections import AlertsSection
+from domain.invoices import InvoiceColumns
 from domain.plans import Plan
 
 PREFIX = "SIMLINE_"
@@ -30,6 +31,7 @@ class Settings(BaseSettings):
     timing: sections.TimingSection = sections.TimingSection()
     brake: sections.BrakeSection = sections.BrakeSection()
     usage: sections.UsageSection = sections.UsageSection()
+    reconciliation: sections.ReconciliationSection = sections.ReconciliationSection()
     file_limits: sections.FileLimitsSection = sections.FileLimitsSection()
     alerts: AlertsSection = AlertsSection()
     reports: sections.ReportsSection = sections.ReportsSection()
@@ -56,6 +58,13 @@ class Settings(BaseSettings):
     def catalogue(self) -> tuple[Plan, ...]:
         """The plans, as the rules know them."""
         return tuple(plan.plan(self.zones) for plan in self.plans)
+
+    def invoice_columns(self) -> dict[str, InvoiceColumns]:
+        """What the invoices of each carrier account look like, with the folders where they lie."""
+        return {
+            account: one.columns(str(self.path(one.folder)) if one.folder else None)
+            for account, one in self.reconciliation.invoices.items()
+        }
 
     def path(self, relative: Path | str) -> Path:
         """A configured path as an absolute one."""

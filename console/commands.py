@@ -40,6 +40,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "restored", "console.restoring:restored", "After a backup was restored: read before anything is sent.", _WORK
     ),
+    Command("reconcile", "console.reconciling:reconcile", "Compare our SIMs with what carriers list and bill.", _LOOK),
     Command("usage", "console.metering:usage", "Collect and report what the SIMs have used.", _LOOK),
     Command("status", "console.looking:status", "How the manifests stand, or one of them.", _LOOK),
     Command("sims", "console.looking:sims", "List SIMs, page by page.", _LOOK),

@@ -76,8 +76,11 @@ def _known() -> tuple[type[Exception], ...]:
     from carriers.errors import CarrierError
     from channels.contract import ChannelRefused, NotDelivered
     from config.errors import ConfigurationError
+    from domain.invoices import InvoiceRefused
     from domain.manifests import ManifestRefused
     from engine.acting import NotAgreed
+    from engine.reconciling import CannotReconcile
+    from engine.repairing import TooOld
     from flows.embedded import ServerNotStarted
     from flows.server import NotDeployed, ServerAway
     from storage.catalogue import NameTaken, NoSuchProduct
@@ -91,6 +94,7 @@ def _known() -> tuple[type[Exception], ...]:
         *(ChannelRefused, NotDelivered),
         *(CannotDo, CarrierError, ConfigurationError, DatabaseUnavailable, ItemChanged, LeaseLost, ManifestRefused),
         *(NameTaken, NotAgreed, NoSuchManifest, NoSuchProduct, NotDeployed, ServerAway, ServerNotStarted),
+        *(CannotReconcile, InvoiceRefused, TooOld),
         *(ShelfUnavailable, SourceUnavailable, VaultLocked),
         *((outcomes.RunFailed,) if (outcomes := sys.modules.get("tasks.outcomes")) else ()),  # importing it takes 2 s
     )

@@ -31,6 +31,7 @@ class Fate(StrEnum):
     RELEASED = "released"
     HELD = "held"
     BARRED = "barred"
+    BUSY = "busy"
     NOT_CLAIMED = "not_claimed"
     UNSETTLED = "unsettled"
     PROTECTED = "protected"
@@ -45,6 +46,7 @@ SENTENCES: dict[Fate, str] = {
     Fate.FREED: "The carrier does not have the SIM: it leaves its product without a request.",
     Fate.NOTHING_TO_DO: "It is so already, or an operation under way brings it there.",
     Fate.RELEASED: "It was released, or is being released: nothing can be asked of it any more.",
+    Fate.BUSY: "An operation is under way for it, and what goes on is left alone here.",
     Fate.HELD: "Its product has no room for it. `simline rerun MANIFEST --only held --reason WHY` lets it go on.",
     Fate.BARRED: "Its carrier has barred it: only the carrier lifts that.",
     Fate.NOT_CLAIMED: "It is not in the carrier's account. `simline rerun MANIFEST --reason WHY` tries once more.",

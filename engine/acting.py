@@ -27,13 +27,15 @@ from storage.turns import take_turn
 class Asked:
     """What is asked of which SIMs: those of these ICCIDs, or all that fit the choice.
 
-    `not_read` are lines of the file that named them and that hold no ICCID that can be used.
+    `not_read` are lines of the file that named them and that hold no ICCID that can be used. With
+    `leaves_busy_alone` nothing is asked of SIMs with an operation under way, not even for later.
     """
 
     action: Action
     iccids: Sequence[str] = ()
     choice: Choice | None = None
     not_read: Sequence[LineOutcome] = ()
+    leaves_busy_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,8 @@ def _sorted(context: Context, tx: Transaction, asked: Asked) -> _Sorted:
     protected = {product.id for product in catalogue.products(tx) if product.protect_from_release}
     found = _Sorted()
     for one in acting.standings(tx, named, asked.action):
-        found.add(one, fate_of(asked.action, _standing(context, one, protected)))
+        fate = fate_of(asked.action, _standing(context, one, protected))
+        found.add(one, Fate.BUSY if asked.leaves_busy_alone and fate is Fate.QUEUED else fate)
     ours = {iccid for iccids in found.by_fate.values() for iccid in iccids}
     if strangers := [iccid for iccid in named if iccid not in ours]:
         found.by_fate[Fate.UNKNOWN] = strangers

@@ -12,7 +12,9 @@ from channels.contract import Channel
 from domain.alert_rules import Thresholds
 from domain.brake import Brake
 from domain.iccid import IssuerProfile
+from domain.invoices import InvoiceColumns
 from domain.pacing import Pace
+from domain.reconciling import ReconciliationRules
 from domain.usage import UsageRules
 from storage.database import Database, Transaction
 from storage.readers.block import USUAL_LIMITS, FileLimits
@@ -108,6 +110,8 @@ class Context:
     timing: Timing = Timing()
     brake: Brake = field(default_factory=Brake)
     usage_rules: UsageRules = field(default_factory=UsageRules)
+    reconciliation: ReconciliationRules = field(default_factory=ReconciliationRules)
+    invoices: Mapping[str, InvoiceColumns] = field(default_factory=dict)  # of carrier accounts that send them
     expected_bytes: int = 5_000_000  # a SIM's expected use per month, for the choice among plans
     file_limits: FileLimits = USUAL_LIMITS
     thresholds: Thresholds = field(default_factory=Thresholds)

@@ -13,8 +13,9 @@ from engine.usage_sections import charts, sections
 from reports.document import Fact, Report, Unit
 from reports.verdict import counted
 from storage.database import Transaction
-from storage.schema import products, usage_known
+from storage.schema import products
 from storage.usage_figures import Figures, figures
+from storage.usage_schema import usage_known
 from storage.usage_sets import Question
 
 

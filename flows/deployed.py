@@ -6,6 +6,7 @@ from tasks.parameters import (
     Parameters,
     PickUpParameters,
     ProvisionParameters,
+    ReconcileParameters,
     ReportUsageParameters,
     RerunParameters,
     SettleParameters,
@@ -40,6 +41,11 @@ def start_collect_usage(parameters: UsageParameters) -> str:
 def start_report_usage(parameters: ReportUsageParameters) -> str:
     """Start `report-usage/report-usage`; the id of its flow run. Raises `NotDeployed`, `ServerAway`."""
     return _start("report-usage/report-usage", parameters, None)
+
+
+def start_reconcile(parameters: ReconcileParameters) -> str:
+    """Start `reconcile/reconcile`; the id of its flow run. Raises `NotDeployed`, `ServerAway`."""
+    return _start("reconcile/reconcile", parameters, None)
 
 
 def start_rerun(parameters: RerunParameters) -> str:

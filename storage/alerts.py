@@ -10,8 +10,8 @@ from sqlalchemy import Row, func, insert, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.alerts import Alert, AlertKind, Raised, Severity, Subject
+from storage.alert_schema import NOT_OVER, alert_deliveries, alerts
 from storage.database import Transaction
-from storage.schema import NOT_OVER, alert_deliveries, alerts
 
 COLUMNS = tuple(
     alerts.c[name]

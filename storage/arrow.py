@@ -26,6 +26,9 @@ class Snapshot(Protocol):
     def batches(self, query: str) -> pa.RecordBatchReader:
         """The query's rows. Raises `DatabaseUnavailable`."""
 
+    def seconds(self, column: str) -> str:
+        """SQL of ours for a time as whole seconds since 1970, 0 where there is none."""
+
 
 @contextmanager
 def snapshot(database: Database) -> Iterator[Snapshot]:
@@ -66,11 +69,14 @@ class _Postgresql:
         reader: pa.RecordBatchReader = self._cursor.fetch_record_batch()
         return reader
 
+    def seconds(self, column: str) -> str:
+        return f"COALESCE(CAST(floor(extract(epoch from {column})) AS bigint), 0)"
+
 
 @contextmanager
 def _of_postgresql(url: str) -> Iterator[Snapshot]:
     from adbc_driver_manager import Error
-    from adbc_driver_postgresql import dbapi  # type: ignore[import-untyped]
+    from adbc_driver_postgresql import dbapi
 
     address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     try:
@@ -99,6 +105,9 @@ class _Sqlite:
         except (OSError, pa.ArrowInvalid):
             said = self._reader.stderr.read().decode("utf-8", "replace") if self._reader.stderr else ""
             raise _unread(self._url, said) from None
+
+    def seconds(self, column: str) -> str:
+        return f"COALESCE(CAST(strftime('%s', {column}) AS integer), 0)"
 
 
 def _unread(url: str, said: str) -> DatabaseUnavailable:

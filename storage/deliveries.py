@@ -13,10 +13,10 @@ from sqlalchemy import String, and_, literal, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.alerts import TRIES, Raised, one_line, pause_after
+from storage.alert_schema import TO_DELIVER, alert_deliveries, alerts
 from storage.alerts import COLUMNS, raised_of
 from storage.among import among
 from storage.database import Transaction
-from storage.schema import TO_DELIVER, alert_deliveries, alerts
 
 
 class DeliveryState(StrEnum):

@@ -3,8 +3,9 @@
 from sqlalchemy import ColumnElement, and_, or_, select
 
 from domain.usage import Days, start_of
-from storage.schema import sims, usage_days, usage_known
+from storage.schema import sims
 from storage.usage_asks import WHOLE_ACCOUNT
+from storage.usage_schema import usage_days, usage_known
 
 
 def is_unused(days: Days) -> ColumnElement[bool]:

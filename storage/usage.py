@@ -16,7 +16,8 @@ from domain.usage import Days, Reading, day_of
 from storage.among import among
 from storage.bulk import staged
 from storage.database import Transaction
-from storage.schema import EPOCH, former_placements, sims, usage_days, usage_readings, usage_restated
+from storage.schema import EPOCH, former_placements, sims
+from storage.usage_schema import usage_days, usage_readings, usage_restated
 
 
 class DayUse(NamedTuple):

@@ -18,7 +18,8 @@ from storage.among import among
 from storage.bulk import insert_rows, staged, storable
 from storage.database import Transaction
 from storage.ledger import Lease
-from storage.schema import EPOCH, operations, sims, usage_asks, usage_known, usage_turns
+from storage.schema import EPOCH, operations, sims
+from storage.usage_schema import usage_asks, usage_known, usage_turns
 
 WHOLE_ACCOUNT = ""
 """Stands for every SIM of an account where an ICCID could stand."""

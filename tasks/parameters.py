@@ -287,3 +287,13 @@ class AlertParameters(Parameters):
     """Raise alerts, and send what is due."""
 
     work_seconds: WorkSeconds = 60
+
+
+class ReconcileParameters(Parameters):
+    """Compare carriers with our inventory. Nothing is changed; a repair is a person's word on the command line."""
+
+    carrier_account: CarrierAccount | None = None
+    product: Annotated[
+        str | None, Field(title="Product", description="Only SIMs of this product. Left empty: all.")
+    ] = None
+    work_seconds: WorkSeconds = 14_400

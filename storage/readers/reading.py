@@ -68,15 +68,16 @@ def opened_manifest(
     """The manifest, opened as what it is. Raises `ManifestRefused` when name and bytes do not fit each other or us."""
     named = named_as(name)
     with open_manifest(path, limits) as opened:
-        head, stream = _peek(chunks(opened, limits))
-        if _is_workbook(head, named):
+        head, stream = peeked(chunks(opened, limits))
+        if is_workbook(head, named):
             with open_sheet(opened, stream, limits, block_lines) as sheet:
                 yield sheet
         else:
             yield _text_manifest(head, stream, named, limits, block_lines)
 
 
-def _is_workbook(head: bytes, named: NamedAs) -> bool:
+def is_workbook(head: bytes, named: NamedAs) -> bool:
+    """Whether these first bytes are a workbook's. Raises `ManifestRefused` where name and bytes do not fit."""
     refuse_foreign(head)
     is_zip = head.startswith(ZIP_MAGIC)
     if is_zip and named is not NamedAs.WORKBOOK:
@@ -102,7 +103,7 @@ def _text_manifest(
     return TextManifest(encoding, layout, stretches(as_utf8(stream, encoding), limits, block_lines))
 
 
-def _peek(stream: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+def peeked(stream: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     """The first bytes, and the whole stream again."""
     taken: list[bytes] = []
     while sum(map(len, taken)) < HEAD_BYTES and (chunk := next(stream, b"")):

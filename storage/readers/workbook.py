@@ -64,6 +64,23 @@ class Sheet:
 @contextmanager
 def open_sheet(opened: Opened, stream: Iterable[bytes], limits: FileLimits, block_lines: int) -> Iterator[Sheet]:
     """The first sheet with a fitting header. Raises `ManifestRefused`; key material quarantines, in whichever sheet."""
+    with _served(opened, stream, limits, block_lines) as process:
+        yield _fitting_sheet(process)
+
+
+@contextmanager
+def open_first_sheet(
+    opened: Opened, stream: Iterable[bytes], limits: FileLimits, block_lines: int
+) -> Iterator[Iterator[Sequence[Cells]]]:
+    """The rows of the first sheet, whatever its header is, some at a time. Raises `ManifestRefused`."""
+    with _served(opened, stream, limits, block_lines) as process:
+        if not process.answer()["sheets"]:
+            raise ManifestRefused("The workbook has no sheet. Save it again.", reason="no_iccid_column")
+        yield Sheet(process, 0, "", Header(0, "", {}, None)).parts()
+
+
+@contextmanager
+def _served(opened: Opened, stream: Iterable[bytes], limits: FileLimits, block_lines: int) -> "Iterator[_SheetProcess]":
     with tempfile.TemporaryFile() as unpacked:
         if opened.packed:
             unpacked.writelines(stream)
@@ -71,7 +88,7 @@ def open_sheet(opened: Opened, stream: Iterable[bytes], limits: FileLimits, bloc
         descriptor = unpacked.fileno() if opened.packed else opened.raw.fileno()
         process = _SheetProcess(descriptor, opened.allowance(limits), block_lines)
         try:
-            yield _fitting_sheet(process)
+            yield process
         finally:
             process.end()
 

@@ -22,7 +22,8 @@ from engine.metering import collect_some, wanted_of
 from engine.usage_standing import Standing, standing
 from engine.usage_told import Collected
 from storage.database import Database
-from storage.schema import sims, usage_days
+from storage.schema import sims
+from storage.usage_schema import usage_days
 from tests.engine.rig import ACCOUNT, Rig, open_rig
 
 CARRIERS = ("supersim", "particle", "1nce", "soracom", "telnyx")

@@ -22,8 +22,8 @@ from channels.webhook import Webhook
 from domain.alerts import Alert, AlertKind, Raised, Severity, Subject
 from flows.alert import alert
 from storage import alerts, limits
+from storage.alert_schema import alert_deliveries
 from storage.alerts import newest
-from storage.schema import alert_deliveries
 from tasks.outcomes import RunFailed
 from tasks.parameters import AlertParameters
 from tests.flows.conftest import Until

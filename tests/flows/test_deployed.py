@@ -28,6 +28,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 OPEN = {Step.PLANNED, Step.INTENT, Step.SENT, Step.ACCEPTED, Step.UNKNOWN}
 REFUSED = iccids("second", 1)[0]
 
+NIGHTLY = {"collect-usage", "reconcile", "clean-up"}
+
 
 @dataclass(frozen=True)
 class Plant:

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 EVERY_SECONDS = {"pick-up": 60, "settle": 60, "alert": 180}
 AT_TIMES = {
     "collect-usage nightly": "45 23 * * *",  # before midnight: some carriers forget with the month
+    "reconcile nightly": "15 2 * * *",
     "clean-up nightly": "40 4 * * *",
     "report-usage nightly": "30 5 * * *",
     "report-usage month-end": "50 5 1,2,8 * *",

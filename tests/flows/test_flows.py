@@ -25,8 +25,9 @@ from flows.settle import settle
 from flows.steer import steer
 from storage import catalogue
 from storage.catalogue import Product
-from storage.schema import operations, sims, usage_days
+from storage.schema import operations, sims
 from storage.sources.contract import Item, SourceUnavailable
+from storage.usage_schema import usage_days
 from tasks.outcomes import RunFailed
 from tasks.parameters import (
     ActivateParameters,

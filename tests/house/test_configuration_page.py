@@ -26,12 +26,15 @@ PLACES: dict[str, type[BaseModel]] = {
     "[timing]": sections.TimingSection,
     "[file_limits]": sections.FileLimitsSection,
     "[usage]": sections.UsageSection,
+    "[reconciliation]": sections.ReconciliationSection,
+    "[reconciliation.invoices.NAME]": sections.InvoiceSection,
     "[[issuers]]": sections.IssuerSection,
     "[carrier_accounts.NAME]": sections.CarrierAccountSection,
     "[[plans]]": sections.PlanSection,
 }
 PARTS = {
-    *("database", "reports", "sources", "accounts", "products", "brake", "alerts", "timing", "file_limits", "usage")
+    *("database", "reports", "sources", "accounts", "products", "brake", "alerts", "timing", "file_limits", "usage"),
+    "reconciliation",
 }
 LISTED_ELSEWHERE = PARTS | {"issuers", "carrier_accounts", "zones", "plans"}
 ROW = re.compile(r"^\| `(\w+)` \| (.+?) \| .+\|$", re.MULTILINE)

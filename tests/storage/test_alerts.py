@@ -11,9 +11,9 @@ from sqlalchemy import select
 
 from domain.alerts import TRIES, Alert, AlertKind, Raised, Severity, Subject, pause_after
 from storage import alerts, deliveries
+from storage.alert_schema import alert_deliveries
 from storage.database import Database
 from storage.deliveries import DeliveryState, Due
-from storage.schema import alert_deliveries
 from tests.conftest import MovingClock
 
 LEASE = 300.0

@@ -10,8 +10,11 @@ from sqlalchemy import insert, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from storage import migrate
+from storage.alert_schema import alerts
 from storage.database import Database, DatabaseUnavailable
+from storage.reconciling_schema import findings
 from storage.schema import history, metadata
+from storage.usage_schema import usage_days
 
 
 def test_a_new_database_is_current_once_it_was_upgraded(empty_database: Database) -> None:
@@ -35,6 +38,7 @@ def test_upgrading_does_not_depend_on_the_working_directory(
 
 
 def test_what_migrations_make_is_what_the_tables_say(database: Database) -> None:
+    assert {table.metadata for table in (usage_days, alerts, findings)} == {metadata}
     with database.read() as tx:
         context = MigrationContext.configure(tx.connection)
         assert compare_metadata(context, metadata) == []

@@ -14,7 +14,7 @@ from sqlalchemy import delete
 
 from domain.usage import Days
 from domain.usage_outliers import spread_of, upper_bound
-from storage import schema
+from storage import schema, usage_schema
 from storage.database import Database
 from storage.usage_figures import Figures, figures
 from storage.usage_sets import Question
@@ -23,10 +23,10 @@ from tests.storage.metered_world import PLANS, Stay, World, by_the_rules
 START = date(2024, 1, 28)
 LENGTH = 40  # over the end of January and the leap day into March
 TABLES = (
-    schema.usage_days,
-    schema.usage_versions,
-    schema.usage_known,
-    schema.usage_restated,
+    usage_schema.usage_days,
+    usage_schema.usage_versions,
+    usage_schema.usage_known,
+    usage_schema.usage_restated,
     schema.former_placements,
     schema.sims,
 )

@@ -1,4 +1,4 @@
-"""The first shape: inventory, manifests, SIMs, the ledger and its history, limits, usage.
+"""The first shape: inventory, manifests, SIMs, the ledger and its history, limits; and what stands beside.
 
 Revision ID: 0001
 """
@@ -6,14 +6,15 @@ Revision ID: 0001
 import sqlalchemy as sa
 from alembic import op
 
+from storage.migrations.alerts import create_alerts
+from storage.migrations.parts import ID, KEY, TIME, partial_index
+from storage.migrations.reconciling import create_reconciling
+from storage.migrations.usage import create_usage
+
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
-
-KEY = sa.String().with_variant(sa.Text(collation="C"), "postgresql")
-ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
@@ -30,10 +31,9 @@ def upgrade() -> None:
     _operations()
     _history()
     _limits()
-    _usage()
-    _usage_asked()
-    _alerts()
-    _alert_deliveries()
+    create_usage()
+    create_alerts()
+    create_reconciling()
     _seal_history()
 
 
@@ -132,7 +132,7 @@ def _manifests() -> None:
         sa.UniqueConstraint("source", "item_key", "version", name="uq_manifests_source_item_key_version"),
     )
     op.create_index("ix_manifests_sha256", "manifests", ["sha256"])
-    _partial_index("ix_manifests_halted", "manifests", ["state"], "halt IS NOT NULL")
+    partial_index("ix_manifests_halted", "manifests", ["state"], "halt IS NOT NULL")
 
 
 def _rejections() -> None:
@@ -197,8 +197,8 @@ def _sims() -> None:
         sa.PrimaryKeyConstraint("iccid", name="pk_sims"),
     )
     op.create_index("ix_sims_product_id_iccid", "sims", ["product_id", "iccid"])
-    _partial_index("ix_sims_released", "sims", ["product_id"], "state = 'released'")
-    _partial_index("ix_sims_named", "sims", ["carrier_reference"], "carrier_reference IS NOT NULL")
+    partial_index("ix_sims_released", "sims", ["product_id"], "state = 'released'")
+    partial_index("ix_sims_named", "sims", ["carrier_reference"], "carrier_reference IS NOT NULL")
 
 
 def _former_placements() -> None:
@@ -248,10 +248,10 @@ def _operations() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_operations"),
         sa.UniqueConstraint("iccid", "action", "generation", name="uq_operations_iccid_action_generation"),
     )
-    _partial_index("ix_operations_held", "operations", ["iccid"], "step = 'held'")
-    _partial_index("ix_operations_timed_out", "operations", ["iccid"], "step = 'timed_out'")
-    _partial_index("ix_operations_to_send", "operations", ["carrier_account", "due_at"], "step = 'planned'")
-    _partial_index(
+    partial_index("ix_operations_held", "operations", ["iccid"], "step = 'held'")
+    partial_index("ix_operations_timed_out", "operations", ["iccid"], "step = 'timed_out'")
+    partial_index("ix_operations_to_send", "operations", ["carrier_account", "due_at"], "step = 'planned'")
+    partial_index(
         "ix_operations_to_settle",
         "operations",
         ["carrier_account", "due_at"],
@@ -290,133 +290,6 @@ def _limits() -> None:
         sa.Column("last_failure", sa.Text()),
         sa.PrimaryKeyConstraint("carrier_account", name="pk_limits"),
     )
-
-
-def _usage() -> None:
-    op.create_table(
-        "usage_days",
-        sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("iccid", KEY, nullable=False),
-        sa.Column("carrier_account", KEY, nullable=False),
-        sa.Column("product_id", KEY, nullable=False),
-        sa.Column("total_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("as_of", sa.BigInteger(), nullable=False),
-        sa.Column("is_derived", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("day", "iccid", "carrier_account", name="pk_usage_days"),
-        sqlite_with_rowid=False,
-    )
-    op.create_index("ix_usage_days_product_id_day", "usage_days", ["product_id", "day"])
-    op.create_table(
-        "usage_restated",
-        sa.Column("iccid", KEY, nullable=False),
-        sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("carrier_account", KEY, nullable=False),
-        sa.Column("as_of", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("total_bytes", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.PrimaryKeyConstraint("iccid", "day", "carrier_account", "as_of", "total_bytes", name="pk_usage_restated"),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "usage_versions",
-        sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("carrier_account", KEY, nullable=False),
-        sa.Column("version", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("day", "carrier_account", name="pk_usage_versions"),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "usage_readings",
-        sa.Column("carrier_account", KEY, nullable=False),
-        sa.Column("iccid", KEY, nullable=False),
-        sa.Column("first_day", sa.Integer(), nullable=False),
-        sa.Column("total_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("as_of", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("carrier_account", "iccid", name="pk_usage_readings"),
-        sqlite_with_rowid=False,
-    )
-
-
-def _usage_asked() -> None:
-    op.create_table(
-        "usage_known",
-        sa.Column("carrier_account", KEY, nullable=False),
-        sa.Column("iccid", KEY, nullable=False),
-        sa.Column("first_day", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("last_day", sa.Integer(), nullable=False),
-        sa.Column("known_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("carrier_account", "iccid", "first_day", name="pk_usage_known"),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "usage_asks",
-        sa.Column("carrier_account", KEY, nullable=False),
-        sa.Column("iccid", KEY, nullable=False),
-        sa.Column("first_day", sa.Integer(), nullable=False),
-        sa.Column("last_day", sa.Integer(), nullable=False),
-        sa.Column("asked_at", sa.BigInteger(), nullable=False),
-        sa.Column("problem", sa.Text()),
-        sa.PrimaryKeyConstraint("carrier_account", "iccid", name="pk_usage_asks"),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "usage_turns",
-        sa.Column("carrier_account", KEY, nullable=False),
-        sa.Column("fence", sa.Text()),
-        sa.Column("worker", sa.Text()),
-        sa.Column("lease_until", TIME),
-        sa.Column("first_day", sa.Integer()),
-        sa.Column("last_day", sa.Integer()),
-        sa.Column("begun_at", sa.BigInteger()),
-        sa.Column("ended_at", sa.BigInteger()),
-        sa.Column("cursor", sa.Text()),
-        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("problem", sa.Text()),
-        sa.PrimaryKeyConstraint("carrier_account", name="pk_usage_turns"),
-    )
-
-
-def _alerts() -> None:
-    op.create_table(
-        "alerts",
-        sa.Column("id", KEY, nullable=False),
-        sa.Column("key", KEY, nullable=False),
-        sa.Column("level", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("severity", sa.Text(), nullable=False),
-        sa.Column("product_id", KEY),
-        sa.Column("iccid", KEY),
-        sa.Column("carrier_account", KEY),
-        sa.Column("period", sa.Text(), nullable=False),
-        sa.Column("sentence", sa.Text(), nullable=False),
-        sa.Column("facts", sa.Text(), nullable=False),
-        sa.Column("raised_at", TIME, nullable=False),
-        sa.Column("recovered_at", TIME),
-        sa.PrimaryKeyConstraint("id", name="pk_alerts"),
-    )
-    op.create_index("ix_alerts_raised_at", "alerts", ["raised_at"])
-    _partial_index("ix_alerts_key", "alerts", ["key", "level"], "recovered_at IS NULL", unique=True)
-
-
-def _alert_deliveries() -> None:
-    op.create_table(
-        "alert_deliveries",
-        sa.Column("alert_id", KEY, nullable=False),
-        sa.Column("channel", KEY, nullable=False),
-        sa.Column("state", sa.Text(), server_default="waiting", nullable=False),
-        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("due_at", TIME, nullable=False),
-        sa.Column("fence", sa.Text()),
-        sa.Column("answer", sa.Text()),
-        sa.Column("answered_at", TIME),
-        sa.PrimaryKeyConstraint("alert_id", "channel", name="pk_alert_deliveries"),
-        sa.ForeignKeyConstraint(["alert_id"], ["alerts.id"], name="fk_alert_deliveries_alert_id_alerts"),
-        sqlite_with_rowid=False,
-    )
-    _partial_index("ix_alert_deliveries_waiting", "alert_deliveries", ["channel", "due_at"], "state = 'waiting'")
-
-
-def _partial_index(name: str, table: str, columns: list[str], where: str, *, unique: bool = False) -> None:
-    op.create_index(name, table, columns, unique=unique, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
 
 
 SENTENCE = "history is append-only: a row once written is never changed or deleted"
