@@ -20,7 +20,7 @@ from domain.reconciling import (
     unpacked,
 )
 
-OURS = {"owner": Owner.US, "wanted": Wanted.ACTIVE, "sight": Sight.ACTIVE}
+OURS: dict[str, object] = {"owner": Owner.US, "wanted": Wanted.ACTIVE, "sight": Sight.ACTIVE}
 NONE: tuple[Kind, ...] = ()
 
 CASES: list[tuple[str, dict[str, object], tuple[Kind, ...], Kind | Standing]] = [

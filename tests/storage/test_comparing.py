@@ -119,12 +119,17 @@ def fill(database: Database, world: list[Sim], *, is_complete: bool) -> None:
         for number, sim in enumerate(world):
             iccid = iccid_of(number)
             if sim.listed is not None:
-                told = {"listed_at": BEGUN, "state": sim.listed.value, "word": "", "listing": 3}
+                told: dict[str, object] = {"listed_at": BEGUN, "state": sim.listed.value, "word": "", "listing": 3}
                 tx.execute(insert(listed_sims).values(carrier_account="kore", iccid=iccid, **told))
             if sim.owner is Owner.NOBODY:
                 continue
             state = "released" if sim.owner is Owner.RELEASED else "active"
-            row = {"product_id": "tracker", "carrier_account": "kore", "plan_id": "kore/eu", "home_country": "DE"}
+            row: dict[str, object] = {
+                "product_id": "tracker",
+                "carrier_account": "kore",
+                "plan_id": "kore/eu",
+                "home_country": "DE",
+            }
             row |= {"manifest_id": "m-0", "line": 1, "created_at": long_ago, "state": state}
             tx.execute(insert(sims).values(iccid=iccid, seen_at=NOW if sim.moved else long_ago, **row))
             done = [(Action.ACTIVATE, 1, Step.DONE)]
