@@ -78,9 +78,8 @@ def one_file(scratch: Path) -> Path:
     file = scratch / "month.parquet"
     with workbench(scratch) as duck:
         duck.execute(
-            "COPY (SELECT split_part(parse_filename(filename), '-', 1)::INTEGER AS day, "
-            f"'89' || substr(sim::VARCHAR, 2) AS iccid, product, bytes "
-            f"FROM read_parquet('{scratch / FOLDER}/*.parquet', filename = true)) TO '{file}'"
+            f"COPY (SELECT day, '89' || substr(sim::VARCHAR, 2) AS iccid, product, bytes "
+            f"FROM read_parquet('{scratch / FOLDER}/*.parquet')) TO '{file}'"
         )
     return file
 

@@ -53,7 +53,8 @@ def _copy(duck: duckdb.DuckDBPyConnection, now: Snapshot, day: int, file: Path) 
     duck.register("told", now.batches(query))
     try:
         duck.execute(
-            "COPY (SELECT sim, product_id AS product, total_bytes AS bytes, CAST(is_derived AS BOOLEAN) AS is_derived "
+            f"COPY (SELECT {day}::INTEGER AS day, sim, product_id AS product, total_bytes AS bytes, "
+            "CAST(is_derived AS BOOLEAN) AS is_derived "
             f"FROM told ORDER BY sim) TO '{_quoted(begun)}' (FORMAT parquet)"
         )
         begun.replace(file)
@@ -76,10 +77,7 @@ def rows_of(files: dict[int, Path]) -> str:
     if not files:
         return "(SELECT 0 AS day, 0::BIGINT AS sim, '' AS product, 0::BIGINT AS bytes, false AS is_derived WHERE false)"
     names = ", ".join(f"'{_quoted(file)}'" for file in files.values())
-    return (
-        "(SELECT CAST(split_part(parse_filename(filename), '-', 1) AS INTEGER) AS day, sim, product, bytes, is_derived "
-        f"FROM read_parquet([{names}], filename = true))"
-    )
+    return f"read_parquet([{names}])"
 
 
 def _quoted(file: Path) -> str:

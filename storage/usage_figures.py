@@ -239,11 +239,13 @@ def _restated(duck: duckdb.DuckDBPyConnection, now: Snapshot, asked: Question) -
             f"WHERE day BETWEEN {first} AND {last}"
         ),
     )
-    found = duck.execute("""
-        SELECT day, count(DISTINCT sim) AS sims, sum(first_bytes)::BIGINT AS first_bytes,
-            sum(bytes)::BIGINT AS now_bytes
-        FROM (SELECT sim, day::INTEGER AS day, arg_min(total_bytes, as_of) AS first_bytes FROM told GROUP BY ALL) was
-        JOIN (SELECT sim, day, sum(bytes) AS bytes FROM day_rows GROUP BY ALL) USING (sim, day)
-        GROUP BY day ORDER BY day""").df()
+    duck.execute(
+        "CREATE TABLE was AS SELECT sim, day::INTEGER AS day, arg_min(total_bytes, as_of) AS first_bytes FROM told "
+        "GROUP BY ALL"
+    )
     duck.unregister("told")
-    return found
+    return duck.execute("""
+        SELECT day, count(*) AS sims, sum(first_bytes)::BIGINT AS first_bytes, sum(now_bytes)::BIGINT AS now_bytes
+        FROM (SELECT sim, day, any_value(first_bytes) AS first_bytes, sum(bytes) AS now_bytes
+            FROM was JOIN day_rows USING (sim, day) GROUP BY sim, day)
+        GROUP BY day ORDER BY day""").df()

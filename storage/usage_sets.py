@@ -146,13 +146,16 @@ def _month(month: Days, asked: Days, rows: str) -> str:
     start, length = days_of(month.first), month.count
     first, last = days_of(asked.first), days_of(asked.last)
     period, until = f"mask({first}, {last}, {start}, {length})", f"mask({start}, {last}, {start}, {length})"
+    earlier, used, derived = "0::BIGINT", "sum(bytes)::BIGINT", "sum(is_derived::INTEGER)"
+    if first > start:
+        earlier = f"coalesce(sum(bytes) FILTER (day < {first}), 0)::BIGINT"
+        used = f"coalesce(sum(bytes) FILTER (day >= {first}), 0)::BIGINT"
+        derived = f"count(*) FILTER (is_derived AND day >= {first})"
     return f"""
         INSERT INTO sim_months BY NAME WITH
         used AS (
-            SELECT sim, product, CAST(sum(CASE WHEN day < {first} THEN bytes ELSE 0 END) AS BIGINT) AS earlier,
-                CAST(sum(CASE WHEN day < {first} THEN 0 ELSE bytes END) AS BIGINT) AS used,
-                bit_or(1::BIGINT << (day - {start})::BIGINT) AS told,
-                count(*) FILTER (is_derived AND day >= {first}) AS derived_days
+            SELECT sim, product, {earlier} AS earlier, {used} AS used,
+                bit_or(1::BIGINT << (day - {start})::BIGINT) AS told, {derived} AS derived_days
             FROM {rows} GROUP BY sim, product),
         of_account AS (
             SELECT account, bit_or(mask(first_day, last_day, {start}, {length})) AS days FROM known
