@@ -71,10 +71,17 @@ def plant(tmp_path_factory: pytest.TempPathFactory, prefect_database: Path) -> I
 def test_every_deployment_is_on_the_server_as_the_file_says(plant: Plant) -> None:
     deployments = plant.client.read_deployments()
     assert plant.said.count("successfully created") == 9
-    names = {"pick-up", "provision", "activate", "settle", "rerun", "act", "steer", "decide", "collect-usage"}
+    names = {"pick-up", "provision", "activate", "settle", "rerun", "act", "steer", "decide", "clean-up"}
+    names |= {"collect-usage", "report-usage"}
     assert {one.name for one in deployments} == names
     assert all(one.enforce_parameter_schema and one.description and not one.pull_steps for one in deployments)
-    assert {one.name for one in deployments if one.schedules} == {"pick-up", "settle", "collect-usage"}
+    assert {one.name for one in deployments if one.schedules} == {
+        "pick-up",
+        "settle",
+        "collect-usage",
+        "report-usage",
+        "clean-up",
+    }
     assert {one.work_pool_name for one in deployments} == {"simline"}
 
 
