@@ -70,7 +70,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory, prefect_database: Path) -> I
 
 def test_every_deployment_is_on_the_server_as_the_file_says(plant: Plant) -> None:
     deployments = plant.client.read_deployments()
-    assert plant.said.count("successfully created") == 9
+    assert plant.said.count("successfully created") == 11
     names = {"pick-up", "provision", "activate", "settle", "rerun", "act", "steer", "decide", "clean-up"}
     names |= {"collect-usage", "report-usage"}
     assert {one.name for one in deployments} == names
