@@ -44,7 +44,7 @@ class UsageFact:
 
 @dataclass(frozen=True, slots=True)
 class OutlierFact:
-    """A SIM that the usage report calls an outlier on this day; `usual_bytes` is its product's median of that day."""
+    """A SIM that the usage report calls an outlier, in bytes a day; `usual_bytes` is the median of its product."""
 
     product_id: str
     iccid: str
@@ -139,8 +139,9 @@ def _outlier_alert(fact: OutlierFact) -> Alert:
         AlertKind.OUTLIER,
         Severity.WARNING,
         Subject(product_id=fact.product_id, iccid=fact.iccid),
-        f"SIM {fact.iccid} of product {fact.product_id} used {megabytes(fact.used_bytes)} on {fact.on}, where "
-        f"{megabytes(fact.usual_bytes)} are usual for the product. Look at the device: theft and faults look alike.",
+        f"SIM {fact.iccid} of product {fact.product_id} used {megabytes(fact.used_bytes)} a day until {fact.on}, "
+        f"where {megabytes(fact.usual_bytes)} are usual for the product. Look at the device: theft and faults look "
+        "alike.",
         period=f"{fact.on:%Y-%m}",
         facts={"on": fact.on.isoformat(), "used_bytes": fact.used_bytes, "usual_bytes": fact.usual_bytes},
     )

@@ -101,11 +101,14 @@ def _sims(condition: str) -> str:
     return f"(count(*) FILTER (alone AND {condition}) + count(DISTINCT sim) FILTER (NOT alone AND {condition}))"
 
 
+_USED = "(moved_in + earlier + used)"
 _PRODUCTS = f"""
     SELECT product, {_sims("held <> 0")} AS sims, {_sims("used > 0")} AS sims_in_use,
         sum(used)::BIGINT AS used, sum(used - overage)::BIGINT AS included_used, sum(overage)::BIGINT AS overage,
         sum(projected) FILTER (is_last)::BIGINT AS projected,
-        {_sims("gap_days > 0")} AS gap_sims, sum(gap_days)::BIGINT AS gap_days
+        {_sims("gap_days > 0")} AS gap_sims, sum(gap_days)::BIGINT AS gap_days,
+        sum({_USED}) FILTER (is_last AND is_final AND included > 0)::BIGINT AS month_used,
+        sum(included) FILTER (is_last AND is_final AND included > 0)::BIGINT AS month_included
     FROM priced GROUP BY product ORDER BY product"""
 _CONSUMERS = f"""
     SELECT {iccid_of("sim")} AS iccid, product, used, used / nullif(sum(used) OVER (), 0) AS share FROM totals
@@ -113,7 +116,6 @@ _CONSUMERS = f"""
 _UNUSED = f"""
     SELECT {iccid_of("sim")} AS iccid, product, plan, country, monthly_price_cents AS price, currency, month
     FROM priced WHERE pays AND used + earlier = 0 AND gap_days = 0 ORDER BY month, product, sim LIMIT {LISTED}"""
-_USED = "(moved_in + earlier + used)"
 _STEP = "CASE " + " ".join(f"WHEN {_USED} * 100 >= included * {step} THEN {step}" for step in STEPS) + " END"
 _NEAR = f"""
     SELECT {iccid_of("sim")} AS iccid, product, plan, {_USED} AS used, included, {_STEP} AS step

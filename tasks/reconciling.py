@@ -9,6 +9,7 @@ from engine.invoices import of_folders
 from engine.listing import Progressed, Wanted
 from engine.reconciliation_document import document_of, facts_of
 from engine.reconciling import Invoices, Scope, accounts_of, compare, list_account, wanted
+from engine.report_alerts import alert_of_reconciliation
 from reports.reconciliation import warnings_of
 from storage import findings
 from storage.findings import Run
@@ -53,8 +54,8 @@ def compare_and_show(parameters: ReconcileParameters, asked: Wanted) -> tuple[Ru
     scope = _scope(parameters)
     read, refused = of_folders(context, set(accounts_of(context, scope)))
     run = compare(context, scope, asked, Invoices(read, refused), actor="schedule")
-    if context.shelf is not None:
-        publish_report(document_of(context, run))
+    page = publish_report(document_of(context, run)).page if context.shelf is not None else None
+    alert_of_reconciliation(context, run, page)
     with context.database.read() as tx:
         kinds = findings.counts_by_kind(tx, run.id)
     with run_log() as log:

@@ -1,6 +1,8 @@
 """The usage report as a step."""
 
-from engine.usage_report import NothingToReport, question, usage_report
+from engine.report_alerts import alert_of_usage
+from engine.usage_report import NothingToReport, question, report_of
+from storage.usage_figures import figures
 from tasks.context import engine
 from tasks.decorator import task
 from tasks.logs import run_log
@@ -24,8 +26,11 @@ def make_usage_report(parameters: ReportUsageParameters) -> str:
         )
     except NothingToReport as nothing:
         raise RunFailed([str(nothing)]) from None
-    report = usage_report(context, asked)
+    told = figures(context.database, context.scratch, asked)
+    report = report_of(told)
     with run_log() as log:
         for warning in report.warnings:
             log.warning(warning)
-    return publish_report(report).page
+    page = publish_report(report).page
+    alert_of_usage(context, told)
+    return page
