@@ -60,6 +60,7 @@ class _Postgresql:
         self._url = url
 
     def batches(self, query: str) -> pa.RecordBatchReader:
+        """Through the driver, in this process."""
         from adbc_driver_manager import Error
 
         try:
@@ -70,6 +71,7 @@ class _Postgresql:
         return reader
 
     def seconds(self, column: str) -> str:
+        """In PostgreSQL's words."""
         return f"COALESCE(CAST(floor(extract(epoch from {column})) AS bigint), 0)"
 
 
@@ -97,6 +99,7 @@ class _Sqlite:
         self._url = url
 
     def batches(self, query: str) -> pa.RecordBatchReader:
+        """Through the reader's pipes."""
         assert self._reader.stdin and self._reader.stdout  # noqa: S101 - both are pipes
         try:
             self._reader.stdin.write(json.dumps(query).encode() + b"\n")
@@ -107,6 +110,7 @@ class _Sqlite:
             raise _unread(self._url, said) from None
 
     def seconds(self, column: str) -> str:
+        """In SQLite's words."""
         return f"COALESCE(CAST(strftime('%s', {column}) AS integer), 0)"
 
 

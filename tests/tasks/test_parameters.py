@@ -8,11 +8,13 @@ from pydantic import BaseModel, ValidationError
 from tasks.parameters import (
     ActivateParameters,
     ActParameters,
+    AlertParameters,
     CleanUpParameters,
     DecideParameters,
     Parameters,
     PickUpParameters,
     ProvisionParameters,
+    ReconcileParameters,
     ReportUsageParameters,
     RerunParameters,
     SettleParameters,
@@ -37,7 +39,8 @@ MODELS: list[type[BaseModel]] = [
     ActParameters,
     SteerParameters,
     DecideParameters,
-    CleanUpParameters,
+    AlertParameters,
+    ReconcileParameters,
 ]
 
 
