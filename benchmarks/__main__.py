@@ -25,6 +25,7 @@ def steps(lines: int, manifest: Path) -> dict[str, list[str]]:
         "Ledger: claim and finish": ["benchmarks.ledger", "--operations", str(lines // 5)],
         "Activation at the carrier's limit": ["benchmarks.activation", "--sims", str(lines // 200)],
         "Five carriers": ["benchmarks.carriers", "--sims", str(lines // 100)],
+        "Collecting usage": ["benchmarks.collecting", "--sims", str(lines // 500)],
         "Usage report": ["benchmarks.usage_reporting", "--sims", str(lines)],
         "Reconciling with a carrier's listing": ["benchmarks.reconciling", "--sims", str(lines)],
         "Prefect's own share": ["benchmarks.prefect_share", "--sims", str(lines // 1_000)],
