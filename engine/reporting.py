@@ -12,6 +12,7 @@ from reports.report_files import page_name, write_report
 from storage.shelf.contract import ShelfUnavailable
 from storage.shelf.records import Kept
 from storage.shelf.shelf import Shelf
+from storage.usage_copies import forget_unused
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,12 @@ def publish(context: Context, report: Report) -> Published:
 def clean_up(context: Context, now: datetime, *, dry_run: bool) -> list[Kept]:
     """Remove the reports that were put there more than `keep_days` ago; which ones those are, or would be.
 
-    Only what the shelf wrote itself is removed. Safe to repeat and to do side by side. Raises `ShelfUnavailable`.
+    Copies of usage that no report reads any more go too. Only what the shelf wrote itself is removed. Safe to repeat and to do side by side. Raises `ShelfUnavailable`.
     """
     shelf = shelf_of(context)
     old = shelf.too_old(now, context.keep_days)
+    if not dry_run:
+        forget_unused(context.scratch)
     if dry_run or not old:
         return old
     return shelf.remove([kept.name for kept in old], kept_before=now - timedelta(days=context.keep_days))

@@ -5,8 +5,10 @@ file's name is its day and a digest of the versions that it was made of, so a fi
 """
 
 import hashlib
+import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -21,6 +23,8 @@ from storage.schema import EPOCH
 FOLDER = "usage-copies"
 KEPT_SECONDS = 3600.0
 """An outdated copy stays so long: another report may be reading it."""
+UNUSED_SECONDS = 45 * 86_400.0
+"""A copy that nobody has read for so long is of a month that nobody reports on any more."""
 
 
 def copied(duck: duckdb.DuckDBPyConnection, now: Snapshot, scratch: Path, days: Days) -> dict[int, Path]:
@@ -29,10 +33,23 @@ def copied(duck: duckdb.DuckDBPyConnection, now: Snapshot, scratch: Path, days: 
     folder.mkdir(parents=True, exist_ok=True)
     files = {day: folder / f"{day}-{digest}.parquet" for day, digest in _digests(now, days)}
     for day, file in files.items():
-        if not file.exists():
+        if file.exists():
+            os.utime(file)  # when it was of use last
+        else:
             _copy(duck, now, day, file)
             _forget_outdated(folder, day, file)
     return files
+
+
+def forget_unused(scratch: Path, for_seconds: float = UNUSED_SECONDS) -> int:
+    """Remove the copies that no report has read for so long; how many. Whoever wants one again makes it anew."""
+    removed = 0
+    for file in (scratch / FOLDER).glob("*.parquet"):
+        with suppress(FileNotFoundError):  # somebody else was quicker
+            if file.stat().st_mtime < time.time() - for_seconds:
+                file.unlink()
+                removed += 1
+    return removed
 
 
 def _digests(now: Snapshot, days: Days) -> Iterator[tuple[int, str]]:
