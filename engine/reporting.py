@@ -44,7 +44,8 @@ def publish(context: Context, report: Report) -> Published:
 def clean_up(context: Context, now: datetime, *, dry_run: bool) -> list[Kept]:
     """Remove the reports that were put there more than `keep_days` ago; which ones those are, or would be.
 
-    Copies of usage that no report reads any more go too. Only what the shelf wrote itself is removed. Safe to repeat and to do side by side. Raises `ShelfUnavailable`.
+    Copies of usage that no report reads any more go too. Only what the shelf wrote itself is removed. Safe to repeat
+    and to do side by side. Raises `ShelfUnavailable`.
     """
     shelf = shelf_of(context)
     old = shelf.too_old(now, context.keep_days)

@@ -33,9 +33,9 @@ def copied(duck: duckdb.DuckDBPyConnection, now: Snapshot, scratch: Path, days: 
     folder.mkdir(parents=True, exist_ok=True)
     files = {day: folder / f"{day}-{digest}.parquet" for day, digest in _digests(now, days)}
     for day, file in files.items():
-        if file.exists():
+        try:
             os.utime(file)  # when it was of use last
-        else:
+        except FileNotFoundError:
             _copy(duck, now, day, file)
             _forget_outdated(folder, day, file)
     return files
