@@ -53,10 +53,11 @@ def reconcile(
     here: Here = False,
     door: AtDoor,
 ) -> int:
-    """Compare our SIMs with what the carriers list, bill and measure, and say what differs.
+    """Compare our SIMs with what carriers list and bill.
 
-    A listing that broke off is gone on with at its page; what a carrier did not tell is unknown, and named. Nothing is
-    changed without --repair. The exit status is 1 when something was found, or when the run is incomplete.
+    And with what they measured. A listing that broke off is gone on with at its page; what a carrier did not tell is
+    unknown, and named. Nothing is changed without --repair. The exit status is 1 when something was found, or when the
+    run is incomplete.
     """
     from engine.reconciling import Scope, accounts_of, run_as_of
 

@@ -31,8 +31,9 @@ def wait_for_changes(site: Site, count: int) -> str:
     while site.changes() < count:
         assert time.monotonic() < ends
         time.sleep(0.02)
-    (row,) = site.listing()
-    return row.id
+    rows = site.listing()
+    assert [row.item_key for row in rows] == ["a.csv"], rows
+    return rows[0].id
 
 
 def latest_change(site: Site) -> float:

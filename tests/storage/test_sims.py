@@ -107,7 +107,7 @@ def test_a_story_tells_where_each_operation_came_from_and_every_step(
             step = {"operation_id": operation_id, "nth": nth, "stage": "claim", "from_step": source, "to_step": target}
             tx.execute(insert(history).values(step | {"at": tx.now(), "reason": "why", "actor": "w"}))
         later = {"iccid": iccid, "action": "deactivate", "generation": 1, "carrier_account": "kore", "step": "planned"}
-        later |= {"manifest_id": "m-gone", "stage": "change", "due_at": tx.now(), "created_at": tx.now()}
+        later |= {"manifest_id": "m-gone", "line": 7, "stage": "change", "due_at": tx.now(), "created_at": tx.now()}
         tx.execute(insert(operations).values(later))
     with stocked.read() as tx:
         first, second = sims.story(tx, iccid)
@@ -117,7 +117,7 @@ def test_a_story_tells_where_each_operation_came_from_and_every_step(
         Transition(now, Stage.CLAIM, Step.PLANNED, Step.INTENT, "why", "", "w"),
         Transition(now, Stage.CLAIM, Step.INTENT, Step.DONE, "why", "", "w"),
     )
-    assert (second.action, second.item_key, second.line, second.transitions) == (Action.DEACTIVATE, None, None, ())
+    assert (second.action, second.item_key, second.line, second.transitions) == (Action.DEACTIVATE, None, 7, ())
 
 
 def test_what_the_carrier_says_is_kept_and_what_it_does_not_say_stays(
