@@ -129,7 +129,15 @@ class FolderSource:
 
     def _waiting_items(self, unreadable: list[str]) -> Iterator[Item]:
         for waiting in self._inbox.complete(unreadable):
-            yield self._item(self._identity(to_key(waiting.path), waiting.stat), waiting.stat, waiting.sidecar_name)
+            identity = self._identity(to_key(waiting.path), waiting.stat)
+            if identity.version == size_and_time(waiting.stat) or self._is_dropped_again(identity):
+                yield self._item(identity, waiting.stat, waiting.sidecar_name)
+
+    def _is_dropped_again(self, identity: ItemIdentity) -> bool:
+        """Whether the file is there once more; False for one that a neighbour took after it was listed here."""
+        with self._records.alone():
+            seen = file_seen(self._moves.origin(identity))
+            return seen is not None and self._identity(identity.key, seen) == identity
 
     def _item(self, identity: ItemIdentity, stat: os.stat_result, sidecar: str | None) -> Item:
         modified_at = datetime.fromtimestamp(min(max(stat.st_mtime_ns, 0), LATEST_NS) / NANOSECONDS, UTC)

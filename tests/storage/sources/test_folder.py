@@ -139,6 +139,28 @@ def test_a_folder_exchanged_for_a_link_after_the_listing_is_not_entered(place: F
     assert (tmp_path / "outside" / "list.txt").read_bytes() == TEXT
 
 
+def test_a_file_that_a_neighbour_takes_after_it_was_listed_is_not_taken_for_one_dropped_again(
+    place: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.put("list.txt", TEXT)
+    source = place.source()
+    neighbours: list[str] = []
+    name_it = source._identity
+
+    def overtaken(key: str, stat: os.stat_result) -> ItemIdentity:
+        if not neighbours:
+            neighbours.append("")
+            neighbours[0] = str(place.take(key)[1])
+        return name_it(key, stat)
+
+    monkeypatch.setattr(source, "_identity", overtaken)
+    listed = [item.identity.version for item in source.items() if item.identity.version.endswith("-2")]
+    assert (listed, len(neighbours)) == ([], 1)
+    place.put("list.txt", TEXT)
+    os.utime(place.root / "inbox" / "list.txt", ns=(0, Path(neighbours[0]).stat().st_mtime_ns))
+    assert [item.identity.version.endswith("-2") for item in place.source().items()] == [False, True]
+
+
 def test_a_neighbour_who_puts_files_away_meanwhile_does_not_make_the_folder_unavailable(
     place: Folder, tmp_path: Path
 ) -> None:
