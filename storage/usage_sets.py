@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,6 +25,8 @@ from storage.usage_copies import copied, rows_of
 
 MEMORY = "512MB"
 THREADS = 4
+SIMS_AT_ONCE = 250_000
+"""A month of so many SIMs is summed in memory; of more at once a part would go through the disk."""
 WHOLE_ACCOUNT = 1
 """What `number` makes of the empty ICCID that stands for every SIM of an account."""
 
@@ -81,10 +85,28 @@ def lay_out(duck: duckdb.DuckDBPyConnection, database: Database, now: Snapshot, 
     duck.execute(_SIM_MONTHS)
     whole = Days(asked.days.first.replace(day=1), asked.days.last)
     files = copied(duck, now, scratch, whole)
+    stretches = _stretches(duck)
     for month in months(asked.days):
-        duck.execute(_month(month, asked.days, rows_of({day: file for day, file in files.items() if _in(day, month)})))
+        rows = rows_of({day: file for day, file in files.items() if _in(day, month)})
+        for stretch in stretches:
+            duck.execute(_month(month, asked.days, rows, stretch))
     duck.execute(_MOVERS)
     _ask(duck, asked, rows_of({day: file for day, file in files.items() if _in(day, asked.days)}))
+
+
+def _stretches(duck: duckdb.DuckDBPyConnection) -> list[str]:
+    """Conditions that part the SIMs into stretches that fit into memory, by number.
+
+    The copies are ordered by SIM, so of each file a stretch reads its own part alone.
+    """
+    ((count,),) = duck.execute("SELECT count(*) FROM places").fetchall()
+    parts = max(1, ceil(count / SIMS_AT_ONCE))
+    if parts == 1:
+        return ["true"]
+    shares = ", ".join(str(part / parts) for part in range(1, parts))
+    ((cuts,),) = duck.execute(f"SELECT quantile_disc(sim, [{shares}]) FROM places").fetchall()
+    between = [f"sim >= {low} AND sim < {high}" for low, high in pairwise(cuts)]
+    return [f"sim < {cuts[0]}", *between, f"sim >= {cuts[-1]}"]
 
 
 _TABLES = {
@@ -141,8 +163,8 @@ A SIM's present placement also begins then: it comes after all former ones.
 """
 
 
-def _month(month: Days, asked: Days, rows: str) -> str:
-    """One calendar month of every SIM that used something or was held in it."""
+def _month(month: Days, asked: Days, rows: str, stretch: str) -> str:
+    """One calendar month of every SIM of this stretch that used something or was held in it."""
     start, length = days_of(month.first), month.count
     first, last = days_of(asked.first), days_of(asked.last)
     period, until = f"mask({first}, {last}, {start}, {length})", f"mask({start}, {last}, {start}, {length})"
@@ -156,21 +178,21 @@ def _month(month: Days, asked: Days, rows: str) -> str:
         used AS (
             SELECT sim, product, {earlier} AS earlier, {used} AS used,
                 bit_or(1::BIGINT << (day - {start})::BIGINT) AS told, {derived} AS derived_days
-            FROM {rows} GROUP BY sim, product),
+            FROM {rows} WHERE {stretch} GROUP BY sim, product),
         of_account AS (
             SELECT account, bit_or(mask(first_day, last_day, {start}, {length})) AS days FROM known
             WHERE sim = {WHOLE_ACCOUNT} GROUP BY account),
         of_sim AS (
             SELECT account, sim, bit_or(mask(first_day, last_day, {start}, {length})) AS days FROM known
-            WHERE sim <> {WHOLE_ACCOUNT} GROUP BY account, sim),
+            WHERE sim <> {WHOLE_ACCOUNT} AND {stretch} GROUP BY account, sim),
         stood AS (
             SELECT sim, product, arg_max(account, since) AS account, arg_max(plan, since) AS plan,
                 arg_max(country, since) AS country, max(since) AS since,
                 bit_or(mask(first_day, last_day, {start}, {length})) AS held FROM places
-            WHERE sim IN (SELECT sim FROM places WHERE is_current = 0) GROUP BY sim, product
+            WHERE {stretch} AND sim IN (SELECT sim FROM places WHERE is_current = 0) GROUP BY sim, product
             UNION ALL
             SELECT sim, product, account, plan, country, since, mask(first_day, last_day, {start}, {length}) FROM places
-            WHERE sim NOT IN (SELECT sim FROM places WHERE is_current = 0)),
+            WHERE {stretch} AND sim NOT IN (SELECT sim FROM places WHERE is_current = 0)),
         joined AS (
             SELECT sim, product, stood.account AS account, plan, country, coalesce(since, 0) AS since,
                 coalesce(earlier, 0) AS earlier, coalesce(used, 0) AS used, coalesce(told, 0) AS told,

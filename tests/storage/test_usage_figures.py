@@ -14,7 +14,7 @@ from sqlalchemy import delete
 
 from domain.usage import Days
 from domain.usage_outliers import spread_of, upper_bound
-from storage import schema, usage_schema
+from storage import schema, usage_schema, usage_sets
 from storage.database import Database
 from storage.usage_figures import Figures, figures
 from storage.usage_sets import Question
@@ -115,10 +115,12 @@ def check(told: Figures, world: World, asked: Days) -> None:
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(worlds, spans)
-def test_sums_over_sets_are_the_sums_of_the_rules(
-    database: Database, tmp_path: Path, world: World, asked: Days
+@given(worlds, spans, st.sampled_from([3, 250_000]))
+def test_sums_over_sets_are_the_sums_of_the_rules_in_however_many_stretches(
+    database: Database, tmp_path: Path, world: World, asked: Days, sims_at_once: int
 ) -> None:
     empty(database)
     world.store(database)
-    check(figures(database, tmp_path, Question(asked)), world, asked)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(usage_sets, "SIMS_AT_ONCE", sims_at_once)
+        check(figures(database, tmp_path, Question(asked)), world, asked)
