@@ -1,15 +1,16 @@
 # Two commands are enough: `make demo` and `make test`. Both build .venv once from the committed, hash-locked
 # requirements (with uv when it is there, else with pip), and again only when the lock or pyproject.toml changes.
 
-# One more than two cores, because many tests wait for a server or a deadline.
-WORKERS ?= 3
+# Two more than two cores, because many tests wait for a server or a deadline.
+WORKERS ?= 4
 ENOUGH := import sys, venv; sys.exit(sys.version_info < (3, 11))
 LOCKED := .venv/.locked-$(shell cat requirements/dev.txt pyproject.toml | cksum | cut -d ' ' -f 1)
 PYTEST := .venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # What failed on two busy cores is run once more, alone, and counts only if it fails again: servers and deadlines are real.
 ALONE := .venv/bin/python -m pytest --last-failed --last-failed-no-failures none
-# The loop while one works: no PostgreSQL, no command line, no reliability, nothing slow. make test leaves out nothing.
-QUICK := -m "not slow" -k "not postgresql" --ignore=tests/console --ignore=tests/reliability
+# The loop while one works: no PostgreSQL, no Prefect, no command line, no reliability, nothing slow. make test leaves
+# out nothing.
+QUICK := -m "not slow" -k "not postgresql" --ignore=tests/console --ignore=tests/flows --ignore=tests/reliability
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
