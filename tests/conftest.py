@@ -21,6 +21,7 @@ from sqlalchemy.engine import make_url
 from benchmarks.postgres import FAST, ThrowawayPostgres
 from storage import migrate
 from storage.database import Database
+from tests.browsing import browser, opened  # noqa: F401  fixtures
 from tests.flows import prefect_server
 
 settings.register_profile("busy", deadline=None)  # a core that is taken away for a moment makes no example wrong

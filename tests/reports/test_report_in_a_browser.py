@@ -1,36 +1,23 @@
 """Reports in a real browser, from a file, as people open them: charts drawn, nothing asked for, light and dark."""
 
 import os
-import shutil
 import struct
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
 
 from reports.document import Chart, Fact, Mark, Report, ReportColumn, Section, Unit
 from reports.report_page import report_html
 from reports.shelf_page import ShelfEntry, shelf_html
+from tests.browsing import Opened, wait_for_charts
 
 pytestmark = pytest.mark.slow
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PICTURE = Path(__file__).parents[2] / "docs" / "images" / "report.png"
 HOSTILE = "</script><script>console.error('ran')</script>" + "W" * 300 + "\u202e\x00"
 DARK_PAPER, LIGHT_PAPER = "rgb(18, 20, 22)", "rgb(252, 252, 250)"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: install the distribution's chromium to run the browser tests")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 def hostile(report: Report) -> Report:
@@ -48,42 +35,9 @@ def hostile(report: Report) -> Report:
     return replace(report, title=HOSTILE, facts=facts, sections=(section,), charts=charts, warnings=(HOSTILE,))
 
 
-@pytest.fixture
-def opened(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., tuple[Page, list[str], list[str]]]]:
-    """Opens a page from a file; the page, what it complained of and what it asked for."""
-    contexts = []
-
-    def open_page(html: str, scheme: str, width: int = 390) -> tuple[Page, list[str], list[str]]:
-        target = tmp_path / "page.html"
-        target.write_text(html, encoding="utf-8")
-        context = browser.new_context(
-            viewport={"width": width, "height": 844},
-            color_scheme="dark" if scheme == "dark" else "light",
-            timezone_id="America/Los_Angeles",
-            device_scale_factor=2,
-        )
-        contexts.append(context)
-        page = context.new_page()
-        complaints: list[str] = []
-        requested: list[str] = []
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda asked: requested.append(asked.url))
-        page.goto(target.as_uri())
-        return page, complaints, [url for url in requested if not url.startswith("data:")]
-
-    yield open_page
-    for context in contexts:
-        context.close()
-
-
-def wait_for_charts(page: Page, count: int) -> None:
-    page.wait_for_function(f"document.querySelectorAll('.chart svg').length === {count}")
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_a_report_with_its_charts_and_asks_nobody(
-    opened: Callable[..., tuple[Page, list[str], list[str]]], usage_report: Report, scheme: str
+    opened: Opened, usage_report: Report, scheme: str
 ) -> None:
     page, complaints, requested = opened(report_html(usage_report), scheme)
     wait_for_charts(page, 2)
@@ -100,9 +54,7 @@ def test_a_phone_shows_a_report_with_its_charts_and_asks_nobody(
     assert page.locator(".chart svg text", has_text="01 Nov").count() == 1  # UTC, west of it too
 
 
-def test_charts_have_other_colours_in_the_dark(
-    opened: Callable[..., tuple[Page, list[str], list[str]]], usage_report: Report
-) -> None:
+def test_charts_have_other_colours_in_the_dark(opened: Opened, usage_report: Report) -> None:
     colours = []
     for scheme in ("light", "dark"):
         page, _, _ = opened(report_html(usage_report), scheme)
@@ -113,18 +65,14 @@ def test_charts_have_other_colours_in_the_dark(
     assert page.evaluate("getComputedStyle(document.querySelector('.mark-line path')).stroke") == colours[0]
 
 
-def test_a_day_without_an_answer_is_a_gap_in_the_line(
-    opened: Callable[..., tuple[Page, list[str], list[str]]], usage_report: Report
-) -> None:
+def test_a_day_without_an_answer_is_a_gap_in_the_line(opened: Opened, usage_report: Report) -> None:
     page, _, _ = opened(report_html(usage_report), "light")
     wait_for_charts(page, 2)
     line = page.locator(".chart svg .mark-line path").first.get_attribute("d") or ""
     assert line.count("M") == 2
 
 
-def test_pointing_at_a_bar_tells_its_value_in_words(
-    opened: Callable[..., tuple[Page, list[str], list[str]]], usage_report: Report
-) -> None:
+def test_pointing_at_a_bar_tells_its_value_in_words(opened: Opened, usage_report: Report) -> None:
     page, complaints, _ = opened(report_html(usage_report), "light", 1100)
     wait_for_charts(page, 2)
     page.locator(".chart svg .mark-rect path").first.hover()
@@ -134,9 +82,7 @@ def test_pointing_at_a_bar_tells_its_value_in_words(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_hostile_texts_neither_run_nor_break_the_page(
-    opened: Callable[..., tuple[Page, list[str], list[str]]], usage_report: Report, scheme: str
-) -> None:
+def test_hostile_texts_neither_run_nor_break_the_page(opened: Opened, usage_report: Report, scheme: str) -> None:
     page, complaints, requested = opened(report_html(hostile(usage_report)), scheme)
     wait_for_charts(page, 4)
     assert complaints == []
@@ -151,9 +97,7 @@ def test_a_report_without_charts_has_no_script_and_one_with_four_has_one_copy(us
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_index_of_the_reports_fits_a_phone(
-    opened: Callable[..., tuple[Page, list[str], list[str]]], usage_report: Report, scheme: str
-) -> None:
+def test_the_index_of_the_reports_fits_a_phone(opened: Opened, usage_report: Report, scheme: str) -> None:
     entries = [
         ShelfEntry("usage", HOSTILE, usage_report.as_of, HOSTILE, 2),
         ShelfEntry("u", "b", usage_report.as_of, "b"),
@@ -166,9 +110,7 @@ def test_the_index_of_the_reports_fits_a_phone(
     assert page.locator("h2 a").count() == 2
 
 
-def test_the_picture_in_the_documentation_is_a_report(
-    opened: Callable[..., tuple[Page, list[str], list[str]]], usage_report: Report
-) -> None:
+def test_the_picture_in_the_documentation_is_a_report(opened: Opened, usage_report: Report) -> None:
     page, _, _ = opened(report_html(usage_report), "light", 720)
     wait_for_charts(page, 2)
     if os.environ.get("REWRITE_DOCS") == "1":
