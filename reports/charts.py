@@ -67,6 +67,8 @@ def _places(chart: Chart, unit: str) -> dict[str, Any]:
 
     title = visible(chart.y.heading) + (f" ({unit})" if unit else "")
     y_axis = alt.Axis(format="%") if chart.y.unit is Unit.SHARE else alt.Axis(tickCount=5)
+    if chart.y.unit is Unit.COUNT:
+        y_axis.tickMinStep = 1  # there is no fifth of a SIM
     x_axis = alt.Axis(labelLimit=130, labelOverlap=True, labelSeparation=10)
     if _lies(chart):
         return {"y": alt.Y("x:N", sort=None, title=None, axis=x_axis), "x": alt.X("y:Q", title=title, axis=y_axis)}
