@@ -65,6 +65,19 @@ def test_traffic_after_a_stop_and_an_active_sim_without_any(world: Reconciled) -
     assert (told.used_bytes, told.change) == (77, "still")
 
 
+def test_a_sim_on_another_plan_and_one_that_is_ours_at_another_account_have_their_classes(world: Reconciled) -> None:
+    ok, other_plan, elsewhere = iccids(3)
+    world.both([ok])
+    world.at_carrier(other_plan, plan="HF" + "9" * 32)
+    world.ours(other_plan)
+    world.at_carrier(elsewhere)
+    world.ours(elsewhere, carrier_account="another")
+    found = world.found(world.reconcile())
+    assert found["wrong_product"] == {elsewhere}
+    tells_plans = world.carrier == "supersim"  # Particle chooses the plan by the country and lists none
+    assert found.get("wrong_plan", set()) == ({other_plan} if tells_plans else set())
+
+
 def test_what_changed_since_the_last_run_is_new_gone_or_still_there(world: Reconciled) -> None:
     first, second = iccids(2)
     world.at_carrier(first)
