@@ -10,7 +10,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Insert, Row, Select, and_, insert, literal, or_, select, text, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Insert,
+    Row,
+    Select,
+    and_,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from domain.lifecycle import Stage, Step, check_move
 from storage.among import among
@@ -124,8 +138,8 @@ def _change(
 
 def _note(tx: Transaction, changed: Select[Any], change: Move, actor: str) -> Insert:
     """One row of history for each row of `changed`: its id, how many transitions it has made, its stage."""
-    told = {
-        "at": literal(tx.now(), history.c.at.type),
+    told: dict[str, Any] = {
+        "at": _when(tx),
         "from_step": literal(change.source.value),
         "to_step": literal(change.target.value),
         "reason": literal(change.reason),
@@ -134,6 +148,16 @@ def _note(tx: Transaction, changed: Select[Any], change: Move, actor: str) -> In
     }
     names = ["operation_id", "nth", "stage", *told]
     return insert(history).from_select(names, changed.add_columns(*told.values()))
+
+
+def _when(tx: Transaction) -> ColumnElement[datetime]:
+    """The time of a change: on PostgreSQL read while it is made, so it is after every change that it was made upon.
+
+    The transaction's own time may be older: another worker's change can commit between it and the statement.
+    """
+    if tx.is_postgresql and not tx.has_own_clock:
+        return func.clock_timestamp(type_=history.c.at.type)
+    return literal(tx.now(), history.c.at.type)
 
 
 def take_to_send(
