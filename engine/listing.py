@@ -9,29 +9,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from carriers.contract import CarrierSim, Gate, SimQuery
-from carriers.errors import CarrierDown, CarrierError, CarrierPaused, LimitReached, NotSent, ReadFailed
+from carriers.contract import CarrierSim, SimQuery
+from carriers.errors import CarrierError, ReadFailed
 from domain.reconciling import ReconciliationRules
-from engine.context import CarrierAtWork, Context, Progress
+from engine.account_round import AccountRound, TurnLost, blames_carrier, ends_by
+from engine.context import Context, Progress
 from engine.gate import count_failure, gate_of_lease, new_lease
 from storage import limits, listings
-from storage.ledger import Lease
 from storage.listings import Listed, Listing
 
-ROUND_SECONDS = 20.0
-"""After so long a round asks nothing new: a worker that dies leaves little undone, and others see the turn free."""
-REFUSALS = 3
-"""So often is a request made that the carrier's limit turned away; the gate holds it back until the time it named."""
 ENOUGH_FAILURES = 3
 """After so many failures at one page the listing begins anew: the carrier may not know its place any more."""
 SINGLY_AT_ONCE = 20
 """So many SIMs are read one by one between two commits."""
 
 _Told = TypeVar("_Told")
-
-
-class TurnLost(Exception):
-    """Another worker has taken the turn after our lease: what was read last is not written down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +79,7 @@ def list_some(context: Context, account: str, wanted: Wanted) -> Progressed:
         counts.problem = f"{account} is not asked for {paused:.0f} s: {circuit.last_failure}" if paused > 0 else ""
         return counts
     gate = gate_of_lease(context, account, started)
-    one = _Round(context, account, lease, turn, gate, context.stopwatch.monotonic(), counts)
+    one = _Round(context, account, lease, gate, context.stopwatch.monotonic(), turn.taken_at, turn, counts)
     try:
         _list(one, wanted)
     except TurnLost:
@@ -100,45 +92,18 @@ def list_some(context: Context, account: str, wanted: Wanted) -> Progressed:
     return counts
 
 
-@dataclass
-class _Round:
-    """One worker's turn. `started` is the stopwatch when the turn was taken; `at` how far the listing has come."""
+@dataclass(frozen=True, slots=True)
+class _Round(AccountRound):
+    """A round of listing. `at` is how far it had come when the turn was taken."""
 
-    context: Context
-    account: str
-    lease: Lease
     at: Listing
-    gate: Gate
-    started: float
     counts: Progressed
 
-    @property
-    def work(self) -> CarrierAtWork:
-        """The account's carrier."""
-        return self.context.carriers[self.account]
-
-    @property
-    def in_time(self) -> bool:
-        """Whether something new may be asked."""
-        return self.context.stopwatch.monotonic() < self.started + ROUND_SECONDS
-
-    def now(self) -> datetime:
-        """The database's time, without asking it, in whole seconds."""
-        passed = timedelta(seconds=self.context.stopwatch.monotonic() - self.started)
-        return (self.at.taken_at + passed).replace(microsecond=0)
-
     def ask(self, request: Callable[[], _Told]) -> _Told:
-        """One answer. A 429 is not an attempt: it is asked again when the gate lets it. Raises `CarrierError`."""
-        for refusals_left in reversed(range(REFUSALS)):
-            try:
-                answer = request()
-            except LimitReached:
-                if not refusals_left:
-                    raise
-            else:
-                self.counts.requests += 1
-                return answer
-        raise AssertionError("unreachable")
+        """One answer, counted. Raises `CarrierError`."""
+        answer = self.answer_to(request)
+        self.counts.requests += 1
+        return answer
 
     def keep(self, number: int, listed_at: datetime, sims: list[CarrierSim], **changes: Any) -> None:
         """What was read, and how far it has come with it. Raises `TurnLost`."""
@@ -215,15 +180,11 @@ def _singly(one: _Round, number: int) -> bool:
 
 
 def _note(one: _Round, error: CarrierError) -> None:
-    """A lease that ends is nobody's fault and the next round goes on; anything else ends this run for the account."""
-    counts = one.counts
-    if isinstance(error, NotSent):
-        counts.wait_seconds = error.retry_after_seconds
-        if not isinstance(error, CarrierDown | CarrierPaused | LimitReached) and counts.requests:
-            return
-    counts.is_over, counts.problem = True, str(error)
+    """Write down what ended this run for the account, if it did."""
+    if not ends_by(error, one.counts):
+        return
     with one.context.commit("listing-failure") as tx:
         now = listings.newest(tx, one.account)
         listings.hold(tx, one.account, one.lease, failures=1 + (now.failures if now else 0))
-        if isinstance(error, CarrierDown) or not isinstance(error, NotSent):
+        if blames_carrier(error):
             count_failure(one.context, tx, one.account, str(error))

@@ -9,12 +9,13 @@ from datetime import date, timedelta
 from math import ceil
 
 from carriers.contract import Capabilities, Metering, UsageScope
-from carriers.errors import CarrierDown, CarrierError, CarrierPaused, LimitReached, NotSent
+from carriers.errors import CarrierError
 from domain.usage import DAY, Days, UsageRules, Wanted, day_of, month_of
+from engine.account_round import TurnLost, blames_carrier, ends_by
 from engine.context import Context
 from engine.gate import count_failure, gate_of_lease, new_lease
 from engine.usage_pages import collect_pages
-from engine.usage_round import Round, TurnLost
+from engine.usage_round import Round
 from engine.usage_sims import collect_sims
 from engine.usage_told import Collected
 from storage import limits, usage_asks
@@ -86,7 +87,7 @@ def collect_some(context: Context, account: str, wanted: Wanted) -> Collected:
         return counts
     work = context.carriers[account]
     gate = gate_of_lease(context, account, started, threads=work.threads)
-    one = Round(context, account, lease, wanted, turn, gate, context.stopwatch.monotonic(), counts)
+    one = Round(context, account, lease, gate, context.stopwatch.monotonic(), turn.taken_at, wanted, turn, counts)
     try:
         _collect(one)
     finally:
@@ -114,15 +115,11 @@ def _collect(one: Round) -> None:
 
 
 def _note(one: Round, error: CarrierError, *, listing: bool) -> None:
-    """A lease that ends is nobody's fault and the next round goes on; anything else ends this run for the account."""
-    counts = one.counts
-    if isinstance(error, NotSent):
-        counts.wait_seconds = error.retry_after_seconds
-        if not isinstance(error, CarrierDown | CarrierPaused | LimitReached) and counts.requests:
-            return
-    counts.is_over, counts.problem = True, str(error)
+    """Write down what ended this run for the account, if it did."""
+    if not ends_by(error, one.counts):
+        return
     with one.context.commit("usage-failure") as tx:
         if listing:
             usage_asks.hold(tx, one.account, one.lease, failures=one.turn.failures + 1)
-        if isinstance(error, CarrierDown) or not isinstance(error, NotSent):
+        if blames_carrier(error):
             count_failure(one.context, tx, one.account, str(error))

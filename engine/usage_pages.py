@@ -5,7 +5,8 @@ from datetime import datetime
 from carriers.contract import UsagePage, UsageQuery
 from carriers.errors import ReadFailed
 from domain.usage import DAY, Days, Known, day_of
-from engine.usage_round import Round, TurnLost
+from engine.account_round import TurnLost
+from engine.usage_round import Round
 from engine.usage_told import write_told
 from storage import limits, usage_asks
 from storage.usage_asks import WHOLE_ACCOUNT

@@ -10,7 +10,8 @@ from carriers.contract import Usage, UsageQuery
 from carriers.errors import CarrierError, ReadFailed, RequestRefused
 from domain.lifecycle import SimState
 from domain.usage import DAY, Days, Known, day_of, month_of
-from engine.usage_round import ROUND_SECONDS, Round, TurnLost
+from engine.account_round import ROUND_SECONDS, TurnLost
+from engine.usage_round import Round
 from engine.usage_told import write_told
 from storage import limits, usage_asks
 from storage.usage_asks import SimToAsk
