@@ -19,6 +19,8 @@ from tests.flows.prefect_server import ROOT, deploy, end_group, server, worker
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 WHERE = ("--product", "tracker", "--home-country", "DE")
+LOOKS_AT_ONCE = {"SIMLINE_TIMING__POLL_FIRST_SECONDS": "0.001", "SIMLINE_TIMING__POLL_LONGEST_SECONDS": "0.001"}
+"""For a worker beside which no schedule settles: a SIM is due again at once, so the run that sent it sees it active."""
 Home = tuple[dict[str, str], Path]
 
 
@@ -78,7 +80,7 @@ def test_the_deployment_does_the_work_and_is_followed(
     assert "3 SIMs are still in progress" in alone.stdout
     assert place.changes() == []
 
-    with worker(environment | {"SIMLINE_CONFIG": str(place.folder / "simline.toml")}, home):
+    with worker(environment | {"SIMLINE_CONFIG": str(place.folder / "simline.toml")} | LOOKS_AT_ONCE, home):
         said = process("import", file, *WHERE, "--wait", "150", env=mine(deployed), timeout=250)
     assert said.returncode == FINE, said.stdout + said.stderr
     assert "Prefect runs it: flow run" in said.stdout
