@@ -18,6 +18,7 @@ case "$*" in
     *version_info*) exit "${TOO_OLD:-0}" ;;
     *"-m venv"*) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
     *"-m pip"*) exit "${NO_INDEX:-0}" ;;
+    *"-m pytest -n"*) exit "${TESTS_END:-0}" ;;
 esac
 """
 
@@ -117,10 +118,29 @@ def test_uv_is_used_where_it_is(workshop: Workshop) -> None:
     assert "pip sync --quiet --require-hashes --python .venv/bin/python requirements/dev.txt" in asked
 
 
-def test_the_two_pipelines_of_ci_are_the_ones_that_people_run(root: Path) -> None:
+def test_ci_runs_what_people_run(root: Path) -> None:
     script = root / ".ci" / "run"
     assert os.access(script, os.X_OK)
-    commands = script.read_text().splitlines()
-    assert "make check" in commands
-    assert "make test" in commands
+    assert "make check test" in script.read_text().splitlines()
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
+
+
+def test_check_and_test_together_look_at_everything_and_run_no_test_twice(workshop: Workshop) -> None:
+    workshop.add_python("python3")
+    alone = workshop.make("--dry-run", "check").stdout
+    assert '-m "not slow"' in alone
+    together = workshop.make("--dry-run", "check", "test").stdout
+    assert '-m "not slow"' not in together
+    assert together.count("-m pytest -n") == 1
+    assert all(tool in together for tool in ("ruff check", "ruff format --check", "bin/mypy", "lint-imports"))
+
+
+@pytest.mark.parametrize(("ended", "then"), [(0, "0"), (1, "0"), (2, "2"), (3, "2"), (4, "2"), (5, "2")])
+def test_what_failed_is_run_once_more_alone_but_a_run_that_broke_off_has_failed(
+    workshop: Workshop, ended: int, then: str
+) -> None:
+    workshop.add_python("python3")
+    assert workshop.make("venv").returncode == 0
+    workshop.asked()
+    assert str(workshop.make("test", TESTS_END=str(ended)).returncode) == then
+    assert ("--last-failed" in workshop.asked()) is (ended == 1)
