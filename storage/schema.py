@@ -242,7 +242,7 @@ sims = Table(
     Column("deactivations_count", Integer, nullable=False, server_default="0"),
     Column("seen_at", UtcTime),  # when the carrier last told us
     Column("created_at", UtcTime, nullable=False),
-    Index("ix_sims_product_id_iccid", "product_id", "iccid"),  # pages of one product's fleet
+    Index("ix_sims_product_id", "product_id"),  # one product's fleet, counted; pages of it come by the key
     Index("ix_sims_released", "product_id", sqlite_where=text(RELEASED), postgresql_where=text(RELEASED)),
     Index("ix_sims_named", "carrier_reference", sqlite_where=text(NAMED), postgresql_where=text(NAMED)),
 )

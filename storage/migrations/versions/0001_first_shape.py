@@ -196,7 +196,7 @@ def _sims() -> None:
         sa.Column("created_at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("iccid", name="pk_sims"),
     )
-    op.create_index("ix_sims_product_id_iccid", "sims", ["product_id", "iccid"])
+    op.create_index("ix_sims_product_id", "sims", ["product_id"])
     partial_index("ix_sims_released", "sims", ["product_id"], "state = 'released'")
     partial_index("ix_sims_named", "sims", ["carrier_reference"], "carrier_reference IS NOT NULL")
 
