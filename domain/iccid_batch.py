@@ -108,6 +108,22 @@ def duplicates(keys: Ints, lines: Ints) -> tuple[Ints, Ints]:
     return copies[later], lines[first[later]]
 
 
+def stretches(keys: Ints, at_most: int) -> list[tuple[str, str]]:
+    """The first and last ICCID of so many stretches that hold all these keys: cut where the widest gaps are.
+
+    SIMs come on reels of consecutive numbers, so even a large file is a few narrow stretches. `at_most` is 3 or more:
+    as text, numbers of 18, 19 and 20 digits do not follow each other.
+    """
+    ordered = np.unique(keys)
+    if not ordered.size:
+        return []
+    cuts = min(at_most, ordered.size) - 1
+    gaps = np.where(np.diff(ordered // 10**18), 10**18, np.diff(ordered))
+    after = np.sort(np.argpartition(gaps, gaps.size - cuts)[gaps.size - cuts :]) if cuts else np.empty(0, np.int64)
+    firsts, lasts = ordered[np.append(0, after + 1)], ordered[np.append(after, ordered.size - 1)]
+    return list(zip(iccids_of(firsts), iccids_of(lasts), strict=True))
+
+
 def account_ranges(profiles: Profiles) -> Ranges:
     """Issuers as ranges of keys: at a given length, a prefix is one interval. The longest prefix wins."""
     return _account_ranges(tuple(profiles))

@@ -142,9 +142,10 @@ def load_lines(context: Context, tx: Transaction, delivery: Delivery, rules: Rea
     verdicts: Counter[Verdict] = Counter()
     new: Counter[Placement] = Counter()
     read = 0
+    fresh = loading.begin(tx, delivery.manifest_id, surveyed.stretches)
     for block in read_blocks(delivery.path, delivery.name, rules):
         placed, not_placed = chooser.place(block)
-        result, corrected = _load_placed(context, tx, corrector, placed)
+        result, corrected = _load_placed(context, tx, corrector, placed, fresh)
         new.update(_new_counts(placed, result))
         outcomes = [*block.outcomes, *not_placed, *_not_new(result, corrected)]
         loading.record_outcomes(tx, delivery.manifest_id, outcomes)
@@ -163,14 +164,18 @@ def load_lines(context: Context, tx: Transaction, delivery: Delivery, rules: Rea
 
 
 def _load_placed(
-    context: Context, tx: Transaction, corrector: Corrector, placed: Sequence[tuple[Placement, Rows]]
+    context: Context,
+    tx: Transaction,
+    corrector: Corrector,
+    placed: Sequence[tuple[Placement, Rows]],
+    fresh: loading.Fresh,
 ) -> tuple[loading.LoadResult, set[str]]:
     """Rows of one block, in one go, so that the ledger has them in the order of their lines; and whose code is new."""
     blocks = [_as_load(context, placement, rows) for placement, rows in placed if rows.iccids]
     if not blocks:
         return loading.LoadResult(0), set()
     together = blocks[0] if len(blocks) == 1 else loading.LoadBlock.together(blocks)
-    result = loading.load_block(tx, corrector.manifest_id, together, tx.now())
+    result = loading.load_block(tx, corrector.manifest_id, together, tx.now(), fresh)
     there = [iccid for _, iccid in result.known if iccid not in {*result.elsewhere, *result.released}]
     return result, corrector.correct(tx, together, there)
 

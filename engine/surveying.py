@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.control_totals import ControlTotal, disagreement
-from domain.iccid_batch import duplicates
+from domain.iccid_batch import duplicates, stretches
 from domain.lines import Verdict
 from domain.manifests import ManifestRefused
 from storage.readers import read_blocks
@@ -22,13 +22,16 @@ GZIP_MAGIC = b"\x1f\x8b"
 TRAILER = re.compile(rb"#\s*total", re.IGNORECASE)
 TAIL_BYTES = 1 << 16
 """The trailer stands within the last so many bytes."""
+STRETCHES = 1_000
+"""Into so many stretches of numbers a file is cut at the most: each is one look into the database."""
 
 
 @dataclass(frozen=True)
 class Survey:
     """What a whole reading showed. `duplicate_lines[i]` holds the same SIM as the earlier `first_lines[i]`.
 
-    Its memory is the duplicates alone; the keys of all lines are held only while it is made.
+    All its SIMs lie within `stretches` (first and last ICCID of each). Its memory is the duplicates alone; the keys of
+    all lines are held only while it is made.
     """
 
     sha256: str
@@ -37,6 +40,7 @@ class Survey:
     well_formed_count: int
     duplicate_lines: NDArray[np.int64]
     first_lines: NDArray[np.int64]
+    stretches: Sequence[tuple[str, str]]
 
     def split(self, block: Block) -> tuple[NDArray[np.bool_], dict[int, int]]:
         """Which rows of the block are the first of their SIM, and for each other row (by line) its SIM's first line."""
@@ -69,7 +73,9 @@ def survey(path: Path, name: str, rules: ReadingRules, sidecar: ControlTotal | N
     _check_totals(path, trailer, sidecar, attempts, sha256)
     later, first_lines = duplicates(keys, lines)
     order = np.argsort(lines[later], kind="stable")
-    return Survey(sha256, size, line_count, len(keys), lines[later][order], first_lines[order])
+    return Survey(
+        *(sha256, size, line_count, len(keys)), lines[later][order], first_lines[order], stretches(keys, STRETCHES)
+    )
 
 
 def _check_totals(

@@ -1,10 +1,10 @@
-"""`column is one of these values`, for lists of any length: one bound array instead of thousands of parameters."""
+"""Lists of any length inside a statement: one bound value instead of thousands of parameters."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Text, any_, bindparam, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Subquery, Text, any_, bindparam, cast, column, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import NullType
 
@@ -19,6 +19,17 @@ def among(tx: Transaction, column: ColumnElement[Any], values: Sequence[int] | S
         return column == any_(bindparam(None, list(values), type_=ARRAY(Text)))
     listed = func.json_each(bindparam(None, json.dumps(list(values)))).table_valued("value")
     return column.in_(select(listed.c.value))
+
+
+def as_rows(tx: Transaction, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Subquery:
+    """These rows as a table of text columns inside the statement."""
+    words = bindparam(None, json.dumps(list(rows)), type_=Text())
+    if tx.is_postgresql:
+        columns = [column(name, Text) for name in names]
+        told = func.json_to_recordset(words.op("::")(text("json"))).table_valued(*columns, name="said")
+        return select(*told.render_derived(with_types=True).c).subquery("told")
+    each = func.json_each(words).table_valued("value", name="said")
+    return select(*(func.json_extract(each.c.value, f"$.{name}").label(name) for name in names)).subquery("told")
 
 
 def _array(values: Sequence[int] | Sequence[str]) -> str:

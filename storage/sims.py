@@ -1,6 +1,5 @@
 """SIMs: pages of the fleet, one SIM with its whole story, and what carriers say of them."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -9,11 +8,8 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Subquery,
-    Text,
     and_,
-    bindparam,
     case,
-    column,
     func,
     literal,
     not_,
@@ -24,7 +20,7 @@ from sqlalchemy import (
 
 from domain.lifecycle import Action, SimState, Stage, Step
 from domain.usage import Days
-from storage.among import among
+from storage.among import among, as_rows
 from storage.bulk import storable
 from storage.database import Transaction
 from storage.schema import RELEASED, history, manifests, operations, sims
@@ -194,20 +190,8 @@ def observe(tx: Transaction, seen: Iterable[SeenSim]) -> int:
     if tx.is_postgresql:  # always in one order, so that two observers wait for each other instead of crosswise
         locked = select(sims.c.iccid).where(among(tx, sims.c.iccid, list(newest))).order_by(sims.c.iccid)
         tx.execute(locked.with_for_update())
-    told = _as_rows(tx, list(newest.values()))
+    told = as_rows(tx, SeenSim.__slots__, [asdict(sim) for sim in newest.values()])
     return int(tx.execute(update(sims).where(sims.c.iccid == told.c.iccid).values(_observed(tx, told))).rowcount)
-
-
-def _as_rows(tx: Transaction, seen: Sequence[SeenSim]) -> Subquery:
-    """The carrier's words as a table inside the statement."""
-    words = bindparam(None, json.dumps([asdict(sim) for sim in seen]), type_=Text())
-    names = SeenSim.__slots__
-    if tx.is_postgresql:
-        columns = [column(name, Text) for name in names]
-        rows = func.json_to_recordset(words.op("::")(text("json"))).table_valued(*columns, name="said")
-        return select(*rows.render_derived(with_types=True).c).subquery("told")
-    each = func.json_each(words).table_valued("value", name="said")
-    return select(*(func.json_extract(each.c.value, f"$.{name}").label(name) for name in names)).subquery("told")
 
 
 def _observed(tx: Transaction, told: Subquery) -> dict[Any, Any]:

@@ -18,6 +18,7 @@ from domain.iccid_batch import (
     classify_lines,
     duplicates,
     iccids_of,
+    stretches,
 )
 from domain.lines import Reason, Verdict
 
@@ -237,6 +238,20 @@ def test_duplicates_are_those_that_a_set_has_seen(numbers: list[int]) -> None:
     ]
     later, first_lines = duplicates(np.array(numbers, np.int64), np.arange(len(numbers)) + 100)
     assert list(zip(later.tolist(), first_lines.tolist(), strict=True)) == wanted
+
+
+@given(st.lists(iccids.filter(lambda iccid: len(iccid) >= 18)), st.integers(3, 8))
+def test_stretches_hold_every_number_and_are_no_more_than_asked_for(numbers: list[str], at_most: int) -> None:
+    found = stretches(np.array([key_of(number) for number in numbers], np.int64), at_most)
+    assert len(found) == min(at_most, len(set(numbers)))
+    assert all(any(first <= number <= last for first, last in found) for number in numbers)
+    assert {bound for stretch in found for bound in stretch} <= set(numbers)
+
+
+def test_reels_are_stretches_of_their_own() -> None:
+    reels = [sorted(number_of("8944", 19, reel * 10**6 + card) for card in range(50)) for reel in range(4)]
+    keys = np.array([key_of(number) for reel in reels for number in reversed(reel)], np.int64)
+    assert stretches(keys, 4) == [(reel[0], reel[-1]) for reel in reels]
 
 
 @given(st.lists(iccids.filter(lambda iccid: len(iccid) >= 18)))

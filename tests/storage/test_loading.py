@@ -3,6 +3,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from domain.lines import LineOutcome, Reason, Verdict
@@ -53,6 +55,29 @@ def test_a_sim_keeps_everything_its_line_said(stocked: Database, iccids: Numbers
     first = ("DE", b"\x00sealed\\\n", "dev-1", 'a\tb\\c "x"\r\n', "Küche ✓ \\N", "absent", "m-1", 1)
     assert kept == [first, ("FR", None, None, None, "\\.", "absent", "m-1", 2)]
     assert steps == ["planned", "held"]
+
+
+def test_what_a_load_began_with_is_found_in_every_block_and_the_rest_is_new(
+    stocked: Database, iccids: Numbers, block: Block
+) -> None:
+    numbers = iccids(9)
+    with stocked.begin() as tx:
+        loading.load_block(tx, "m-1", block(numbers[4:5]), tx.now())
+    with stocked.begin() as tx:
+        fresh = loading.begin(tx, "m-2", [(numbers[0], numbers[2]), (numbers[3], numbers[8])])
+        assert fresh.others(numbers) == numbers[3:]
+        one = loading.load_block(tx, "m-2", block(numbers[:2]), tx.now(), fresh)
+        other = loading.load_block(tx, "m-2", block(numbers[2:8]), tx.now(), fresh)
+        outside = loading.load_block(tx, "m-2", block(iccids(10)[9:]), tx.now(), fresh)
+    assert [found.new_count for found in (one, other, outside)] == [2, 5, 1]
+    assert [iccid for _, iccid in other.known] == numbers[4:5]
+
+
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 300)).map(sorted)), st.lists(st.integers(0, 310)))
+def test_what_lies_in_no_fresh_stretch_is_left(stretches: list[list[int]], numbers: list[int]) -> None:
+    fresh = loading.Fresh([(str(first), str(last)) for first, last in stretches if str(first) <= str(last)])
+    left = [str(n) for n in numbers if not any(str(first) <= str(n) <= str(last) for first, last in stretches)]
+    assert fresh.others([str(n) for n in numbers]) == left
 
 
 def test_a_known_sim_is_named_with_its_line_and_not_touched(stocked: Database, iccids: Numbers, block: Block) -> None:
