@@ -8,10 +8,11 @@ from itertools import accumulate
 from sqlalchemy import ColumnElement, and_, func, or_, select, text
 
 from domain.lifecycle import OPEN_STEPS, Step
-from domain.lines import LineCounts
+from domain.lines import LineCounts, Verdict
 from domain.manifests import ACTIONS, ManifestState
 from storage.database import Transaction
 from storage.schema import TO_SETTLE, history, manifests, operations, plans, rejections, sims
+from storage.spans import of_manifest
 
 TAKEN = (ManifestState.LOADED.value, ManifestState.FINISHED.value)
 LIVE = (Step.PLANNED.value, *(step.value for step in OPEN_STEPS))
@@ -48,6 +49,15 @@ def manifests_that_do_not_add_up(tx: Transaction) -> Iterator[Disagreement]:
                 )
         if operations_of.get(row.id, 0) != row.accepted:
             yield Disagreement(row.id, f"{row.accepted} SIMs accepted, {operations_of.get(row.id, 0)} in the ledger")
+
+
+def ends_of_lines(tx: Transaction, manifest_id: str) -> dict[int, tuple[Verdict, str | None]]:
+    """Line -> what became of it, and the SIM that it was taken for; of a run of blank lines the first."""
+    o, r = operations.c, rejections.c
+    accepted = tx.execute(select(o.line, o.iccid).where(of_manifest(manifest_id)))
+    ends: dict[int, tuple[Verdict, str | None]] = {line: (Verdict.ACCEPTED, iccid) for line, iccid in accepted}
+    others = tx.execute(select(r.line, r.verdict, r.iccid).where(r.manifest_id == manifest_id))
+    return ends | {line: (Verdict(verdict), iccid) for line, verdict, iccid in others}
 
 
 def broken_histories(tx: Transaction) -> Iterator[tuple[int, str]]:
