@@ -89,6 +89,17 @@ def _one_at_a_time(tx: Transaction) -> Iterator[Violation]:
         yield Violation(1, f"SIM {iccid}: two of its operations were under way at the same time.")
 
 
+def _placed_as_planned(tx: Transaction) -> Iterator[Violation]:
+    for iccid in audit.sims_placed_otherwise(tx):
+        yield Violation(
+            7, f"SIM {iccid} has a product, home country, carrier account or plan that nobody planned for it."
+        )
+    for manifest_id, planned, found in audit.placements_exceeded(tx):
+        yield Violation(
+            7, f"Manifest {manifest_id} planned {planned} SIMs for a plan and country, and {found} have it."
+        )
+
+
 def _plans_as_planned(tx: Transaction) -> Iterator[Violation]:
     for iccid, planned, actual in audit.sims_on_another_plan(tx):
         yield Violation(7, f"SIM {iccid} is on the carrier's plan {actual}; {planned} was planned.")
@@ -106,6 +117,7 @@ _LEDGER_RULES: tuple[Callable[[Transaction], Iterator[Violation]], ...] = (
     _histories_are_whole,
     _one_at_a_time,
     _nothing_from_unused_files,
+    _placed_as_planned,
     _plans_as_planned,
     _totals_agree,
 )
