@@ -29,13 +29,14 @@ from storage import manifests
 from storage.database import Database
 
 
-def import_sims(context: Context, folder: Path, count: int) -> None:
-    """A manifest of `count` SIMs with registration codes, into planned operations."""
+def import_sims(context: Context, folder: Path, count: int) -> Path:
+    """A manifest of `count` SIMs with registration codes, into planned operations; the file."""
     path = folder / "manifest.csv"
     prefix = ISSUERS[0].prefix
     iccids = (number + calc_check_digit(number) for number in (f"{prefix}{i:012d}" for i in range(count)))
     path.write_text("iccid,registration_code\n" + "".join(f"{iccid},CODE\n" for iccid in iccids))
     take_in_all(context, path, count)
+    return path
 
 
 def work(url: str, carrier_url: str, limit: int, folder: str) -> None:
@@ -65,15 +66,16 @@ def measure(url: str, folder: Path, options: argparse.Namespace) -> None:
     database = Database(url)
     prepare(database)
     context = open_context(url, folder, limit=[Window(options.limit)], by_code=True)
-    import_sims(context, folder, options.sims)
-    with simulated_carrier(folder, options.limit) as (carrier_url, log):
+    path = import_sims(context, folder, options.sims)
+    with simulated_carrier(folder, options.limit) as (carrier_url, log_file):
         started = time.perf_counter()
         with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
             pool.starmap(work, [(url, carrier_url, options.limit, str(folder))] * options.workers, chunksize=1)
         seconds = time.perf_counter() - started
-        entries = read_log(log)
+        entries = read_log(log_file)
     most = most_in_any_window(entries, 1.0)
-    broken = violations(context, [CarrierLog(ACCOUNT, entries, [Window(options.limit)])])
+    log = CarrierLog(ACCOUNT, entries, [Window(options.limit)])
+    broken = violations(context, [log], {str(path.resolve()): path})
     name = "PostgreSQL" if database.is_postgresql else "SQLite"
     print(f"{name:<11} {options.sims:,} SIMs, {options.workers} workers: {seconds:6.1f} s, {len(entries):,} requests")
     print(f"{'':<11} {share_of_limit(entries, options.limit):.1%} of the limit, most in any second {most}")

@@ -109,8 +109,8 @@ def validate(text: str, profiles: Sequence[IssuerProfile] = (), *, zeros_are_rea
     """The canonical ICCID, or `InvalidIccid`. Two spellings of one card give the same canonical form.
 
     A spreadsheet keeps 15 digits and fills up with zeros, which passes Luhn one time in ten; so a bare number of that
-    shape is refused, unless `zeros_are_real`: the caller knows that no spreadsheet had it (a scan, typing, a file whose
-    other numbers are intact). Written with hyphens or its filler it is text, and taken.
+    shape is refused, unless `zeros_are_real`: the caller knows that no spreadsheet had it (a scan, typing, its place
+    on a reel). Written with hyphens or its filler it is text, and taken.
     """
     if not looks_like_an_attempt(text):
         raise InvalidIccid(Reason.NO_ICCID)

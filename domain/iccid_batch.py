@@ -3,8 +3,9 @@
 A plain line (18 to 20 digits and nothing else) is judged with all the others of its block; every other line goes to
 `validate` itself. A block is whole lines of UTF-8; what grows with a file is its keys, 8 bytes a line.
 
-One question needs the neighbours: a number with only zeros after its 15th digit. A spreadsheet damages a whole column,
-chance makes one number in a thousand so. Where such numbers are that rare in a block they are believed.
+One question needs the neighbours: a bare number with only zeros after its 15th digit. It is refused as a spreadsheet's
+work, with one exception. Where the line above holds the card before it, or the line below the card after it, it stands
+in its place on a reel, and a rounded number would not: what it was rounded from would have other neighbours.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +22,6 @@ from domain.plain_rows import NO_DIGITS, WIDTH, Ints, Mask, Rows, check_digits, 
 
 Profiles = Sequence[IssuerProfile]
 
-SOUND_PER_DAMAGED = 200
 KEPT_TEXT = 200  # characters of an offending line
 
 
@@ -60,10 +60,13 @@ class Ranges(NamedTuple):
     owners: Ints
 
 
-def classify_lines(block: bytes, first_line: int, profiles: Profiles = ()) -> Batch:
-    """What every line of a bare list is: a key, ignored (blank, `#` comment, no ICCID in it), or rejected."""
+def classify_lines(block: bytes, first_line: int, profiles: Profiles = (), *, zeros_are_real: bool = False) -> Batch:
+    """What every line of a bare list is: a key, ignored (blank, `#` comment, no ICCID in it), or rejected.
+
+    `zeros_are_real`: as in `validate`.
+    """
     rows = Rows(block)
-    keys, faults = _judge(rows, rows.text, _judge_line, profiles)
+    keys, faults = _judge(rows, rows.text, _judge_line, profiles, zeros_are_real)
     outcomes: list[LineOutcome] = []
     for row, last in _reported(rows, keys):
         fault = faults.get(row, _BLANK)
@@ -160,21 +163,33 @@ def _judge(
     text_of: Callable[[int], str],
     judge_one: Callable[[str, Profiles, bool], Fault | int],
     profiles: Profiles,
+    zeros_are_real: bool = False,
 ) -> tuple[Ints, dict[int, Fault]]:
     """The key of each row, or -1, and the faults of those that have none and are not empty."""
     keys = _plain_keys(rows, profiles)
     judged = {
-        row: judge_one(text_of(row), profiles, False)
+        row: judge_one(text_of(row), profiles, zeros_are_real)
         for row in np.flatnonzero((keys < 0) & (rows.lengths > 0)).tolist()
     }
-    damaged = [row for row, found in judged.items() if _is_damage(found)]
-    if len(damaged) * SOUND_PER_DAMAGED <= np.count_nonzero(keys >= 0):
-        judged.update((row, judge_one(text_of(row), profiles, True)) for row in damaged)
-    faults = {row: found for row, found in judged.items() if isinstance(found, Fault)}
     for row, found in judged.items():
         if isinstance(found, int):
             keys[row] = found
-    return keys, faults
+    for row in [row for row, found in judged.items() if _is_damage(found) and _has_neighbours(keys, row)]:
+        found = judge_one(text_of(row), profiles, True)
+        if isinstance(found, int) and _is_in_its_place(keys, row, found):
+            judged[row] = keys[row] = found
+    return keys, {row: found for row, found in judged.items() if isinstance(found, Fault)}
+
+
+def _has_neighbours(keys: Ints, row: int) -> bool:
+    return bool((keys[max(0, row - 1) : row + 2] >= 0).any())
+
+
+def _is_in_its_place(keys: Ints, row: int, key: int) -> bool:
+    """Whether the card before it stands above it, or the card after it below; the last digit is the check digit."""
+    above = int(keys[row - 1]) if row else -1
+    below = int(keys[row + 1]) if row + 1 < keys.size else -1
+    return (above >= 0 and above // 10 == key // 10 - 1) or (below >= 0 and below // 10 == key // 10 + 1)
 
 
 def _plain_keys(rows: Rows, profiles: Profiles) -> Ints:

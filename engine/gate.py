@@ -47,14 +47,14 @@ class Slots:
         """
         with self._lock:
             if not self._departures:
-                self._reserve(max(1, min(users, int(AHEAD_SECONDS * self._pace.per_second))))
+                self._reserve(max(1, min(users, int(AHEAD_SECONDS * self._pace.per_second))), users)
             now = self._stopwatch.monotonic()
             leaves = max(now, self._departures[0])
             if leaves > latest:
                 raise NotSent("The lease ends before the carrier's limit has room for this request.", leaves - now)
             return self._departures.popleft()
 
-    def _reserve(self, count: int) -> None:
+    def _reserve(self, count: int, users: int) -> None:
         with self._commit("slot") as tx:
             asked_at = self._stopwatch.monotonic()
             circuit = limits.circuit(tx, self._account)
@@ -63,10 +63,10 @@ class Slots:
                     f"{self._account} is not asked for {circuit.paused_for_seconds:.0f} s: {circuit.last_failure}",
                     retry_after_seconds=circuit.paused_for_seconds,
                 )
-            reserved = limits.reserve(tx, self._account, self._pace, count)
+            reserved = limits.reserve(tx, self._account, self._pace, count, at_once=users)
             self._database_clock.learn(asked_at, reserved.told_at, self._stopwatch.monotonic())
-        first = self._database_clock.here(reserved.told_at + reserved.wait_seconds)
-        self._departures.extend(first + i * reserved.interval_seconds for i in range(reserved.count))
+        told_at = self._database_clock.here(reserved.told_at)
+        self._departures.extend(told_at + departure for departure in reserved.departures())
 
     def told_to_wait(self, seconds: float) -> None:
         """The carrier's word reaches every worker; slots that this process holds are void."""

@@ -1,7 +1,7 @@
-"""The promise, checked: one reading of the ledger and of the simulated carriers' logs of every request.
+"""The promise, checked: one reading of the ledger, of the simulated carriers' logs of every request, and of the files.
 
 What is not kept is named, with the SIM or manifest. The demo, the kill tests and users' staging call it; on a real
-carrier, whose log nobody has, the ledger's own rules are checked alone.
+carrier, whose log nobody has, the ledger's own rules are checked alone, with the files that were dropped.
 """
 
 from collections import Counter
@@ -12,7 +12,9 @@ from http import HTTPStatus
 from carriers.simulated.faults import RequestKind
 from carriers.simulated.log import Entry, changing_requests, most_in_any_window
 from domain.pacing import Window
+from engine import originals
 from engine.context import Context
+from engine.originals import Inputs
 from storage import audit
 from storage.database import Transaction
 
@@ -37,8 +39,11 @@ class CarrierLog:
     windows: Sequence[Window] = ()
 
 
-def violations(context: Context, logs: Sequence[CarrierLog] = ()) -> list[Violation]:
-    """Every broken invariant; an empty list is the promise kept. Reads only."""
+def violations(context: Context, logs: Sequence[CarrierLog] = (), inputs: Inputs | None = None) -> list[Violation]:
+    """Every broken invariant; an empty list is the promise kept. Reads only.
+
+    `inputs` are the files as they were dropped; without them a line that no reader saw is missed by nobody.
+    """
     with context.database.read() as tx:
         found = [one for rule in _LEDGER_RULES for one in rule(tx)]
         found += _overdue(context, tx)
@@ -47,7 +52,16 @@ def violations(context: Context, logs: Sequence[CarrierLog] = ()) -> list[Violat
             found += _effects(tx, log)
             found += _intentions(tx, log)
             found += _windows(log)
+        found += _files(context, tx, inputs or {})
     return found
+
+
+def _files(context: Context, tx: Transaction, inputs: Inputs) -> Iterator[Violation]:
+    """2 and 9: no line and no card of a file is lost, and its original keeps its bytes."""
+    for sentence in originals.lost(tx, inputs):
+        yield Violation(2, sentence)
+    for sentence in originals.changed(context, tx, inputs):
+        yield Violation(9, sentence)
 
 
 def _lines_add_up(tx: Transaction) -> Iterator[Violation]:
@@ -75,6 +89,17 @@ def _one_at_a_time(tx: Transaction) -> Iterator[Violation]:
         yield Violation(1, f"SIM {iccid}: two of its operations were under way at the same time.")
 
 
+def _placed_as_planned(tx: Transaction) -> Iterator[Violation]:
+    for iccid in audit.sims_placed_otherwise(tx):
+        yield Violation(
+            7, f"SIM {iccid} has a product, home country, carrier account or plan that nobody planned for it."
+        )
+    for manifest_id, planned, found in audit.placements_exceeded(tx):
+        yield Violation(
+            7, f"Manifest {manifest_id} planned {planned} SIMs for a plan and country, and {found} have it."
+        )
+
+
 def _plans_as_planned(tx: Transaction) -> Iterator[Violation]:
     for iccid, planned, actual in audit.sims_on_another_plan(tx):
         yield Violation(7, f"SIM {iccid} is on the carrier's plan {actual}; {planned} was planned.")
@@ -92,6 +117,7 @@ _LEDGER_RULES: tuple[Callable[[Transaction], Iterator[Violation]], ...] = (
     _histories_are_whole,
     _one_at_a_time,
     _nothing_from_unused_files,
+    _placed_as_planned,
     _plans_as_planned,
     _totals_agree,
 )

@@ -8,12 +8,14 @@ from itertools import accumulate
 from sqlalchemy import ColumnElement, and_, func, or_, select, text
 
 from domain.lifecycle import OPEN_STEPS, Step
-from domain.lines import LineCounts
+from domain.lines import LineCounts, Verdict
 from domain.manifests import ACTIONS, ManifestState
 from storage.database import Transaction
-from storage.schema import TO_SETTLE, history, manifests, operations, plans, rejections, sims
+from storage.schema import TO_SETTLE, history, manifests, operations, placements, plans, rejections, sims
+from storage.spans import of_manifest
 
 TAKEN = (ManifestState.LOADED.value, ManifestState.FINISHED.value)
+PLACED = ("product_id", "home_country", "carrier_account", "plan_id")
 LIVE = (Step.PLANNED.value, *(step.value for step in OPEN_STEPS))
 
 
@@ -50,8 +52,20 @@ def manifests_that_do_not_add_up(tx: Transaction) -> Iterator[Disagreement]:
             yield Disagreement(row.id, f"{row.accepted} SIMs accepted, {operations_of.get(row.id, 0)} in the ledger")
 
 
+def ends_of_lines(tx: Transaction, manifest_id: str) -> dict[int, tuple[Verdict, str | None]]:
+    """Line -> what became of it, and the SIM that it was taken for; of a run of blank lines the first."""
+    o, r = operations.c, rejections.c
+    accepted = tx.execute(select(o.line, o.iccid).where(of_manifest(manifest_id)))
+    ends: dict[int, tuple[Verdict, str | None]] = {line: (Verdict.ACCEPTED, iccid) for line, iccid in accepted}
+    others = tx.execute(select(r.line, r.verdict, r.iccid).where(r.manifest_id == manifest_id))
+    return ends | {line: (Verdict(verdict), iccid) for line, verdict, iccid in others}
+
+
 def broken_histories(tx: Transaction) -> Iterator[tuple[int, str]]:
-    """Operations whose transitions do not follow each other up to the step where they are."""
+    """Operations whose transitions do not follow each other up to the step where they are, one row for each.
+
+    They begin where operations begin, and each says who made it and why.
+    """
     h, o = history.c, operations.c
     before = func.lag(h.to_step).over(partition_by=h.operation_id, order_by=h.nth)
     chained = select(h.operation_id, h.from_step, before.label("before")).subquery()
@@ -62,6 +76,21 @@ def broken_histories(tx: Transaction) -> Iterator[tuple[int, str]]:
     rows = select(o.id, o.step, h.to_step).join(history, newest, isouter=True).where(untold)
     for row in tx.execute(rows.order_by(o.id)):
         yield row.id, f"it is {row.step}, and its history ends at {row.to_step}"
+    yield from _rows_removed_or_added(tx)
+    begins_late = and_(h.nth == 1, h.from_step.not_in((Step.PLANNED.value, Step.HELD.value)))
+    rows = select(h.operation_id, h.nth, h.from_step).where(or_(begins_late, h.actor == "", h.reason == ""))
+    for row in tx.execute(rows.order_by(h.operation_id, h.nth)):
+        yield row.operation_id, f"transition {row.nth}, from {row.from_step}, is no first one, or lacks who and why"
+
+
+def _rows_removed_or_added(tx: Transaction) -> Iterator[tuple[int, str]]:
+    h, o = history.c, operations.c
+    kept = select(h.operation_id, func.count().label("n"), func.max(h.nth).label("last")).group_by(h.operation_id)
+    told = kept.subquery()
+    n, last = func.coalesce(told.c.n, 0), func.coalesce(told.c.last, 0)
+    rows = select(o.id, o.transitions, n.label("n")).join(told, told.c.operation_id == o.id, isouter=True)
+    for row in tx.execute(rows.where(or_(n != o.transitions, last != o.transitions)).order_by(o.id)):
+        yield row.id, f"it moved {row.transitions} times, and its history has {row.n} rows"
 
 
 def operations_of_unused_manifests(tx: Transaction) -> list[tuple[str, int]]:
@@ -70,6 +99,23 @@ def operations_of_unused_manifests(tx: Transaction) -> list[tuple[str, int]]:
     rows = select(o.manifest_id, func.count()).join(manifests, manifests.c.id == o.manifest_id)
     rows = rows.where(manifests.c.state.not_in(TAKEN)).group_by(o.manifest_id)
     return [(row[0], row[1]) for row in tx.execute(rows)]
+
+
+def sims_placed_otherwise(tx: Transaction) -> list[str]:
+    """SIMs whose product, home country, carrier account and plan together are none that their manifest planned."""
+    s, p = sims.c, placements.c
+    planned = and_(p.manifest_id == s.manifest_id, *(p[name] == s[name] for name in PLACED))
+    rows = select(s.iccid).join(placements, planned, isouter=True).where(p.manifest_id.is_(None))
+    return list(tx.execute(rows.order_by(s.iccid)).scalars())
+
+
+def placements_exceeded(tx: Transaction) -> list[tuple[str, int, int]]:
+    """Manifests (id, planned, found) of which more SIMs stand in one place than were planned for it."""
+    s, p = sims.c, placements.c
+    planned = and_(p.manifest_id == s.manifest_id, *(p[name] == s[name] for name in PLACED))
+    found = func.count().label("found")
+    rows = select(p.manifest_id, p.sim_count, found).join(sims, planned).group_by(*placements.primary_key, p.sim_count)
+    return [tuple(row) for row in tx.execute(rows.having(found > p.sim_count).order_by(p.manifest_id))]
 
 
 def sims_on_another_plan(tx: Transaction) -> list[tuple[str, str, str]]:
@@ -97,9 +143,9 @@ def totals(tx: Transaction) -> tuple[int, int, int]:
 
 
 def open_past_deadline(tx: Transaction, seconds: float) -> list[tuple[str, str]]:
-    """Operations (ICCID, step) that have not ended so long after their deadline."""
+    """Operations (ICCID, step) that have not ended so long after their deadline, or never will: they have none."""
     o = operations.c
-    late = o.deadline_at < tx.now() - timedelta(seconds=seconds)
+    late = or_(o.deadline_at.is_(None), o.deadline_at < tx.now() - timedelta(seconds=seconds))
     return [(row.iccid, row.step) for row in tx.execute(select(o.iccid, o.step).where(text(TO_SETTLE), late))]
 
 

@@ -1,7 +1,8 @@
 """One database, SQLite (embedded default) or PostgreSQL (production), behind the few verbs that the rest needs.
 
 SQLite: WAL, busy_timeout first, foreign keys, and every transaction starts with BEGIN IMMEDIATE, so two writers wait
-instead of failing half-way. PostgreSQL: READ COMMITTED; the claims lock their rows themselves.
+instead of failing half-way. PostgreSQL: READ COMMITTED, whatever the server's default is: two writers of a row wait for
+each other, and none meets a serialization failure. The claims lock their rows themselves.
 """
 
 import sqlite3
@@ -176,7 +177,8 @@ def _engine(url: str, busy_seconds: float) -> Engine:
         engine = create_engine(parsed, connect_args={"timeout": busy_seconds})
         _prepare_sqlite(engine, busy_seconds)
         return engine
-    return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    address = parsed.set(drivername="postgresql+psycopg")
+    return create_engine(address, pool_pre_ping=True, isolation_level="READ COMMITTED")
 
 
 def _prepare_sqlite(engine: Engine, busy_seconds: float) -> None:

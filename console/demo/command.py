@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from console.commands import FINE, NEEDS_YOU
 from console.demo.acts import play, prefect_in
 from console.demo.carriers import DemoCarrier, simulated_carriers
-from console.demo.stage import DROPS, drop_manifests, stage, write_settings
+from console.demo.stage import DROPS, drop_manifests, shipped_manifests, stage, write_settings
 from console.door import AtDoor
 from console.following import Follower
 from console.screen import Column, Screen, lasting, toned
@@ -76,7 +76,8 @@ def _show_end(screen: Screen, settings: "Settings", taken: list[str], carriers: 
     try:
         receipts = sorted((receipt_now(context.database, each) for each in taken), key=lambda one: one.received_at)
         pages = [write_receipt(context, one.manifest_id).get(".receipt.html", "") for one in receipts]
-        broken = violations(context, [carrier.as_evidence() for carrier in carriers])
+        with shipped_manifests() as inputs:
+            broken = violations(context, [carrier.as_evidence() for carrier in carriers], inputs)
     finally:
         close_context(context)
     screen.gap()

@@ -5,7 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,6 +85,13 @@ def drop_manifests(folder: Path) -> list[Path]:
         os.utime(partial, (now, now - len(DROPS) + nth))
         dropped.append(partial.rename(target))
     return dropped
+
+
+@contextmanager
+def shipped_manifests() -> Iterator[dict[str, Path]]:
+    """Where each is dropped -> its bytes as we ship them: what the checker compares with what became of them."""
+    with ExitStack() as opened:
+        yield {place: opened.enter_context(as_file(_OURS / "manifests" / name)) for name, place in DROPS.items()}
 
 
 def delivered_iccids(account: str) -> list[str]:

@@ -13,6 +13,7 @@ from carriers.registry import open_carrier
 from carriers.simulated.supersim import CREDENTIALS
 from domain.iccid import IssuerProfile
 from domain.lifecycle import Stage, Step
+from domain.manifests import ItemIdentity
 from domain.pacing import Pace, Window, pace_of
 from domain.plans import Plan
 from domain.products import Tier
@@ -26,6 +27,7 @@ from storage.schema import operations
 from storage.sources.contract import Route
 from storage.sources.folder import FolderSource
 from storage.sources.given import GivenFiles
+from storage.sources.moves import size_and_time
 from storage.vault import Vault
 
 ACCOUNT = "kore"
@@ -75,10 +77,22 @@ class Rig:
         return self.folder / "drop" / "inbox"
 
     def drop(self, name: str, text: str) -> None:
-        """Put a file into the inbox, whole."""
+        """Put a file into the inbox, whole, and keep a copy of its bytes."""
         partial = self.folder / f"{name}.part"
         partial.write_text(text)
+        identity = ItemIdentity("inbox", name, size_and_time(partial.stat()))
+        self._kept.mkdir(exist_ok=True)
+        (self._kept / identity.manifest_id).write_text(text)
         partial.rename(self.inbox / name)
+
+    @property
+    def inputs(self) -> dict[str, Path]:
+        """Manifest's id -> its bytes as they were dropped: what the checker compares with the ledger."""
+        return {path.name: path for path in self._kept.glob("m-*")}
+
+    @property
+    def _kept(self) -> Path:
+        return self.folder / "dropped"
 
     def take_in(self, name: str, text: str) -> Intake:
         """Drop one manifest and pick it up."""

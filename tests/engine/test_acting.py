@@ -75,7 +75,7 @@ def test_deactivate_activate_and_deactivate_again_are_three_operations_each_sent
     activate, pause = Action.ACTIVATE, Action.DEACTIVATE
     assert told == [(activate, 1, "done"), (pause, 1, "done"), (activate, 2, "done"), (pause, 2, "done")]
     assert the(fleet, iccid).state is SimState.DEACTIVATED
-    assert violations(fleet.context) == []
+    assert violations(fleet.context, inputs=fleet.inputs) == []
 
 
 def test_who_asked_and_why_begin_the_history(fleet: Rig) -> None:
@@ -198,7 +198,7 @@ def test_a_sim_that_the_carrier_never_had_is_freed_without_a_request(
     assert the(scripted_rig, iccids(1)[0]).state is SimState.RELEASED
     assert rerun(scripted_rig.context, manifest_id, Only.FAILED, reason="Again.", actor="bob").taken == 0
     assert len(scripted.submitted) == 1
-    assert violations(scripted_rig.context) == []
+    assert violations(scripted_rig.context, inputs=scripted_rig.inputs) == []
 
 
 def scooters(rig: Rig, *numbers: str) -> dict[str, int]:
@@ -224,7 +224,7 @@ def test_another_product_imports_a_released_sim_among_new_and_foreign_ones(
     again = [order.registration_code for order in scripted.submitted if order.iccid == released]
     assert again == [None, f"code-{released}", None]
     assert the(fleet, released).state is SimState.ACTIVE
-    assert violations(fleet.context) == []
+    assert violations(fleet.context, inputs=fleet.inputs) == []
 
 
 def test_the_product_that_released_a_sim_does_not_take_it_back_by_an_old_file(fleet: Rig) -> None:
@@ -294,7 +294,7 @@ def test_two_workers_and_people_never_have_two_operations_of_one_sim_in_flight(
     assert set(fleet.steps()) == {Step.DONE}
     assert broken == []
     assert len(scripted.submitted) == fleet.steps()[Step.DONE] - 3
-    assert violations(fleet.context) == []
+    assert violations(fleet.context, inputs=fleet.inputs) == []
 
 
 def test_two_operations_in_flight_are_a_broken_promise(fleet: Rig) -> None:
@@ -306,7 +306,7 @@ def test_two_operations_in_flight_are_a_broken_promise(fleet: Rig) -> None:
         tx.execute(update(operations).values(step="intent", transitions=2).where(operations.c.id.in_(ids)))
         told = {"stage": "change", "from_step": "planned", "to_step": "intent", "reason": "taken", "actor": "x"}
         tx.execute(history.insert(), [{"operation_id": id_, "nth": 2, "at": tx.now(), **told} for id_ in ids])
-    (found,) = violations(fleet.context)
+    (found,) = violations(fleet.context, inputs=fleet.inputs)
     assert (found.invariant, found.sentence) == (
         1,
         f"SIM {iccid}: two of its operations were under way at the same time.",
@@ -332,4 +332,4 @@ def test_super_sims_are_deactivated_and_activated_again_over_the_wire(rig: Rig, 
     assert {sim.state for sim in server.carrier.fleet.listing()} == {SimState.ACTIVE}
     assert len(changing_requests(server.carrier.log.entries())) == before + 10
     assert the(rig, iccids(1)[0]).deactivations_count == 1
-    assert violations(rig.context, [CarrierLog(ACCOUNT, server.carrier.log.entries())]) == []
+    assert violations(rig.context, [CarrierLog(ACCOUNT, server.carrier.log.entries())], rig.inputs) == []

@@ -62,7 +62,7 @@ def test_every_sim_that_was_named_has_its_end_on_the_receipt(fleet: Rig) -> None
         (4, Verdict.REJECTED, Reason.LEFT_ALONE, "8988307999999999991"),
         (5, Verdict.KNOWN, Reason.NOTHING_TO_DO, iccids(1)[0]),
     ]
-    assert violations(fleet.context) == []
+    assert violations(fleet.context, inputs=fleet.inputs) == []
 
 
 def test_an_action_of_which_nothing_comes_leaves_nothing_behind(fleet: Rig) -> None:
@@ -94,7 +94,7 @@ def test_a_cancelled_action_withdraws_what_was_not_sent_and_may_be_asked_anew(
     paused_sims(fleet, *iccids(3))
     drain(fleet.context, ACCOUNT, at_most_seconds=10)
     assert len(scripted.submitted) == 3
-    assert violations(fleet.context) == []
+    assert violations(fleet.context, inputs=fleet.inputs) == []
 
 
 def test_what_failed_of_an_action_is_run_again_and_its_lines_are_not(fleet: Rig, scripted: ScriptedCarrier) -> None:
@@ -104,4 +104,4 @@ def test_what_failed_of_an_action_is_run_again_and_its_lines_are_not(fleet: Rig,
     assert receipt(fleet, action_id).steps == {Step.REJECTED: 2}
     assert retry_rejected(fleet.context, action_id, actor="ann") is None
     assert rerun(fleet.context, action_id, Only.FAILED, reason="they can now", actor="ann").taken == 2
-    assert violations(fleet.context) == []
+    assert violations(fleet.context, inputs=fleet.inputs) == []

@@ -112,7 +112,7 @@ def kept(rig: Rig, server: SimulatedCarrierServer, *kinds: RequestKind) -> None:
     assert {kind: counts.get((FLEET[0], kind), 0) for kind in set(kinds)} == {
         kind: kinds.count(kind) for kind in set(kinds)
     }
-    assert violations(rig.context, [CarrierLog(ACCOUNT, entries)]) == []
+    assert violations(rig.context, [CarrierLog(ACCOUNT, entries)], rig.inputs) == []
 
 
 def test_a_fleet_is_paused_and_resumed(rig: Rig, server: SimulatedCarrierServer) -> None:

@@ -70,7 +70,7 @@ def test_what_a_person_saw_active_is_done_with_who_and_why_in_the_history(
     assert set(refresh_receipts(rig.context)) == {stuck}
     with rig.context.database.read() as tx:
         assert manifests.find(tx, stuck).state is ManifestState.FINISHED
-    assert violations(rig.context) == []
+    assert violations(rig.context, inputs=rig.inputs) == []
 
 
 def test_what_a_person_saw_inactive_is_sent_again_once_the_old_request_is_surely_over(
@@ -82,7 +82,7 @@ def test_what_a_person_saw_inactive_is_sent_again_once_the_old_request_is_surely
     assert rig.steps() == {Step.NEEDS_REVIEW: 3}
     moving_clock.move(LONG)
     assert targets(decide(rig.context, all_of(stuck), AGAIN, actor="ann")) == [Step.PLANNED] * 3
-    assert violations(rig.context) == []
+    assert violations(rig.context, inputs=rig.inputs) == []
     send_due(rig.context, ACCOUNT)
     assert rig.steps() == {Step.DONE: 3}
     assert sorted(order.iccid for order in scripted.submitted) == iccids(3)
@@ -94,7 +94,7 @@ def test_the_checker_would_see_a_decision_that_came_too_early(
     monkeypatch.setattr("engine.deciding._since_request", lambda *_: LONG)
     moving_clock.move(10)
     decide(rig.context, all_of(stuck), AGAIN, actor="ann")
-    assert {one.invariant for one in violations(rig.context)} == {1}
+    assert {one.invariant for one in violations(rig.context, inputs=rig.inputs)} == {1}
 
 
 def test_what_is_left_ends_as_rejected_and_a_rerun_can_still_take_it_up(rig: Rig, stuck: str) -> None:

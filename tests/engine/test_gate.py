@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from carriers.errors import CarrierPaused, NotSent
-from domain.pacing import Pace, Window, pace_of
+from domain.pacing import Pace
 from engine.context import Timing
 from engine.gate import LeaseGate, Slots, gate_of_lease
 from engine.sending import send_due
@@ -49,6 +49,18 @@ def test_requests_leave_one_interval_apart(gate: LeaseGate, stopwatch: TurnedSto
         gate.wait_for_slot()
         left.append(round(stopwatch.time - 1000.0, 3))
     assert left == [0.0, 0.1, 0.2, 0.3]
+
+
+def test_a_burst_leaves_at_once_from_all_threads_and_the_next_request_waits_for_its_turn(
+    scripted_rig: Rig, stopwatch: TurnedStopwatch
+) -> None:
+    slots = Slots(scripted_rig.context.commit, ACCOUNT, Pace(interval_seconds=0.1, at_once=5), stopwatch)
+    gate = LeaseGate(slots, stopwatch, stopwatch.time + 10.0, lateness_seconds=0.015, threads=8)
+    left = []
+    for _ in range(7):
+        gate.wait_for_slot()
+        left.append(round(stopwatch.time - 1000.0, 3))
+    assert left == [0.0] * 5 + [0.5, 0.6]
 
 
 def test_a_slot_after_the_lease_is_refused_and_not_spent(
@@ -132,7 +144,7 @@ def test_a_long_pause_costs_neither_slots_nor_history(
 
 def test_no_more_is_taken_than_can_leave_within_the_lease(scripted_rig: Rig, stopwatch: TurnedStopwatch) -> None:
     scripted_rig.load(30)
-    slow = pace_of([Window(1, 4)], headroom=1.0)
+    slow = Pace(interval_seconds=4.0)
     work = scripted_rig.context.carriers[ACCOUNT]
     rig = scripted_rig.but(
         carriers={ACCOUNT: replace(work, pace=slow)}, stopwatch=stopwatch, timing=Timing(lease_seconds=22.0)

@@ -76,7 +76,7 @@ def test_a_resumed_manifest_sends_what_is_left_once_and_nothing_is_lost(
     assert rig.steps() == {Step.DONE: 6}
     assert len(scripted.submitted) == 4
     assert headline(receipt(rig, half_sent)).title == "All 6 SIMs are active"
-    assert violations(rig.context) == []
+    assert violations(rig.context, inputs=rig.inputs) == []
 
 
 def test_another_manifest_goes_on_beside_a_paused_one(rig: Rig, half_sent: str, scripted: ScriptedCarrier) -> None:
@@ -125,7 +125,7 @@ def test_a_cancelled_manifest_withdraws_what_was_not_sent_and_settles_the_rest(
     with rig.context.database.read() as tx:
         rows = tx.execute(select(history).where(history.c.to_step == "withdrawn")).all()
     assert {(row.actor, row.reason, row.detail) for row in rows} == {("ann", "cancelled", "wrong product")}
-    assert violations(rig.context) == []
+    assert violations(rig.context, inputs=rig.inputs) == []
 
 
 def test_cancelling_twice_withdraws_once(rig: Rig, half_sent: str) -> None:
@@ -178,7 +178,7 @@ def test_a_rerun_of_what_was_withdrawn_takes_the_cancelling_back(
     shown = receipt(rig, half_sent)
     assert (shown.halt, shown.state) == (None, ManifestState.FINISHED)
     assert len(scripted.submitted) == 4
-    assert violations(rig.context) == []
+    assert violations(rig.context, inputs=rig.inputs) == []
 
 
 def test_dropping_a_cancelled_manifest_again_sends_nothing(rig: Rig, scripted: ScriptedCarrier) -> None:

@@ -100,6 +100,11 @@ def test_a_sim_on_another_plan_is_named(kept: Kept) -> None:
     assert (found.invariant, "HF2" in found.sentence) == (7, True)
 
 
+def test_a_sim_in_a_country_that_nobody_planned_is_named(kept: Kept) -> None:
+    (found,) = kept.breaks(update(sims).where(sims.c.line == 2).values(home_country="FR"))
+    assert (found.invariant, "that nobody planned for it" in found.sentence) == (7, True)
+
+
 def test_a_lost_line_is_named(kept: Kept) -> None:
     assert numbers(kept.breaks(delete(rejections))) == {2}
 

@@ -115,7 +115,10 @@ def test_a_manifest_that_mixes_two_accounts_makes_each_sim_active_at_its_own(
         (plan,) = (plan.carrier_reference for plan in PLANS if plan.carrier_account == name)
         there = {sim.iccid: (sim.state, sim.plan) for sim in servers[name].carrier.fleet.listing()}
         assert there == dict.fromkeys(own[name], (SimState.ACTIVE, plan))
-    assert violations(rig.context, [CarrierLog(name, logs[name], [limit]) for name, limit in LIMITS.items()]) == []
+    assert (
+        violations(rig.context, [CarrierLog(name, logs[name], [limit]) for name, limit in LIMITS.items()], rig.inputs)
+        == []
+    )
     with rig.context.database.read() as tx:
         assert manifests.find(tx, taken.manifest_id).state is ManifestState.FINISHED
 

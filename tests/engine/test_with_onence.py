@@ -66,7 +66,7 @@ def promise_is_kept(rig: Rig, server: SimulatedCarrierServer, *activated: str) -
     """One effect for each of these, none for another, locks and labels as before; the changing requests."""
     entries = server.carrier.log.entries()
     assert effect_counts(entries) == {(iccid, RequestKind.ACTIVATE): 1 for iccid in activated}
-    assert violations(rig.context, [CarrierLog(ACCOUNT, entries)]) == []
+    assert violations(rig.context, [CarrierLog(ACCOUNT, entries)], rig.inputs) == []
     dialect = dialect_of(server)
     assert dialect.locks == {iccid: at % 3 == 0 for at, iccid in enumerate(FLEET)}
     assert dialect.labels == {iccid: f"DX-{at}" for at, iccid in enumerate(FLEET)}

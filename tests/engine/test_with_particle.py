@@ -60,7 +60,7 @@ def promise_is_kept(rig: Rig, server: SimulatedCarrierServer) -> list[Entry]:
     """One effect for each SIM, and no invariant broken; the changing requests."""
     entries = server.carrier.log.entries()
     assert effect_counts(entries) == {(iccid, RequestKind.ACTIVATE): 1 for iccid in (*GERMAN, *FRENCH)}
-    assert violations(rig.context, [CarrierLog(ACCOUNT, entries)]) == []
+    assert violations(rig.context, [CarrierLog(ACCOUNT, entries)], rig.inputs) == []
     return changing_requests(entries)
 
 

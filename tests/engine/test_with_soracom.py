@@ -104,7 +104,7 @@ def promise_is_kept(rig: Rig, server: SimulatedCarrierServer, *kinds: RequestKin
     """Each of these kinds took effect once for every SIM, and the ledger agrees."""
     entries = server.carrier.log.entries()
     assert effect_counts(entries) == {(iccid, kind): 1 for iccid in FLEET for kind in kinds}
-    assert violations(rig.context, [CarrierLog(ACCOUNT, entries)]) == []
+    assert violations(rig.context, [CarrierLog(ACCOUNT, entries)], rig.inputs) == []
 
 
 def test_each_code_is_registered_once_and_jobs_of_each_coverage_activate_all(
@@ -166,7 +166,7 @@ def test_what_a_job_refuses_is_rejected_with_its_reason_and_the_rest_is_done(
     rig = engine()
     provision(rig, FLEET, done=227, rejected=3)
     assert {operation_of(rig, iccid)[:2] for iccid in barred} == {(Step.REJECTED, "refused")}
-    assert violations(rig.context, [CarrierLog(ACCOUNT, server.carrier.log.entries())]) == []
+    assert violations(rig.context, [CarrierLog(ACCOUNT, server.carrier.log.entries())], rig.inputs) == []
 
 
 def test_sims_that_a_stopped_job_left_out_are_read_and_asked_for_again(

@@ -78,7 +78,7 @@ def kept(rig: Rig, server: SimulatedCarrierServer, *kinds: RequestKind) -> list[
     """One effect of each kind for each SIM, each in its group, and no invariant broken; the changing requests."""
     entries = server.carrier.log.entries()
     assert effect_counts(entries) == {(iccid, kind): 1 for iccid in EVERY for kind in kinds}
-    assert violations(rig.context, [CarrierLog(ACCOUNT, entries)]) == []
+    assert violations(rig.context, [CarrierLog(ACCOUNT, entries)], rig.inputs) == []
     there = {sim.iccid: (sim.state, sim.plan) for sim in server.carrier.fleet.listing()}
     german, french = ((SimState.ACTIVE, group) for group in GROUPS.values())
     assert there == dict.fromkeys(GERMAN, german) | dict.fromkeys(FRENCH, french)
@@ -129,7 +129,7 @@ def test_an_action_that_failed_gives_its_reason(opened: OpenRig, server: Simulat
     with rig.context.database.read() as tx:
         (operation,) = sims.story(tx, unlucky)
     assert (operation.reason, operation.detail) == ("action_failed", "The network did not take the change.")
-    assert violations(rig.context, [CarrierLog(ACCOUNT, server.carrier.log.entries())]) == []
+    assert violations(rig.context, [CarrierLog(ACCOUNT, server.carrier.log.entries())], rig.inputs) == []
 
 
 def test_sims_that_were_registered_in_the_portal_are_enabled_as_if_by_us(
@@ -143,7 +143,7 @@ def test_sims_that_were_registered_in_the_portal_are_enabled_as_if_by_us(
     effects = effect_counts(entries)
     assert {iccid for iccid, kind in effects if kind is CLAIM} == set(FRENCH)
     assert {iccid for iccid, kind in effects if kind is ACTIVATE} == set(EVERY)
-    assert violations(rig.context, [CarrierLog(ACCOUNT, entries)]) == []
+    assert violations(rig.context, [CarrierLog(ACCOUNT, entries)], rig.inputs) == []
 
 
 def test_codes_of_nobody_and_of_others_are_rejected_and_stop_no_one_else(stocked: Database, tmp_path: Path) -> None:
@@ -157,6 +157,6 @@ def test_codes_of_nobody_and_of_others_are_rejected_and_stop_no_one_else(stocked
     provision(rig, {Step.DONE: len(EVERY) - 3, Step.REJECTED: 3})
     with rig.context.database.read() as tx:
         assert {sims.story(tx, iccid)[0].reason for iccid in GERMAN[:3]} == {"not_registrable"}
-    assert violations(rig.context, [CarrierLog(ACCOUNT, server.carrier.log.entries())]) == []
+    assert violations(rig.context, [CarrierLog(ACCOUNT, server.carrier.log.entries())], rig.inputs) == []
     adapter.close()
     server.close()

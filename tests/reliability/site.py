@@ -67,7 +67,7 @@ class Site:
     def broken(self) -> list[str]:
         """What the checker finds in the ledger and in the carrier's log."""
         log = CarrierLog(ACCOUNT, self.entries(), [LIMIT])
-        return [f"{one.invariant}: {one.sentence}" for one in violations(self.rig.context, [log])]
+        return [f"{one.invariant}: {one.sentence}" for one in violations(self.rig.context, [log], self.rig.inputs)]
 
     def states(self) -> dict[str, SimState]:
         """The fleet as the ledger has it."""

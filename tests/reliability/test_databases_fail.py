@@ -1,6 +1,7 @@
 """The database is full, locked, or killed and started again in mid-run: no SIM is lost and none activated twice."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,17 +11,28 @@ from sqlalchemy import event, text
 
 from benchmarks.postgres import FAST, ThrowawayPostgres
 from domain.lifecycle import SimState, Step
+from domain.pacing import Pace
 from engine.picking_up import pick_up
 from engine.receipts import refresh_receipts
 from engine.sending import send_due
-from storage import migrate
+from storage import limits, migrate
 from storage.database import Database, DatabaseUnavailable
 from tests.engine.rig import ACCOUNT, iccids, manifest
 from tests.reliability.site import ended, open_site
 from tests.reliability.world import World
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 SIMS = 100
+VICTIM = """
+CREATE FUNCTION victim() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.from_step = 'intent' THEN
+    RAISE EXCEPTION 'could not serialize access due to concurrent update' USING ERRCODE = '40001';
+  END IF;
+  RETURN NEW;
+END $$
+"""
 
 
 @contextmanager
@@ -89,6 +101,48 @@ def test_a_database_that_is_locked_when_answers_come_loses_no_sim(world: World, 
     assert world.broken() == []
     for database in (other, impatient):
         database.close()
+
+
+@on_postgresql
+def test_no_serialization_failure_is_met_where_the_server_defaults_to_repeatable_read(database_url: str) -> None:
+    first = Database(database_url)
+    with first.begin() as tx:
+        name = tx.execute(text("SELECT current_database()")).scalar_one()
+        tx.execute(text(f"ALTER DATABASE {name} SET default_transaction_isolation TO 'repeatable read'"))
+    first.close()
+    database = Database(database_url)
+
+    def reserve(_: int) -> None:
+        for _ in range(50):
+            with database.begin() as tx:
+                limits.reserve(tx, ACCOUNT, Pace(0.001), 1)
+
+    with ThreadPoolExecutor(4) as workers:
+        assert list(workers.map(reserve, range(4))) == [None] * 4
+    with database.read() as tx:
+        assert tx.execute(text("SHOW transaction_isolation")).scalar_one() == "repeatable read"
+    with database.begin() as tx:
+        assert tx.execute(text("SHOW transaction_isolation")).scalar_one() == "read committed"
+        assert tx.execute(text("SHOW default_transaction_isolation")).scalar_one() == "repeatable read"
+    database.close()
+
+
+@on_postgresql
+def test_a_serialization_failure_when_answers_are_written_is_told_and_loses_no_sim(world: World) -> None:
+    """The server itself says 40001, as it does of a deadlock's or a conflict's victim."""
+    world.rig.load(5)
+    database = world.rig.context.database
+    with database.begin() as tx:
+        tx.execute(text(VICTIM))
+        tx.execute(text("CREATE TRIGGER victim BEFORE INSERT ON history FOR EACH ROW EXECUTE FUNCTION victim()"))
+    with pytest.raises(DatabaseUnavailable, match="nothing was lost, run again"):
+        send_due(world.rig.context, ACCOUNT)
+    with database.begin() as tx:
+        tx.execute(text("DROP TRIGGER victim ON history"))
+    assert world.rig.steps() == {Step.INTENT: 5}
+    assert world.go_on() == {Step.DONE: 5}
+    assert world.effects() == {1}
+    assert world.broken() == []
 
 
 @pytest.mark.slow

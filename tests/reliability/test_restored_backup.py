@@ -88,7 +88,7 @@ def assert_kept(site: Site, backup: Backup) -> None:
     asked = Counter((iccid, entry.kind.value) for entry in changing_requests(site.entries()) for iccid in entry.iccids)
     assert asked == {(iccid, kind): 1 for iccid in iccids(SIMS) for kind in ("claim", "activate")}
     log = CarrierLog(ACCOUNT, backup.remembered(), [LIMIT])
-    assert violations(site.rig.context, [log]) == []
+    assert violations(site.rig.context, [log], site.rig.inputs) == []
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

@@ -94,4 +94,4 @@ class World:
     def broken(self) -> list[str]:
         """Every breach of the promise."""
         log = CarrierLog(ACCOUNT, self.server.carrier.log.entries(), LIMITS)
-        return [f"{one.invariant}: {one.sentence}" for one in violations(self.rig.context, [log])]
+        return [f"{one.invariant}: {one.sentence}" for one in violations(self.rig.context, [log], self.rig.inputs)]

@@ -10,6 +10,7 @@ from domain.lines import LineCounts, LineOutcome
 from domain.manifests import ItemIdentity, ManifestState
 from domain.plans import Plan
 from domain.products import Tier
+from domain.routing import Placement
 from storage import catalogue, loading, manifests
 from storage.database import Database, Transaction
 from storage.loading import LoadBlock, LoadResult
@@ -54,6 +55,10 @@ def block() -> Callable[..., LoadBlock]:
 Delivery = Callable[..., str]
 
 
+PLACED = Placement("tracker", "DE", "kore", "kore/eu", needs_registration_code=False)
+"""Where the rows of `block` go, if no other columns are given."""
+
+
 @pytest.fixture
 def delivered(stocked: Database, block: Callable[..., LoadBlock]) -> Delivery:
     """Take a delivery in, all in one transaction, as the engine does; its manifest id."""
@@ -64,6 +69,7 @@ def delivered(stocked: Database, block: Callable[..., LoadBlock]) -> Delivery:
             manifests.claim(tx, identity, fence="f", lease_seconds=60, actor="test")
             result = loading.load_block(tx, identity.manifest_id, block(numbers, **columns), tx.now())
             loading.record_outcomes(tx, identity.manifest_id, outcomes)
+            loading.record_placements(tx, identity.manifest_id, {PLACED: result.new_count})
             manifests.mark(tx, identity.manifest_id, "f", state=ManifestState.LOADED, counts=_counts(result, outcomes))
         return identity.manifest_id
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, text, update
 
 from domain.lifecycle import Step
 from domain.lines import LineOutcome, Reason, Verdict
@@ -12,7 +12,7 @@ from domain.manifests import ManifestState
 from storage import audit, ledger
 from storage.database import Database
 from storage.ledger import Lease, Move
-from storage.schema import history, manifests, operations, rejections, sims
+from storage.schema import history, manifests, operations, placements, rejections, sims
 from tests.conftest import MovingClock
 
 LEASE = Lease("fence", "worker", 90.0)
@@ -41,6 +41,8 @@ def test_a_healthy_ledger_has_nothing_to_say(healthy: Database) -> None:
         assert list(audit.broken_histories(tx)) == []
         assert audit.operations_of_unused_manifests(tx) == []
         assert audit.sims_on_another_plan(tx) == []
+        assert audit.sims_placed_otherwise(tx) == []
+        assert audit.placements_exceeded(tx) == []
         assert audit.finished_too_early(tx) == []
         assert audit.open_past_deadline(tx, 0) == []
         assert audit.planned_again_within(tx, "kore", 300) == []
@@ -89,8 +91,64 @@ def test_a_gap_in_a_history_is_seen(healthy: Database) -> None:
         done = tx.execute(select(history).where(history.c.to_step == "done")).one()
         gap = dict(done._mapping) | {"nth": done.nth + 1, "from_step": "unknown", "to_step": "done"}
         tx.execute(insert(history).values(gap))
-        ((operation_id, sentence),) = audit.broken_histories(tx)
-    assert (operation_id, sentence) == (done.operation_id, "it was done, and its next transition starts at unknown")
+        assert list(audit.broken_histories(tx)) == [
+            (done.operation_id, "it was done, and its next transition starts at unknown"),
+            (done.operation_id, "it moved 2 times, and its history has 3 rows"),
+        ]
+
+
+@pytest.fixture
+def unsealed(healthy: Database) -> Database:
+    """Somebody has taken away what keeps histories from being changed."""
+    with healthy.begin() as tx:
+        if tx.is_postgresql:
+            tx.execute(text("DROP TRIGGER history_is_append_only ON history"))
+        else:
+            tx.execute(text("DROP TRIGGER history_refuses_update"))
+            tx.execute(text("DROP TRIGGER history_refuses_delete"))
+    return healthy
+
+
+@pytest.mark.parametrize(("nth", "sentence"), [(1, "moved 2 times"), (2, "moved 2 times"), (2, "ends at None")])
+def test_a_row_of_history_that_was_removed_is_seen(unsealed: Database, nth: int, sentence: str) -> None:
+    with unsealed.begin() as tx:
+        tx.execute(delete(history).where(history.c.nth == nth))
+        assert any(sentence in told for _, told in audit.broken_histories(tx))
+
+
+@pytest.mark.parametrize("change", [{"actor": ""}, {"reason": ""}])
+def test_a_transition_that_nobody_made_or_for_nothing_is_seen(unsealed: Database, change: dict[str, str]) -> None:
+    with unsealed.begin() as tx:
+        tx.execute(update(history).where(history.c.to_step == "done").values(change))
+        ((_, sentence),) = audit.broken_histories(tx)
+    assert "lacks who and why" in sentence
+
+
+def test_a_history_that_begins_in_the_middle_is_seen(unsealed: Database) -> None:
+    with unsealed.begin() as tx:
+        tx.execute(update(history).where(history.c.nth == 1).values(from_step="accepted"))
+        assert {sentence for _, sentence in audit.broken_histories(tx)} == {
+            "transition 1, from accepted, is no first one, or lacks who and why"
+        }
+
+
+@pytest.mark.parametrize("column", ["product_id", "home_country", "carrier_account", "plan_id"])
+def test_a_sim_that_stands_elsewhere_than_its_manifest_planned_is_seen(healthy: Database, column: str) -> None:
+    with healthy.begin() as tx:
+        tx.execute(update(sims).where(sims.c.line == 2).values({column: "other"}))
+        assert len(audit.sims_placed_otherwise(tx)) == 1
+
+
+def test_more_sims_on_one_plan_than_were_planned_are_seen(healthy: Database) -> None:
+    with healthy.begin() as tx:
+        tx.execute(update(placements).values(sim_count=2))
+        assert [(planned, found) for _, planned, found in audit.placements_exceeded(tx)] == [(2, 3)]
+
+
+def test_an_open_operation_without_a_deadline_is_seen(healthy: Database) -> None:
+    with healthy.begin() as tx:
+        tx.execute(update(operations).where(operations.c.step == "accepted").values(deadline_at=None))
+        assert [step for _, step in audit.open_past_deadline(tx, 0)] == ["accepted"]
 
 
 def test_operations_of_a_refused_manifest_are_seen(healthy: Database) -> None:

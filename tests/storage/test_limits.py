@@ -1,5 +1,6 @@
 """One row per carrier account holds the limit over threads, processes and restarts."""
 
+import random
 import time
 from collections.abc import Callable
 from multiprocessing import get_context
@@ -21,9 +22,9 @@ Reserve = Callable[..., Slots]
 def reserve(database: Database, moving_clock: MovingClock) -> Reserve:
     """Reserve in a transaction of its own."""
 
-    def take(count: int = 1, pace: Pace = PACE, account: str = "kore") -> Slots:
+    def take(count: int = 1, pace: Pace = PACE, account: str = "kore", at_once: int = 1) -> Slots:
         with database.begin() as tx:
-            return limits.reserve(tx, account, pace, count)
+            return limits.reserve(tx, account, pace, count, at_once=at_once)
 
     return take
 
@@ -73,10 +74,20 @@ def test_time_that_nobody_used_is_not_saved_up(reserve: Reserve, moving_clock: M
     assert [reserve().wait_seconds for _ in range(3)] == pytest.approx([0.0, 0.1, 0.2], abs=1e-5)
 
 
-def test_a_burst_that_the_carrier_grants_leaves_before_its_turn(reserve: Reserve) -> None:
-    bursting = Pace(interval_seconds=0.1, burst_seconds=0.2)
-    waits = [reserve(pace=bursting).wait_seconds for _ in range(5)]
-    assert waits == pytest.approx([0.0, 0.0, 0.0, 0.1, 0.2], abs=1e-5)
+def test_a_burst_leaves_before_its_turn_and_whoever_comes_next_waits_until_it_is_made_up_for(
+    reserve: Reserve, moving_clock: MovingClock
+) -> None:
+    bursting = Pace(interval_seconds=0.1, at_once=3)
+    assert reserve(pace=bursting, at_once=8).departures() == pytest.approx([0.0, 0.0, 0.0], abs=1e-5)
+    assert reserve(pace=bursting, at_once=8).departures() == pytest.approx([0.3], abs=1e-5)
+    moving_clock.move(0.55)  # everything booked is over for 0.15 s: one turn went by unused
+    assert reserve(2, pace=bursting, at_once=8).departures() == pytest.approx([0.0, 0.0], abs=1e-5)
+    assert reserve(pace=bursting, at_once=8).wait_seconds == pytest.approx(0.2, abs=1e-5)
+
+
+def test_a_burst_is_as_large_as_those_who_use_it(reserve: Reserve) -> None:
+    assert reserve(pace=Pace(interval_seconds=0.1, at_once=5), at_once=2).count == 2
+    assert reserve(4, pace=Pace(interval_seconds=0.1, at_once=5), account="telnyx").departures()[1] > 0
 
 
 def test_each_carrier_account_has_its_own_limit(reserve: Reserve) -> None:
@@ -213,6 +224,24 @@ def departures(url: str, count: int) -> list[float]:
         time.sleep(wait)
     database.close()
     return left
+
+
+WINDOWS = (Window(10, 1), Window(100, 60))
+
+
+@pytest.mark.parametrize("burst", [0, 10])
+def test_no_second_and_no_minute_holds_more_than_agreed_however_reservations_fall(
+    reserve: Reserve, moving_clock: MovingClock, burst: int
+) -> None:
+    chance, pace, left = random.Random(burst), pace_of(WINDOWS, burst), []
+    for _ in range(100):
+        slots = reserve(chance.randint(1, 4), pace=pace, at_once=chance.randint(1, 12))
+        left += [slots.told_at + wait for wait in slots.departures()]
+        moving_clock.move(chance.choice([0.0, 0.01, 0.4, 2.0, chance.expovariate(0.2)]))
+    for window in WINDOWS:
+        most = max(sum(start <= at < start + window.per_seconds - 1e-4 for at in left) for start in left)
+        assert most <= window.count
+    assert (len(set(left)) < len(left)) is bool(burst), "bursts were granted, or they were not asked for"
 
 
 @pytest.mark.slow

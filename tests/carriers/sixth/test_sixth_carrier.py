@@ -88,7 +88,7 @@ def test_the_engine_brings_a_manifest_to_life_with_one_request_per_fifty_sims(
     follow(rig.context, at_most_seconds=60, is_over=lambda: rig.steps() == {Step.DONE: 120})
     entries = server.carrier.log.entries()
     assert sorted(len(entry.iccids) for entry in changing_requests(entries)) == [20, 50, 50]
-    assert violations(rig.context, [CarrierLog(ACCOUNT, entries)]) == []
+    assert violations(rig.context, [CarrierLog(ACCOUNT, entries)], rig.inputs) == []
     carrier.close()
 
 
