@@ -27,7 +27,9 @@ First = Annotated[
 Last = Annotated[
     date | None,
     Parameter(
-        name="--to", metavar="DAY", help="A UTC day, itself included. Without it: the newest that was collected."
+        name="--to",
+        metavar="DAY",
+        help="A UTC day, itself included. Without it: the newest that was collected, or should be.",
     ),
 ]
 LastMonth = Annotated[bool, Parameter(help="The whole calendar month before the present one.", show_default=False)]
@@ -71,11 +73,12 @@ def report(
 
 def _report_here(door: Door, asked: dict[str, Any], *, as_json: bool) -> int:
     from engine.reporting import publish
-    from engine.usage_report import NothingToReport, question, usage_report
+    from engine.usage_question import NothingToReport, question
+    from engine.usage_report import usage_report
 
     with door.engine() as context:
         try:
-            made = usage_report(context, question(context, **asked))
+            made = usage_report(context, question(context.database, context.carriers, **asked))
         except NothingToReport as nothing:
             raise CannotDo(str(nothing)) from None
         published = publish(context, made)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 DAY = timedelta(days=1)
+NIGHT_HOURS = 4
+"""So long after midnight (UTC) the run that was begun before it may still be collecting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,17 @@ def last_days(count: int, now: datetime) -> Days:
     """
     today = day_of(now)
     return Days(today - count * DAY, today - DAY)
+
+
+def due_by(now: datetime) -> date:
+    """The newest day that a run of each night has told by now: a day is asked for in the night after the next one.
+
+    How late a carrier books does not matter here: its days are asked for all the same, and again later.
+
+    >>> str(due_by(datetime(2024, 3, 2, 5, 30, tzinfo=UTC))), str(due_by(datetime(2024, 3, 2, 0, 30, tzinfo=UTC)))
+    ('2024-02-29', '2024-02-28')
+    """
+    return day_of(now - timedelta(hours=NIGHT_HOURS)) - 2 * DAY
 
 
 def joined(known: Iterable[Known], told: Known) -> tuple[Known, ...]:

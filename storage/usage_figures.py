@@ -122,8 +122,10 @@ _NEAR = f"""
     FROM priced WHERE is_last AND is_final AND included > 0 AND {_STEP} IS NOT NULL
     ORDER BY {_USED} / included DESC, sim, product LIMIT {LISTED}"""
 _GAPS = """
-    SELECT coalesce(account, '') AS account, count(DISTINCT sim) AS sims, sum(gap_days)::BIGINT AS days FROM asked
+    SELECT coalesce(account, '') AS account, count(DISTINCT sim) AS sims, sum(gap_days)::BIGINT AS days,
+        coalesce(any_value(until), 0) AS until FROM asked LEFT JOIN collected USING (account)
     WHERE gap_days > 0 GROUP BY account ORDER BY account"""
+"""`until` is the newest day that was collected at the account, 0 where none was."""
 
 
 def _known_at(duck: duckdb.DuckDBPyConnection) -> datetime | None:

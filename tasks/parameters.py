@@ -116,7 +116,10 @@ class ReportUsageParameters(Parameters):
     ] = None
     last_day: Annotated[
         date | None,
-        Field(title="To", description="A UTC day, itself included. Left empty: the newest day that was collected."),
+        Field(
+            title="To",
+            description="A UTC day, itself included. Left empty: the newest that was collected, or should be.",
+        ),
     ] = None
     last_month: Annotated[
         bool, Field(title="The month before", description="The whole calendar month before the present one.")

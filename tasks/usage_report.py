@@ -1,7 +1,8 @@
 """The usage report as a step."""
 
 from engine.report_alerts import alert_of_usage
-from engine.usage_report import NothingToReport, question, report_of
+from engine.usage_question import NothingToReport, question
+from engine.usage_report import report_of
 from storage.usage_figures import figures
 from tasks.context import engine
 from tasks.decorator import task
@@ -17,7 +18,8 @@ def make_usage_report(parameters: ReportUsageParameters) -> str:
     context = engine()
     try:
         asked = question(
-            context,
+            context.database,
+            context.carriers,
             first=parameters.first_day,
             last=parameters.last_day,
             last_month=parameters.last_month,

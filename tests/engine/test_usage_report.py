@@ -10,8 +10,7 @@ import pytest
 
 from domain.usage import DAY, Days, Increase, spread
 from domain.usage_billing import months
-from engine.context import Context
-from engine.usage_report import NothingToReport, near_limits, outliers, question, report_of, usage_report
+from engine.usage_report import near_limits, outliers, report_of
 from reports.document import Report, Section
 from reports.report_files import write_report
 from storage import usage
@@ -19,7 +18,6 @@ from storage.database import Database
 from storage.usage import DayUse
 from storage.usage_figures import Figures, figures
 from storage.usage_sets import Question
-from tests.engine.rig import Rig
 from tests.storage.metered_world import FOREVER, KNOWN_AT, Stay, World
 
 FEBRUARY = Days(date(2024, 2, 1), date(2024, 2, 29))
@@ -185,21 +183,3 @@ def test_an_empty_fleet_has_a_report_that_says_so_and_the_same_question_the_same
     assert written("empty") == written("again")
     World({SIM: [used_daily(FEBRUARY, 70)]}, [("kore", FEBRUARY)]).store(database)
     assert written("one") == written("once-more")
-
-
-def test_without_days_the_month_of_the_newest_known_day_is_asked_for(stocked: Database, rig: Rig) -> None:
-    context: Context = rig.context
-    with stocked.begin() as tx:
-        from domain.usage import Known
-        from storage import usage_asks
-
-        usage_asks.keep_known(tx, "kore", {"": Known(Days(date(2024, 1, 5), date(2024, 2, 17)), KNOWN_AT)})
-    assert question(context).days == Days(date(2024, 2, 1), date(2024, 2, 17))
-    assert question(context, first=date(2024, 1, 9), last=date(2024, 3, 1)).days == Days(
-        date(2024, 1, 9), date(2024, 2, 17)
-    )
-    with pytest.raises(NothingToReport, match="collected until 2024-02-17"):
-        question(context, first=date(2024, 2, 18))
-    with pytest.raises(NothingToReport, match="no product nothing"):
-        question(context, product="nothing")
-    assert usage_report(context, question(context)).name == "usage-2024-02-01--2024-02-17"
