@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from domain.usage import DAY, start_of
-from domain.usage_billing import STEPS, NearLimit
-from domain.usage_outliers import Outlier
+from domain.usage_billing import STEPS
 from engine.context import Context
 from engine.usage_sections import charts, sections
 from reports.document import Fact, Report, Unit
@@ -92,19 +91,3 @@ def _facts(told: Figures) -> Iterator[Fact]:
 
 def _whole_count(told: Figures) -> int:
     return int(told.outliers["whole_count"].iloc[0]) if len(told.outliers) else 0
-
-
-def near_limits(told: Figures) -> tuple[NearLimit, ...]:
-    """The SIMs at a step of what is included, the highest share first, for whoever is to hear of them."""
-    return tuple(
-        NearLimit(one["iccid"], one["product"], int(one["used"]), int(one["included"]), int(one["step"]))
-        for one in told.near_limits.to_dict("records")
-    )
-
-
-def outliers(told: Figures) -> tuple[Outlier, ...]:
-    """The SIMs beyond their product's bound, the farthest first."""
-    return tuple(
-        Outlier(one["iccid"], one["product"], *(int(one[f"{name}_bytes"]) for name in ("daily", "median", "bound")))
-        for one in told.outliers.to_dict("records")
-    )

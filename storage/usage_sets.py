@@ -30,6 +30,9 @@ SIMS_AT_ONCE = 250_000
 WHOLE_ACCOUNT = 1
 """What `number` makes of the empty ICCID that stands for every SIM of an account."""
 
+MONTH_USED = "(moved_in + earlier + used)"
+"""What a SIM has used of its month's included data, on whichever products and days."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:

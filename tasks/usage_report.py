@@ -28,7 +28,7 @@ def make_usage_report(parameters: ReportUsageParameters) -> str:
         )
     except NothingToReport as nothing:
         raise RunFailed([str(nothing)]) from None
-    told = figures(context.database, context.scratch, asked)
+    told = figures(context.database, context.scratch, asked, context.thresholds)
     report = report_of(told)
     with run_log() as log:
         for warning in report.warnings:

@@ -10,7 +10,7 @@ import pytest
 
 from domain.usage import DAY, Days, Increase, spread
 from domain.usage_billing import months
-from engine.usage_report import near_limits, outliers, report_of
+from engine.usage_report import report_of
 from reports.document import Report, Section
 from reports.report_files import write_report
 from storage import usage
@@ -136,9 +136,9 @@ def test_where_all_sims_are_alike_only_a_multiple_is_an_outlier(told: Told) -> N
     sims = {number(nth): [used_daily(FEBRUARY, 100)] for nth in range(12)}
     sims |= {number(50): [used_daily(FEBRUARY, 290)], number(51): [used_daily(FEBRUARY, 310)]}
     sims |= {number(60 + nth): [used_daily(FEBRUARY, 10 ** (nth + 1), product="scooter")] for nth in range(5)}
-    found = outliers(told(World(sims, [("kore", FEBRUARY)])))
-    assert [(one.iccid, one.daily_bytes, one.median_bytes) for one in found] == [(number(51), 310, 100)]
-    assert 299 <= found[0].bound_bytes <= 300
+    found = told(World(sims, [("kore", FEBRUARY)])).outliers.to_dict("records")
+    assert [(one["iccid"], one["daily_bytes"], one["median_bytes"]) for one in found] == [(number(51), 310, 100)]
+    assert 299 <= found[0]["bound_bytes"] <= 300
 
 
 def test_sims_near_their_limit_are_named_with_the_step_that_they_reached(told: Told) -> None:
@@ -148,14 +148,14 @@ def test_sims_near_their_limit_are_named_with_the_step_that_they_reached(told: T
         for iccid, total in uses.items()
     }
     figures = told(World(stays, [("kore", FEBRUARY)]))
-    near = near_limits(figures)
-    assert [(one.iccid, one.step) for one in near] == [
+    near = figures.near_limits
+    assert list(zip(near["iccid"], near["step"], strict=True)) == [
         (number(5), 100),
         (number(4), 100),
         (number(3), 90),
         (number(2), 70),
     ]
-    assert near[0].share == 5.0
+    assert near.iloc[0]["used"] == 5 * near.iloc[0]["included"]
     assert facts(report_of(figures))["SIMs at 90 % or more of what is included"] == 3
 
 
