@@ -77,6 +77,17 @@ class StuckFact:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewFact:
+    """The SIMs of one product at one carrier account that only a person can settle; the last since `newest_at`."""
+
+    product_id: str
+    carrier_account: str
+    sim_count: int
+    newest_at: datetime
+    example_iccid: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReconciliationFact:
     """What one reconciliation found: how many SIMs of each class other than ok. `report` is where it can be read."""
 
@@ -177,17 +188,39 @@ def stuck_alerts(facts: Iterable[StuckFact]) -> list[Alert]:
 
 def _stuck_alert(fact: StuckFact) -> Alert:
     count = fact.waiting_count + fact.timed_out_count
-    sims = "1 SIM" if count == 1 else f"{count:,} SIMs"
     return Alert(
         AlertKind.STUCK,
         Severity.CRITICAL if fact.timed_out_count else Severity.WARNING,
         Subject(product_id=fact.product_id, carrier_account=fact.carrier_account),
-        f"{sims} of product {fact.product_id} got stuck at {fact.carrier_account} ({fact.timed_out_count:,} timed "
-        f"out), such as {fact.example_iccid}. See `simline show {fact.example_iccid}`, then ask the carrier.",
+        f"{_sims(count)} of product {fact.product_id} got stuck at {fact.carrier_account} ({fact.timed_out_count:,} "
+        f"timed out), such as {fact.example_iccid}. See `simline show {fact.example_iccid}`, then ask the carrier.",
         period=f"{fact.newest_at.astimezone(UTC):%Y-%m-%d}",
         level=len(str(count)),
         facts={"waiting": fact.waiting_count, "timed_out": fact.timed_out_count, "example": fact.example_iccid},
     )
+
+
+def review_alerts(facts: Iterable[ReviewFact]) -> list[Alert]:
+    """One alert a day for each product and carrier account with SIMs that came to need a person; again at ten times."""
+    return [_review_alert(fact) for fact in facts if fact.sim_count > 0]
+
+
+def _review_alert(fact: ReviewFact) -> Alert:
+    need = "needs" if fact.sim_count == 1 else "need"
+    return Alert(
+        AlertKind.REVIEW,
+        Severity.WARNING,
+        Subject(product_id=fact.product_id, carrier_account=fact.carrier_account),
+        f"{_sims(fact.sim_count)} of product {fact.product_id} at {fact.carrier_account} {need} a person, such as "
+        f"{fact.example_iccid}. See `simline show {fact.example_iccid}`, look it up at the carrier, then settle it.",
+        period=f"{fact.newest_at.astimezone(UTC):%Y-%m-%d}",
+        level=len(str(fact.sim_count)),
+        facts={"sims": fact.sim_count, "example": fact.example_iccid},
+    )
+
+
+def _sims(count: int) -> str:
+    return "1 SIM" if count == 1 else f"{count:,} SIMs"
 
 
 def reconciliation_alerts(facts: Iterable[ReconciliationFact], thresholds: Thresholds) -> list[Alert]:
