@@ -4,27 +4,29 @@ from collections.abc import Iterator
 
 from domain.usage import DAY, start_of
 from domain.usage_billing import STEPS
-from engine.context import Context
 from engine.usage_sections import charts, sections
 from reports.document import Fact, Report, Unit
 from reports.verdict import counted
 from storage.schema import EPOCH
-from storage.usage_figures import Figures, figures
+from storage.usage_figures import Figures
 from storage.usage_sets import Question
 
+NOT_KNOWN = "Days that are not known"
+"""The headline that is above zero where the report has gaps."""
 
-def usage_report(context: Context, asked: Question) -> Report:
-    """The whole report, without writing anything but copies of days. Raises `DatabaseUnavailable`."""
-    return report_of(figures(context.database, context.scratch, asked))
+
+def name_of(asked: Question) -> str:
+    """The name of the report that answers this question."""
+    parts = [f"usage-{asked.days.first}--{asked.days.last}", asked.product, asked.carrier_account]
+    return "-".join(part for part in parts if part)
 
 
 def report_of(told: Figures) -> Report:
     """The figures as a document."""
     asked = told.asked
-    names = [f"usage-{asked.days.first}--{asked.days.last}", asked.product, asked.carrier_account]
-    about = "".join(f", {name}" for name in names[1:] if name)
+    about = "".join(f", {name}" for name in (asked.product, asked.carrier_account) if name)
     return Report(
-        name="-".join(name for name in names if name),
+        name=name_of(asked),
         kind="usage",
         title=f"Usage {asked.days}{about}",
         as_of=told.known_at or start_of(asked.days.last + DAY),
@@ -85,7 +87,7 @@ def _facts(told: Figures) -> Iterator[Fact]:
         )
     yield Fact("Outliers", _whole_count(told))
     yield Fact("Paid for and not used", counts["unused"])
-    yield Fact("Days that are not known", counts["gap_days"])
+    yield Fact(NOT_KNOWN, counts["gap_days"])
     yield Fact("Days derived from sums over a longer time", counts["derived_days"])
 
 

@@ -38,6 +38,17 @@ def test_the_report_says_what_was_used_and_keeps_its_files(place: Any, rows: Any
     assert f"Usage {YESTERDAY}" in place.simline("reports").out
 
 
+def test_a_report_without_a_server_raises_its_alerts_once(place: Any, rows: Any, iccid: Any) -> None:
+    collected(place, rows(2), iccid(0), 5_000_000)  # as much as is included
+    month = ("--from", str(YESTERDAY.replace(day=1)), "--to", str(YESTERDAY))
+    said = place.simline("usage", "report", *month)
+    assert "1 alert raised: see `simline alerts`." in said.out
+    (alert,) = place.simline("alerts", "--json").json
+    assert (alert["kind"], alert["level"], alert["subject"]["iccid"]) == ("sim-usage", 100, iccid(0))
+    assert "raised" not in place.simline("usage", "report", *month).out
+    assert len(place.simline("alerts", "--json").json) == 1
+
+
 def test_days_that_are_not_known_come_first_and_make_the_status_1(place: Any, rows: Any, iccid: Any) -> None:
     collected(place, rows(2), iccid(0), 5)
     before = YESTERDAY - timedelta(days=400)

@@ -7,9 +7,10 @@ import pytest
 from domain.usage import Days, Known
 from engine.context import Context
 from engine.usage_question import NothingToReport, question
-from engine.usage_report import usage_report
+from engine.usage_report import report_of
 from reports.document import Report
 from storage import usage_asks
+from storage.usage_figures import figures
 from tests.conftest import MovingClock
 from tests.engine.rig import Rig
 from tests.storage.metered_world import FOREVER, Stay, World
@@ -37,7 +38,8 @@ def asked(context: Context, **words: object) -> Days:
 
 
 def reported(context: Context, **words: object) -> Report:
-    return usage_report(context, question(context.database, context.carriers, **words))  # type: ignore[arg-type]
+    about = question(context.database, context.carriers, **words)  # type: ignore[arg-type]
+    return report_of(figures(context.database, context.scratch, about))
 
 
 def fact(report: Report, label: str) -> object:
