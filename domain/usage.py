@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 DAY = timedelta(days=1)
+FEWEST_AGAIN = 7
+"""Usage is told up to several days late: fewer days are never asked for again."""
 NIGHT_HOURS = 4
 """So long after midnight (UTC) the run that was begun before it may still be collecting."""
 
@@ -181,11 +183,11 @@ def spread(one: Increase) -> dict[date, int]:
 class UsageRules:
     """How much is asked again: late usage changes days that have passed.
 
-    `again_days`: so many days are asked for each time, and more where the carrier books later. What was asked within
-    `again_after_hours` is not asked again, so that a run that is started twice asks once.
+    `again_days`: so many days are asked for each time, `FEWEST_AGAIN` or more, and more where the carrier books later.
+    What was asked within `again_after_hours` is not asked again, so that a run that is started twice asks once.
     """
 
-    again_days: int = 7
+    again_days: int = FEWEST_AGAIN
     again_after_hours: float = 20.0
 
 
