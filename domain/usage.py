@@ -196,10 +196,12 @@ class Wanted:
     """What a run that began at `begun_at` asks for.
 
     What was asked since `fresh_since` for all of these days is not asked again, unless it brought nothing before this
-    run. `reaches_back`: also for earlier days that were missed, as far as the carrier keeps them.
+    run. `reaches_back`: also for earlier days that were missed, as far as the carrier keeps them. `product`: only its
+    SIMs, where a carrier is asked for one SIM at a time.
     """
 
     days: Days
     begun_at: datetime
     fresh_since: datetime
     reaches_back: bool
+    product: str | None = None

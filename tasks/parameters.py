@@ -98,6 +98,12 @@ class UsageParameters(Parameters):
     last_day: Annotated[
         date | None, Field(title="To", description="A UTC day, itself included. Left empty: yesterday.")
     ] = None
+    product: Annotated[
+        str | None,
+        Field(
+            title="Product", description="Only its SIMs, where a carrier is asked for one SIM at a time. Empty: all."
+        ),
+    ] = None
     work_seconds: WorkSeconds = 10_800
 
     @model_validator(mode="after")
