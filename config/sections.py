@@ -13,6 +13,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     SecretStr,
+    field_validator,
     model_validator,
 )
 from sqlalchemy.engine import make_url
@@ -26,7 +27,7 @@ from domain.pacing import Pace, Window, pace_of
 from domain.plans import Plan
 from domain.products import Tier
 from domain.reconciling import ReconciliationRules
-from domain.usage import UsageRules
+from domain.usage import FEWEST_AGAIN, UsageRules
 from engine.context import Timing
 from storage.readers.block import FileLimits
 from storage.sources.contract import Route
@@ -190,8 +191,17 @@ class TimingSection(Section):
 class UsageSection(Section):
     """How often usage is asked for again: it arrives late."""
 
-    again_days: Annotated[int, Field(ge=1, le=400)] = _USAGE.again_days
+    again_days: Annotated[int, Field(le=400)] = _USAGE.again_days
     again_after_hours: Annotated[float, Field(ge=0, lt=24)] = _USAGE.again_after_hours
+
+    @field_validator("again_days")
+    @classmethod
+    def _late_usage_is_asked_for(cls, days: int) -> int:
+        if days < FEWEST_AGAIN:
+            raise ValueError(
+                f"must be at least {FEWEST_AGAIN}: usage is told late, and earlier days would never change."
+            )
+        return days
 
     def rules(self) -> UsageRules:
         """The same, as the rules know it."""

@@ -13,8 +13,10 @@ from console.commands import FINE, NEEDS_YOU
 from console.door import AtDoor, CannotDo, Door
 from console.following import Follower
 from console.planning import AsJson
+from console.screen import Screen
 from console.stopping import StopSign, stop_sign
 from console.sweeping import Wait
+from console.usage_reporting import report
 from reports.verdict import Tone
 
 if TYPE_CHECKING:
@@ -22,10 +24,11 @@ if TYPE_CHECKING:
     from engine.context import Context
     from engine.usage_standing import Standing
     from engine.usage_told import Collected
+    from storage.database import Database
 
 usage = App(name="usage", help="Collect and report what the SIMs have used.")
 
-usage.command("console.usage_reporting:report")
+usage.command(report)
 
 First = Annotated[
     date | None,
@@ -37,6 +40,13 @@ Last = Annotated[
 Account = Annotated[
     str | None, Parameter(name="--carrier-account", metavar="NAME", help="One carrier account, instead of all.")
 ]
+Product = Annotated[
+    str | None,
+    Parameter(
+        metavar="NAME",
+        help="Only its SIMs, where a carrier tells one SIM at a time; Super SIM and Telnyx tell all SIMs in pages.",
+    ),
+]
 
 
 @usage.command
@@ -44,6 +54,7 @@ def collect(
     *,
     first: First = None,
     last: Last = None,
+    product: Product = None,
     carrier_account: Account = None,
     as_json: AsJson = False,
     wait: Wait = WAIT_SECONDS,
@@ -58,12 +69,13 @@ def collect(
     """
     days = _days(first, last)
     if has_server() and not here:
-        return _collect_there(door, days, carrier_account, wait, as_json=as_json)
+        return _collect_there(door, days, (carrier_account, product), wait, as_json=as_json)
     follower = Follower(door.screen)
     with door.engine(None if as_json else follower.news) as context:
         accounts = _accounts(list(context.carriers), carrier_account)
+        _must_have(context.database, product)
         with follower.drawn(), stop_sign(door.screen) as sign:
-            ends = [_collect(door, context, account, days, sign, is_quiet=as_json) for account in accounts]
+            ends = [_collect(door, context, account, (days, product), sign, is_quiet=as_json) for account in accounts]
     if carrier_account and ends[0].refusal:
         raise CannotDo(ends[0].refusal)
     return _show(door, [end for end in ends if not end.refusal], as_json=as_json)
@@ -92,8 +104,22 @@ def _accounts(configured: list[str], only: str | None) -> list[str]:
     return [only] if only else configured
 
 
+def _must_have(database: "Database", product: str | None) -> None:
+    from storage import catalogue
+
+    if product is not None:
+        with database.read() as tx:
+            catalogue.must_have(tx, product)
+
+
 def _collect(
-    door: Door, context: "Context", account: str, days: "Days | None", sign: StopSign, *, is_quiet: bool
+    door: Door,
+    context: "Context",
+    account: str,
+    asked: "tuple[Days | None, str | None]",
+    sign: StopSign,
+    *,
+    is_quiet: bool,
 ) -> _End:
     """Rounds until the account's run is over or somebody stops it."""
     from engine.metering import CannotTell, collect_some, wanted_of
@@ -101,7 +127,7 @@ def _collect(
     from engine.usage_told import Collected
 
     try:
-        wanted = wanted_of(context, account, days)
+        wanted = wanted_of(context, account, *asked)
     except CannotTell as refusal:
         if not is_quiet:
             door.screen.say(str(refusal), Tone.QUIET)
@@ -109,28 +135,38 @@ def _collect(
     counts = Collected()
     while not (counts.is_over or sign.is_up):
         counts.add(collect_some(context, account, wanted))
-    return _End("", standing(context.database, account, wanted.days), counts)
+    return _End("", standing(context.database, account, wanted.days, wanted.product), counts)
 
 
-def _collect_there(door: Door, days: "Days | None", only: str | None, wait_seconds: float, *, as_json: bool) -> int:
-    """Have the deployment collect, follow it, and say how each account stands then."""
-    from domain.usage import DAY, Days
+def _collect_there(
+    door: Door,
+    days: "Days | None",
+    only: tuple[str | None, str | None],
+    wait_seconds: float,
+    *,
+    as_json: bool,
+) -> int:
+    """Have the deployment collect, follow it, and say how each account stands then. `only`: an account, a product."""
+    from domain.usage import last_days
     from engine.usage_standing import standing
     from flows.deployed import start_collect_usage
+    from storage import usage_asks
     from tasks.parameters import UsageParameters
 
-    settings = door.settings()
-    accounts = _accounts(list(settings.carrier_accounts), only)
-    parameters = UsageParameters(
-        carrier_account=only, first_day=days.first if days else None, last_day=days.last if days else None
-    )
+    settings, (account, product) = door.settings(), only
+    accounts = _accounts(list(settings.carrier_accounts), account)
+    first, last = (days.first, days.last) if days else (None, None)
+    parameters = UsageParameters(carrier_account=account, product=product, first_day=first, last_day=last)
+    screen = Screen(door.screen.err, door.screen.err) if as_json else door.screen
     with door.ledger() as database:
-        with stop_sign(door.screen, FOLLOWING_STOPS) as sign:
+        _must_have(database, product)
+        with stop_sign(screen, FOLLOWING_STOPS) as sign:
             start = partial(start_collect_usage, parameters)
-            completed = follow_there(door.screen, sign, start, wait_seconds=wait_seconds, announced=not as_json)
-        today = datetime.now(UTC).date()
-        shown = days or Days(today - settings.usage.again_days * DAY, today - DAY)
-        ends = [_End("", standing(database, account, shown)) for account in accounts]
+            completed = follow_there(screen, sign, start, wait_seconds=wait_seconds, announced=not as_json)
+        with database.read() as tx:
+            shown = days or last_days(settings.usage.again_days, tx.now())
+            accounts = [name for name in accounts if product is None or usage_asks.has_sims(tx, name, product)]
+        ends = [_End("", standing(database, name, shown, product)) for name in accounts]
     return max(FINE if completed else NEEDS_YOU, _show(door, ends, as_json=as_json))
 
 

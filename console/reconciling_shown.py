@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def show_run(screen: Screen, context: "Context", run: "Run", *, publishes: bool) -> bool:
     """Warnings first, then the counts, then where the report is; whether nothing asks for a person."""
     from engine.reconciliation_document import facts_of
+    from engine.report_alerts import alert_of_reconciliation
     from engine.reporting import publish
     from reports.reconciliation import reconciliation_report, warnings_of
     from reports.values import fact_in_words
@@ -26,8 +27,12 @@ def show_run(screen: Screen, context: "Context", run: "Run", *, publishes: bool)
     screen.say(f"{report.title}, as of {run.as_of:%Y-%m-%d %H:%M:%S} UTC.", Tone.QUIET)
     rows = [(fact.label, fact_in_words(fact)) for fact in report.facts]
     screen.table([Column(""), Column("", number=True)], rows, indent=2)
-    if publishes and context.shelf is not None:
-        screen.say(f"The report: {publish(context, report).page}", Tone.QUIET)
+    if publishes:
+        page = publish(context, report).page if context.shelf is not None else None
+        if page:
+            screen.say(f"The report: {page}", Tone.QUIET)
+        if alert_of_reconciliation(context, run, page):
+            screen.say("An alert was raised: see `simline alerts`.", Tone.ATTENTION)
     found = told.findings["change"].isin(["new", "still"]).any()
     if not found and not missing:
         screen.say("Everything agrees.", Tone.GOOD)

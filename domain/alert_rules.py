@@ -4,12 +4,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import groupby
+from types import MappingProxyType
 
 from domain.alerts import Alert, AlertKind, Severity, Subject, one_line
+from domain.usage import DAY, Days, month_of
 
 MOST_SIMS = 20
 """So many SIMs of one product are told of one by one; more at a time are one alert about the product."""
 EXAMPLES = 5
+NEWS_DAYS = 8
+"""A report of a month that was over so many days before today is no news any more."""
+
+Counts = Mapping[tuple[str, int], int]
+"""(product, threshold or 0) -> how many SIMs there are to tell of, where the facts name only the first of them."""
+NO_COUNTS: Counts = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,17 @@ class StuckFact:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewFact:
+    """The SIMs of one product at one carrier account that only a person can settle; the last since `newest_at`."""
+
+    product_id: str
+    carrier_account: str
+    sim_count: int
+    newest_at: datetime
+    example_iccid: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReconciliationFact:
     """What one reconciliation found: how many SIMs of each class other than ok. `report` is where it can be read."""
 
@@ -103,7 +122,22 @@ def reached(percents: Iterable[int], used_bytes: int, included_bytes: int) -> li
     return sorted({percent for percent in percents if used_bytes * 100 >= percent * included_bytes})
 
 
-def usage_alerts(facts: Iterable[UsageFact], thresholds: Thresholds) -> list[Alert]:
+def is_news(days: Days, today: date) -> bool:
+    """Whether a report of these days may raise alerts: it is about one month so far, which is not long over.
+
+    The month before is reported for the last time on the 8th, when late usage has mostly come.
+
+    >>> is_news(Days(date(2026, 2, 1), date(2026, 2, 28)), date(2026, 3, 8))
+    True
+    >>> is_news(Days(date(2026, 2, 1), date(2026, 2, 28)), date(2026, 3, 9))
+    False
+    >>> is_news(Days(date(2026, 2, 2), date(2026, 2, 28)), date(2026, 3, 1))
+    False
+    """
+    return days.first == month_of(days.last) and days.last + NEWS_DAYS * DAY >= today
+
+
+def usage_alerts(facts: Iterable[UsageFact], thresholds: Thresholds, counts: Counts = NO_COUNTS) -> list[Alert]:
     """One alert for each product and each SIM that has come to a threshold: the highest."""
     found = []
     for fact in facts:
@@ -111,7 +145,7 @@ def usage_alerts(facts: Iterable[UsageFact], thresholds: Thresholds) -> list[Ale
         levels = reached(percents.sim if fact.iccid else percents.product, fact.used_bytes, fact.included_bytes)
         if levels:
             found.append(_usage_alert(fact, levels[-1]))
-    return _gathered(found)
+    return _gathered(found, counts)
 
 
 def _usage_alert(fact: UsageFact, level: int) -> Alert:
@@ -129,9 +163,9 @@ def _usage_alert(fact: UsageFact, level: int) -> Alert:
     )
 
 
-def outlier_alerts(facts: Iterable[OutlierFact]) -> list[Alert]:
+def outlier_alerts(facts: Iterable[OutlierFact], counts: Counts = NO_COUNTS) -> list[Alert]:
     """One alert for each SIM that is an outlier, at most once a month for the same SIM."""
-    return _gathered([_outlier_alert(fact) for fact in facts])
+    return _gathered([_outlier_alert(fact) for fact in facts], counts)
 
 
 def _outlier_alert(fact: OutlierFact) -> Alert:
@@ -154,17 +188,39 @@ def stuck_alerts(facts: Iterable[StuckFact]) -> list[Alert]:
 
 def _stuck_alert(fact: StuckFact) -> Alert:
     count = fact.waiting_count + fact.timed_out_count
-    sims = "1 SIM" if count == 1 else f"{count:,} SIMs"
     return Alert(
         AlertKind.STUCK,
         Severity.CRITICAL if fact.timed_out_count else Severity.WARNING,
         Subject(product_id=fact.product_id, carrier_account=fact.carrier_account),
-        f"{sims} of product {fact.product_id} got stuck at {fact.carrier_account} ({fact.timed_out_count:,} timed "
-        f"out), such as {fact.example_iccid}. See `simline show {fact.example_iccid}`, then ask the carrier.",
+        f"{_sims(count)} of product {fact.product_id} got stuck at {fact.carrier_account} ({fact.timed_out_count:,} "
+        f"timed out), such as {fact.example_iccid}. See `simline show {fact.example_iccid}`, then ask the carrier.",
         period=f"{fact.newest_at.astimezone(UTC):%Y-%m-%d}",
         level=len(str(count)),
         facts={"waiting": fact.waiting_count, "timed_out": fact.timed_out_count, "example": fact.example_iccid},
     )
+
+
+def review_alerts(facts: Iterable[ReviewFact]) -> list[Alert]:
+    """One alert a day for each product and carrier account with SIMs that came to need a person; again at ten times."""
+    return [_review_alert(fact) for fact in facts if fact.sim_count > 0]
+
+
+def _review_alert(fact: ReviewFact) -> Alert:
+    need = "needs" if fact.sim_count == 1 else "need"
+    return Alert(
+        AlertKind.REVIEW,
+        Severity.WARNING,
+        Subject(product_id=fact.product_id, carrier_account=fact.carrier_account),
+        f"{_sims(fact.sim_count)} of product {fact.product_id} at {fact.carrier_account} {need} a person, such as "
+        f"{fact.example_iccid}. See `simline show {fact.example_iccid}`, look it up at the carrier, then settle it.",
+        period=f"{fact.newest_at.astimezone(UTC):%Y-%m-%d}",
+        level=len(str(fact.sim_count)),
+        facts={"sims": fact.sim_count, "example": fact.example_iccid},
+    )
+
+
+def _sims(count: int) -> str:
+    return "1 SIM" if count == 1 else f"{count:,} SIMs"
 
 
 def reconciliation_alerts(facts: Iterable[ReconciliationFact], thresholds: Thresholds) -> list[Alert]:
@@ -227,14 +283,16 @@ def _back(fact: CarrierFact) -> Alert:
     )
 
 
-def _gathered(alerts: list[Alert]) -> list[Alert]:
+def _gathered(alerts: list[Alert], counts: Counts) -> list[Alert]:
     """The same; where many SIMs of one product have the same to say, one alert says it for all of them."""
     ordered = sorted(alerts, key=_group)
     given: list[Alert] = []
     for _, group in groupby(ordered, key=_group):
         members = list(group)
-        many = members[0].subject.iccid is not None and len(members) > MOST_SIMS
-        given += [_for_many(members)] if many else members
+        first = members[0]
+        count = max(len(members), counts.get((first.subject.product_id or "", first.level), 0))
+        many = first.subject.iccid is not None and count > MOST_SIMS
+        given += [_for_many(members, count)] if many else members
     return given
 
 
@@ -242,7 +300,7 @@ def _group(alert: Alert) -> tuple[str, str, str, int, bool]:
     return alert.kind, alert.subject.product_id or "", alert.period, alert.level, alert.subject.iccid is not None
 
 
-def _for_many(alerts: list[Alert]) -> Alert:
+def _for_many(alerts: list[Alert], count: int) -> Alert:
     first = alerts[0]
     iccids = sorted(alert.subject.iccid or "" for alert in alerts)
     what = f"have passed {first.level} % of what their plans include" if first.level else "use far more than is usual"
@@ -250,11 +308,11 @@ def _for_many(alerts: list[Alert]) -> Alert:
         first.kind,
         first.severity,
         Subject(product_id=first.subject.product_id),
-        f"{len(alerts):,} SIMs of product {first.subject.product_id} {what} ({first.period}), such as "
+        f"{count:,} SIMs of product {first.subject.product_id} {what} ({first.period}), such as "
         f"{', '.join(iccids[:EXAMPLES])}. The usage report lists them.",
         period=first.period,
         level=first.level,
-        facts={"sims": len(alerts), "examples": " ".join(iccids[:EXAMPLES])},
+        facts={"sims": count, "examples": " ".join(iccids[:EXAMPLES])},
     )
 
 

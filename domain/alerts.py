@@ -21,6 +21,7 @@ class AlertKind(StrEnum):
     SIM_USAGE = "sim-usage"  # a SIM has, of its own plan
     OUTLIER = "usage-outlier"  # a SIM uses far more than its product's others
     STUCK = "stuck-activations"  # a carrier takes too long for what it accepted
+    REVIEW = "needs-review"  # nobody but a person can settle these SIMs
     RECONCILIATION = "reconciliation-findings"
     CARRIER_DOWN = "carrier-down"
     CARRIER_BACK = "carrier-back"
@@ -33,6 +34,8 @@ WHEN = {
     AlertKind.OUTLIER: "a SIM uses far more than the others of its product, once a month",
     AlertKind.STUCK: "a carrier took the change of SIMs and has not finished it after `stuck_after_minutes`, "
     "or they timed out; once a day, and at ten times as many",
+    AlertKind.REVIEW: "SIMs need a person: what their carrier said cannot be settled by reading it once more; once a "
+    "day, and at ten times as many",
     AlertKind.RECONCILIATION: "a reconciliation has more findings than `reconciliation_findings_above`",
     AlertKind.CARRIER_DOWN: "a carrier account has been paused for `carrier_down_after_minutes` without a good answer",
     AlertKind.CARRIER_BACK: "one of which that was said answers again",

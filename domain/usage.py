@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 DAY = timedelta(days=1)
+FEWEST_AGAIN = 7
+"""Usage is told up to several days late: fewer days are never asked for again."""
+NIGHT_HOURS = 4
+"""So long after midnight (UTC) the run that was begun before it may still be collecting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,17 @@ def last_days(count: int, now: datetime) -> Days:
     """
     today = day_of(now)
     return Days(today - count * DAY, today - DAY)
+
+
+def due_by(now: datetime) -> date:
+    """The newest day that a run of each night has told by now: a day is asked for in the night after the next one.
+
+    How late a carrier books does not matter here: its days are asked for all the same, and again later.
+
+    >>> str(due_by(datetime(2024, 3, 2, 5, 30, tzinfo=UTC))), str(due_by(datetime(2024, 3, 2, 0, 30, tzinfo=UTC)))
+    ('2024-02-29', '2024-02-28')
+    """
+    return day_of(now - timedelta(hours=NIGHT_HOURS)) - 2 * DAY
 
 
 def joined(known: Iterable[Known], told: Known) -> tuple[Known, ...]:
@@ -168,11 +183,11 @@ def spread(one: Increase) -> dict[date, int]:
 class UsageRules:
     """How much is asked again: late usage changes days that have passed.
 
-    `again_days`: so many days are asked for each time, and more where the carrier books later. What was asked within
-    `again_after_hours` is not asked again, so that a run that is started twice asks once.
+    `again_days`: so many days are asked for each time, `FEWEST_AGAIN` or more, and more where the carrier books later.
+    What was asked within `again_after_hours` is not asked again, so that a run that is started twice asks once.
     """
 
-    again_days: int = 7
+    again_days: int = FEWEST_AGAIN
     again_after_hours: float = 20.0
 
 
@@ -181,10 +196,12 @@ class Wanted:
     """What a run that began at `begun_at` asks for.
 
     What was asked since `fresh_since` for all of these days is not asked again, unless it brought nothing before this
-    run. `reaches_back`: also for earlier days that were missed, as far as the carrier keeps them.
+    run. `reaches_back`: also for earlier days that were missed, as far as the carrier keeps them. `product`: only its
+    SIMs, where a carrier is asked for one SIM at a time.
     """
 
     days: Days
     begun_at: datetime
     fresh_since: datetime
     reaches_back: bool
+    product: str | None = None

@@ -80,19 +80,3 @@ def months(days: Days) -> tuple[Days, ...]:
         found.append(whole_month(first))
         first = found[-1].last + DAY
     return tuple(found)
-
-
-@dataclass(frozen=True, slots=True)
-class NearLimit:
-    """A SIM that has used so much of its month's included data. `step` is the highest of `STEPS` that it reached."""
-
-    iccid: str
-    product_id: str
-    used_bytes: int
-    included_bytes: int
-    step: int
-
-    @property
-    def share(self) -> float:
-        """The use as a share of what is included; above 1 there is overage."""
-        return self.used_bytes / self.included_bytes

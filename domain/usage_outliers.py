@@ -51,14 +51,3 @@ def upper_bound(spread: Spread) -> float | None:
         return None
     distance = max(SPREADS * MAD_TO_DEVIATION * spread.mad_log, log(LEAST_FACTOR))
     return exp(min(700.0, spread.median_log + distance))
-
-
-@dataclass(frozen=True, slots=True)
-class Outlier:
-    """A SIM beyond its product's bound. All are bytes per known day."""
-
-    iccid: str
-    product_id: str
-    daily_bytes: int
-    median_bytes: int
-    bound_bytes: int

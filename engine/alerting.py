@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from channels.contract import Channel, NotDelivered
-from domain.alert_rules import CarrierFact, carrier_alerts, stuck_alerts
+from domain.alert_rules import CarrierFact, carrier_alerts, review_alerts, stuck_alerts
 from domain.alerts import Alert, AlertKind, Raised, Subject
 from engine.context import Context
 from storage import alerts, deliveries, limits
 from storage.database import Transaction
 from storage.deliveries import Due
-from storage.stuck import stuck
+from storage.stuck import for_review, stuck
 
 log = logging.getLogger("simline.alerts")
 
@@ -40,17 +40,19 @@ def raise_alerts(context: Context, found: Iterable[Alert]) -> list[Raised]:
 
 
 def watch_operations(context: Context) -> list[Raised]:
-    """Look at what the ledger knows now: stuck SIMs, carriers that are down or back. The alerts that are new.
+    """Look at what the ledger knows now: SIMs that are stuck or need a person, carriers. The alerts that are new.
 
     What is no longer so is over; when it comes back it is raised anew. Safe to repeat, and side by side.
     """
     limit_seconds = 60 * context.thresholds.stuck_after_minutes
     with context.database.read() as tx:  # it may read many rows, and no writer waits for that
         waiting = stuck_alerts(stuck(tx, after_seconds=limit_seconds))
+        reviews = review_alerts(for_review(tx))
     with context.commit("watch") as tx:
         alerts.end_all_but(tx, AlertKind.STUCK, {alert.subject for alert in waiting})
+        alerts.end_all_but(tx, AlertKind.REVIEW, {alert.subject for alert in reviews})
         facts = _carriers(tx)
-        raised = _raise(context, tx, [*waiting, *carrier_alerts(facts, context.thresholds)])
+        raised = _raise(context, tx, [*waiting, *reviews, *carrier_alerts(facts, context.thresholds)])
         paused = {Subject(carrier_account=fact.carrier_account) for fact in facts if fact.paused_for_seconds > 0}
         alerts.end_all_but(tx, AlertKind.CARRIER_DOWN, paused)
         return raised

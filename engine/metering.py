@@ -26,15 +26,18 @@ class CannotTell(Exception):
     """This carrier account tells no usage of these days. The sentence says which it tells."""
 
 
-def wanted_of(context: Context, account: str, days: Days | None = None) -> Wanted:
+def wanted_of(context: Context, account: str, days: Days | None = None, product: str | None = None) -> Wanted:
     """What a run that begins now asks this account for; without `days` as the rules say. Raises `CannotTell`.
 
-    A carrier that keeps its present billing period alone is asked for today too: tomorrow it may have forgotten.
+    A carrier that keeps its present billing period alone is asked for today too: tomorrow it may have forgotten. One
+    that tells all SIMs in pages is read as a whole, whatever the `product`.
     """
     can = context.carriers[account].carrier.capabilities
     if can.usage is UsageScope.NONE:
         raise CannotTell(f"{account} tells no usage over its API.")
     with context.database.read() as tx:
+        if product is not None and not usage_asks.has_sims(tx, account, product):
+            raise CannotTell(f"{account} has no SIM of {product}.")
         now = tx.now().replace(microsecond=0)
         known = usage_asks.known_of(tx, account, WHOLE_ACCOUNT).get(WHOLE_ACCOUNT, [])
     fresh_since = now - timedelta(hours=context.usage_rules.again_after_hours)
@@ -52,7 +55,7 @@ def wanted_of(context: Context, account: str, days: Days | None = None) -> Wante
     if not asked.count:
         kept = f"It keeps {can.usage_kept_days} days." if can.usage_kept_days else ""
         raise CannotTell(f"{account} cannot tell the usage of {days}: it tells days that are over. {kept}".rstrip())
-    return Wanted(asked, now, fresh_since, reaches_back=days is None)
+    return Wanted(asked, now, fresh_since, reaches_back=days is None, product=product)
 
 
 def _whole_period(account: str, days: Days | None, today: date) -> Days:

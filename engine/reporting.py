@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from engine.context import Context, Progress
-from reports.document import Report
+from reports.document import Fact, Report, Unit
 from reports.report_files import page_name, write_report
+from reports.values import is_unknown
 from storage.shelf.contract import ShelfUnavailable
 from storage.shelf.records import Kept
 from storage.shelf.shelf import Shelf
@@ -17,12 +19,17 @@ from storage.usage_copies import forget_unused
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Where a report's files are: paths, or addresses in S3."""
+    """Where a report's files are, paths or addresses in S3, and what the shelf remembers of it."""
 
-    name: str
+    kept: Kept
     page: str
     index: str
     files: dict[str, str]  # file name -> where it is
+
+    @property
+    def facts(self) -> list[Fact]:
+        """The report's headlines."""
+        return [Fact(**{**fact, "unit": Unit(fact["unit"])}) for fact in self.kept.facts]
 
 
 def publish(context: Context, report: Report) -> Published:
@@ -36,9 +43,21 @@ def publish(context: Context, report: Report) -> Published:
     with tempfile.TemporaryDirectory(dir=context.scratch, prefix="report-") as folder:
         made = write_report(report, Path(folder))
         context.at("before-report-kept")
-        where = shelf.put(_kept(report, now, list(made)), made)
+        kept = _kept(report, now, list(made))
+        shelf.put(kept, made)
     context.watch(Progress("report", done=1))
-    return Published(report.name, where[page_name(report)], shelf.address(), where)
+    return _published(shelf, kept)
+
+
+def published_since(shelf: Shelf, name: str, since: datetime) -> Published | None:
+    """The report of this name, if somebody has put it there since then. Raises `ShelfUnavailable`."""
+    kept = shelf.find(name)
+    return _published(shelf, kept) if kept is not None and kept.kept_at >= since else None
+
+
+def _published(shelf: Shelf, kept: Kept) -> Published:
+    files = {name: shelf.address(name) for name in kept.files}
+    return Published(kept, files[kept.page], shelf.address(), files)
 
 
 def clean_up(context: Context, now: datetime, *, dry_run: bool) -> list[Kept]:
@@ -73,4 +92,14 @@ def _kept(report: Report, now: datetime, files: Sequence[str]) -> Kept:
         page=page_name(report),
         files=tuple(files),
         warning_count=len(report.warnings),
+        warnings=tuple(report.warnings),
+        facts=tuple(map(_remembered, report.facts)),
     )
+
+
+def _remembered(fact: Fact) -> dict[str, Any]:
+    """The headline as JSON can hold it: of tables' own kinds of numbers plain ones are made."""
+    value = fact.value.item() if hasattr(fact.value, "item") else fact.value
+    return {"label": fact.label, "value": None if is_unknown(value) else value, "unit": fact.unit.value} | {
+        "currency": fact.currency
+    }

@@ -29,12 +29,12 @@ class Standing:
     missing: tuple[Missing, ...]
 
 
-def standing(database: Database, account: str, days: Days) -> Standing:
-    """What is kept and what is missing of those of these days that are over."""
+def standing(database: Database, account: str, days: Days, product: str | None = None) -> Standing:
+    """What is kept and what is missing of those of these days that are over, of all SIMs or of one product's."""
     with database.read() as tx:
         days = days.until(day_of(tx.now()) - DAY)
-        told = usage.of_account(tx, account, days)
-        absent = usage_asks.missing(tx, account, days) if days.count else iter(())
+        told = usage.of_account(tx, account, days, product)
+        absent = usage_asks.missing(tx, account, days, product) if days.count else iter(())
         first = tuple(islice(absent, LISTED))
         count, missing_days = len(first), sum(gap.count for one in first for gap in one.days)
         for one in absent:

@@ -78,6 +78,13 @@ def change_tier(tx: Transaction, product_id: str, tier: Tier) -> None:
         raise NoSuchProduct(f"There is no product {product_id}. `simline products` lists what there is.")
 
 
+def must_have(tx: Transaction, product_id: str) -> None:
+    """Raise `NoSuchProduct` where there is none of this name."""
+    c = schema.products.c
+    if tx.execute(select(c.id).where(c.id == product_id)).first() is None:
+        raise NoSuchProduct(f"There is no product {product_id}. `simline products` lists what there is.")
+
+
 def protect_from_release(tx: Transaction, product_id: str, *, protect: bool) -> None:
     """Say whether a product's SIMs may be released. Raises `NoSuchProduct`."""
     c = schema.products.c

@@ -2,10 +2,9 @@
 
 Times are UTC; money is in cents with its currency; sizes are bytes. Text keys sort by code point on both databases.
 The two partial indexes on `operations` decide the speed of claiming: their WHERE clauses are repeated word for word
-in the queries of `ledger.py`, and a test looks at the query plan. The others (`HELD`, `TIMED_OUT`, `RELEASED`) stay
-small and make counting cheap; `NAMED` finds a SIM by its carrier's own id, and `HALTED` the few manifests of which
-nothing is sent. What changes here needs a new file in
-migrations/versions; a test compares both.
+in the queries of `ledger.py`, and a test looks at the query plan. The others (`HELD`, `TIMED_OUT`, `NEEDS_REVIEW`,
+`RELEASED`) stay small and make counting cheap; `NAMED` finds a SIM by its carrier's own id, and `HALTED` the few
+manifests of which nothing is sent. What changes here needs a new file in migrations/versions; a test compares both.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -266,6 +265,7 @@ TO_SEND = "step = 'planned'"
 TO_SETTLE = "step IN ('intent', 'sent', 'accepted', 'unknown')"
 HELD = "step = 'held'"
 TIMED_OUT = "step = 'timed_out'"
+NEEDS_REVIEW = "step = 'needs_review'"
 
 operations = Table(
     "operations",
@@ -296,6 +296,7 @@ operations = Table(
     Column("looked_at", UtcTime),  # when it was last taken for a look: a hint brings none nearer than a floor after it
     UniqueConstraint("iccid", "action", "generation"),
     Index("ix_operations_held", "iccid", sqlite_where=text(HELD), postgresql_where=text(HELD)),
+    Index("ix_operations_needs_review", "iccid", sqlite_where=text(NEEDS_REVIEW), postgresql_where=text(NEEDS_REVIEW)),
     Index("ix_operations_timed_out", "iccid", sqlite_where=text(TIMED_OUT), postgresql_where=text(TIMED_OUT)),
     Index(
         "ix_operations_to_send",

@@ -1,20 +1,20 @@
-"""SIMs whose carrier takes too long for what it accepted, counted by product and carrier account."""
+"""SIMs that do not get on, counted by product and carrier account: too long at their carrier, or left to a person."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, TextClause, and_, func, select, text
 
-from domain.alert_rules import StuckFact
+from domain.alert_rules import ReviewFact, StuckFact
 from domain.lifecycle import Step
 from storage.database import Transaction
-from storage.schema import TIMED_OUT, TO_SETTLE, operations, sims
+from storage.schema import NEEDS_REVIEW, TIMED_OUT, TO_SETTLE, operations, sims
 
 WAITING = (Step.SENT.value, Step.ACCEPTED.value)
 
 
 class _Part(NamedTuple):
-    """Those of one product and account that wait, or that timed out."""
+    """Those of one product and account that are in one of these situations."""
 
     sim_count: int
     newest_at: datetime
@@ -35,6 +35,12 @@ def stuck(tx: Transaction, *, after_seconds: float) -> list[StuckFact]:
         example = ended_here.iccid or waits_here.iccid
         found.append(StuckFact(*place, waits_here.sim_count, ended_here.sim_count, since, example))
     return found
+
+
+def for_review(tx: Transaction) -> list[ReviewFact]:
+    """Those that only a person can settle, by product and carrier account."""
+    found = _by_place(tx, text(NEEDS_REVIEW), operations.c.finished_at)
+    return [ReviewFact(*place, *part) for place, part in sorted(found.items())]
 
 
 def _by_place(

@@ -18,7 +18,7 @@ from storage.among import among
 from storage.bulk import insert_rows, staged, storable
 from storage.database import Transaction
 from storage.ledger import Lease
-from storage.schema import EPOCH, operations, sims
+from storage.schema import EPOCH, former_placements, operations, sims
 from storage.usage_schema import usage_asks, usage_known, usage_turns
 
 WHOLE_ACCOUNT = ""
@@ -102,7 +102,7 @@ def due(tx: Transaction, account: str, wanted: Wanted, limit: int) -> list[SimTo
     known_last = select(func.max(k.last_day)).where(k.carrier_account == account, k.iccid == s.iccid).scalar_subquery()
     columns = (s.iccid, s.carrier_reference, s.product_id, s.state, s.first_activated_at, known_last)
     rows = select(*columns).outerjoin(usage_asks, and_(a.carrier_account == account, a.iccid == s.iccid))
-    rows = rows.where(*_was_active(account, wanted.days), _is_due(wanted))
+    rows = rows.where(*_was_active(account, wanted.days, wanted.product), _is_due(wanted))
     longest_ago = func.coalesce(a.asked_at, literal_column("0"))
     ordered = rows.order_by(longest_ago, s.iccid).limit(limit)
     found = tx.execute(ordered).all()
@@ -115,7 +115,11 @@ def due_count(tx: Transaction, account: str, wanted: Wanted) -> int:
     """How many SIMs are left to ask. Reads each SIM of the account."""
     a = usage_asks.c
     asked = sims.outerjoin(usage_asks, and_(a.carrier_account == account, a.iccid == sims.c.iccid))
-    rows = select(func.count()).select_from(asked).where(*_was_active(account, wanted.days), _is_due(wanted))
+    rows = (
+        select(func.count())
+        .select_from(asked)
+        .where(*_was_active(account, wanted.days, wanted.product), _is_due(wanted))
+    )
     return int(tx.execute(rows).scalar_one())
 
 
@@ -127,7 +131,20 @@ def _is_due(wanted: Wanted) -> ColumnElement[bool]:
     return or_(a.iccid.is_(None), again, failed)
 
 
-def _was_active(account: str, days: Days) -> tuple[ColumnElement[bool], ...]:
+def has_sims(tx: Transaction, account: str, product: str) -> bool:
+    """Whether this product has SIMs in this account, or had some that are still in it."""
+    found = select(sims.c.iccid).where(sims.c.carrier_account == account, _belongs(account, product))
+    return tx.execute(found.limit(1)).first() is not None
+
+
+def _belongs(account: str, product: str) -> ColumnElement[bool]:
+    """SIMs of this product, and those that another one took from it: their earlier days are its own."""
+    f = former_placements.c
+    former = select(f.iccid).where(f.carrier_account == account, f.product_id == product)
+    return or_(sims.c.product_id == product, sims.c.iccid.in_(former))
+
+
+def _was_active(account: str, days: Days, product: str | None = None) -> tuple[ColumnElement[bool], ...]:
     """SIMs that can have used something: one that we stopped before the first of these days cannot.
 
     One that stands still without our doing is asked: nobody knows since when.
@@ -137,7 +154,8 @@ def _was_active(account: str, days: Days) -> tuple[ColumnElement[bool], ...]:
     stopped_at = select(func.max(o.finished_at)).where(o.iccid == s.iccid, stops).scalar_subquery()
     begins, ends = start_of(days.first), start_of(days.last + DAY)
     still_there = or_(s.state.not_in(STOPPED), stopped_at.is_(None), stopped_at >= begins)
-    return s.carrier_account == account, s.first_activated_at < ends, still_there
+    of_product = [] if product is None else [_belongs(account, product)]
+    return s.carrier_account == account, s.first_activated_at < ends, still_there, *of_product
 
 
 _ASKED = (
@@ -192,7 +210,7 @@ def keep_known(tx: Transaction, account: str, told: Mapping[str, Known]) -> None
     insert_rows(tx, columns, {usage_known: tuple(columns)})
 
 
-def missing(tx: Transaction, account: str, days: Days) -> Iterator[Missing]:
+def missing(tx: Transaction, account: str, days: Days, product: str | None = None) -> Iterator[Missing]:
     """The SIMs of which some of these days are not known, in the order of their ICCIDs; at once none where all are.
 
     Days before a SIM was first active are nothing to know. Reads each SIM of the account otherwise.
@@ -205,7 +223,7 @@ def missing(tx: Transaction, account: str, days: Days) -> Iterator[Missing]:
         select(s.iccid, s.first_activated_at, a.problem, k.first_day, k.last_day)
         .outerjoin(usage_asks, and_(a.carrier_account == account, a.iccid == s.iccid))
         .outerjoin(usage_known, and_(k.carrier_account == account, k.iccid == s.iccid))
-        .where(*_was_active(account, days))
+        .where(*_was_active(account, days, product))
         .order_by(s.iccid)
     )
     for iccid, of_sim in groupby(tx.execute(rows), itemgetter(0)):

@@ -12,12 +12,14 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from domain.alert_rules import Thresholds
 from domain.usage import Days
 from domain.usage_billing import STEPS, months, overage_cents
 from domain.usage_outliers import Spread, upper_bound
 from storage.arrow import Snapshot, iccid_of, number, snapshot
 from storage.database import Database
-from storage.usage_sets import Question, days_of, lay_out, workbench
+from storage.usage_news import News, news_of
+from storage.usage_sets import MONTH_USED, Question, days_of, lay_out, workbench
 
 LISTED = 10_000
 
@@ -26,7 +28,8 @@ LISTED = 10_000
 class Figures:
     """What a question has for an answer. `known_at` is None where nothing was ever collected.
 
-    `costs`: one row per month, product, plan and home country; every sum of money is made of its rows.
+    `costs`: one row per month, product, plan and home country; every sum of money is made of its rows. `news` is what
+    people may be told of, where the thresholds were given.
     """
 
     asked: Question
@@ -42,9 +45,10 @@ class Figures:
     near_limits: pd.DataFrame
     gaps: pd.DataFrame
     restated: pd.DataFrame
+    news: News | None = None
 
 
-def figures(database: Database, scratch: Path, asked: Question) -> Figures:
+def figures(database: Database, scratch: Path, asked: Question, thresholds: Thresholds | None = None) -> Figures:
     """Answer the question as of one moment of the database. Raises `DatabaseUnavailable`."""
     with workbench(scratch) as duck, snapshot(database) as now:
         lay_out(duck, database, now, scratch, asked)
@@ -65,6 +69,7 @@ def figures(database: Database, scratch: Path, asked: Question) -> Figures:
             near_limits=duck.execute(_NEAR).df(),
             gaps=duck.execute(_GAPS).df(),
             restated=restated,
+            news=thresholds and news_of(duck, thresholds),
         )
 
 
@@ -101,13 +106,12 @@ def _sims(condition: str) -> str:
     return f"(count(*) FILTER (alone AND {condition}) + count(DISTINCT sim) FILTER (NOT alone AND {condition}))"
 
 
-_USED = "(moved_in + earlier + used)"
 _PRODUCTS = f"""
     SELECT product, {_sims("held <> 0")} AS sims, {_sims("used > 0")} AS sims_in_use,
         sum(used)::BIGINT AS used, sum(used - overage)::BIGINT AS included_used, sum(overage)::BIGINT AS overage,
         sum(projected) FILTER (is_last)::BIGINT AS projected,
         {_sims("gap_days > 0")} AS gap_sims, sum(gap_days)::BIGINT AS gap_days,
-        sum({_USED}) FILTER (is_last AND is_final AND included > 0)::BIGINT AS month_used,
+        sum({MONTH_USED}) FILTER (is_last AND is_final AND included > 0)::BIGINT AS month_used,
         sum(included) FILTER (is_last AND is_final AND included > 0)::BIGINT AS month_included
     FROM priced GROUP BY product ORDER BY product"""
 _CONSUMERS = f"""
@@ -116,14 +120,16 @@ _CONSUMERS = f"""
 _UNUSED = f"""
     SELECT {iccid_of("sim")} AS iccid, product, plan, country, monthly_price_cents AS price, currency, month
     FROM priced WHERE pays AND used + earlier = 0 AND gap_days = 0 ORDER BY month, product, sim LIMIT {LISTED}"""
-_STEP = "CASE " + " ".join(f"WHEN {_USED} * 100 >= included * {step} THEN {step}" for step in STEPS) + " END"
+_STEP = "CASE " + " ".join(f"WHEN {MONTH_USED} * 100 >= included * {step} THEN {step}" for step in STEPS) + " END"
 _NEAR = f"""
-    SELECT {iccid_of("sim")} AS iccid, product, plan, {_USED} AS used, included, {_STEP} AS step
+    SELECT {iccid_of("sim")} AS iccid, product, plan, {MONTH_USED} AS used, included, {_STEP} AS step
     FROM priced WHERE is_last AND is_final AND included > 0 AND {_STEP} IS NOT NULL
-    ORDER BY {_USED} / included DESC, sim, product LIMIT {LISTED}"""
+    ORDER BY {MONTH_USED} / included DESC, sim, product LIMIT {LISTED}"""
 _GAPS = """
-    SELECT coalesce(account, '') AS account, count(DISTINCT sim) AS sims, sum(gap_days)::BIGINT AS days FROM asked
+    SELECT coalesce(account, '') AS account, count(DISTINCT sim) AS sims, sum(gap_days)::BIGINT AS days,
+        coalesce(any_value(until), 0) AS until FROM asked LEFT JOIN collected USING (account)
     WHERE gap_days > 0 GROUP BY account ORDER BY account"""
+"""`until` is the newest day that was collected at the account, 0 where none was."""
 
 
 def _known_at(duck: duckdb.DuckDBPyConnection) -> datetime | None:
@@ -221,14 +227,16 @@ def _spreads(duck: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 
 def _outliers(duck: duckdb.DuckDBPyConnection, spreads: pd.DataFrame) -> pd.DataFrame:
+    """The farthest of the SIMs beyond their product's bound; all of them are in `outlying`."""
     duck.register("spreads", spreads)
-    found = duck.execute(f"""
+    duck.execute("""
+        CREATE TABLE outlying AS SELECT sim, product, daily, median_bytes, bound, used
+        FROM daily JOIN spreads USING (product) WHERE daily > bound AND NOT isnan(bound)""")
+    duck.unregister("spreads")
+    return duck.execute(f"""
         SELECT {iccid_of("sim")} AS iccid, product, round(daily)::BIGINT AS daily_bytes, median_bytes,
             floor(bound)::BIGINT AS bound_bytes, used, count(*) OVER () AS whole_count
-        FROM daily JOIN spreads USING (product) WHERE daily > bound AND NOT isnan(bound)
-        ORDER BY daily / bound DESC, sim, product LIMIT {LISTED}""").df()
-    duck.unregister("spreads")
-    return found
+        FROM outlying ORDER BY daily / bound DESC, sim, product LIMIT {LISTED}""").df()
 
 
 def _restated(duck: duckdb.DuckDBPyConnection, now: Snapshot, asked: Question) -> pd.DataFrame:

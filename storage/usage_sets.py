@@ -30,6 +30,9 @@ SIMS_AT_ONCE = 250_000
 WHOLE_ACCOUNT = 1
 """What `number` makes of the empty ICCID that stands for every SIM of an account."""
 
+MONTH_USED = "(moved_in + earlier + used)"
+"""What a SIM has used of its month's included data, on whichever products and days."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -71,7 +74,7 @@ _SIM_MONTHS = (
 
 
 def lay_out(duck: duckdb.DuckDBPyConnection, database: Database, now: Snapshot, scratch: Path, asked: Question) -> None:
-    """Fill `plans`, `places`, `known`, `sim_months` and the views `asked` and `day_rows`.
+    """Fill `plans`, `places`, `known`, `collected`, `sim_months` and the views `asked` and `day_rows`.
 
     Of a SIM's month, `earlier` are the bytes before the asked days, and `moved_in` those of placements before this one
     on the same plan; `is_final` says that none comes after it.
@@ -115,6 +118,7 @@ _TABLES = {
     "places": "CREATE TABLE places (sim BIGINT, product VARCHAR, account VARCHAR, plan VARCHAR, country VARCHAR, "
     "since INTEGER, first_day INTEGER, last_day INTEGER, is_current INTEGER)",
     "known": "CREATE TABLE known (account VARCHAR, sim BIGINT, first_day INTEGER, last_day INTEGER, known_at BIGINT)",
+    "collected": "CREATE TABLE collected (account VARCHAR, until INTEGER)",
 }
 """Their types are said: where there are no rows, SQLite names none."""
 
@@ -126,6 +130,8 @@ def _queries(database: Database, days: Days) -> dict[str, str]:
         "known": f"SELECT carrier_account AS account, {number('iccid')} AS sim, first_day, last_day, known_at "
         f"FROM usage_known WHERE first_day <= {days_of(days.last)} "
         f"AND last_day >= {days_of(days.first.replace(day=1))}",
+        "collected": "SELECT carrier_account AS account, max(last_day) AS until FROM usage_known "
+        "GROUP BY carrier_account",
     }
 
 

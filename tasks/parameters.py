@@ -98,6 +98,12 @@ class UsageParameters(Parameters):
     last_day: Annotated[
         date | None, Field(title="To", description="A UTC day, itself included. Left empty: yesterday.")
     ] = None
+    product: Annotated[
+        str | None,
+        Field(
+            title="Product", description="Only its SIMs, where a carrier is asked for one SIM at a time. Empty: all."
+        ),
+    ] = None
     work_seconds: WorkSeconds = 10_800
 
     @model_validator(mode="after")
@@ -116,7 +122,10 @@ class ReportUsageParameters(Parameters):
     ] = None
     last_day: Annotated[
         date | None,
-        Field(title="To", description="A UTC day, itself included. Left empty: the newest day that was collected."),
+        Field(
+            title="To",
+            description="A UTC day, itself included. Left empty: the newest that was collected, or should be.",
+        ),
     ] = None
     last_month: Annotated[
         bool, Field(title="The month before", description="The whole calendar month before the present one.")

@@ -11,6 +11,7 @@ from engine.context import Context
 from engine.metering import CannotTell, collect_some, wanted_of
 from engine.usage_standing import Standing, sentences, standing
 from engine.usage_told import Collected
+from storage import catalogue
 from tasks.artifacts import show_table
 from tasks.context import engine
 from tasks.decorator import task
@@ -47,15 +48,19 @@ def usage_round(work: AccountUsage) -> Collected:
 def works_of(context: Context, parameters: UsageParameters) -> list[AccountUsage]:
     """The accounts that can tell what is asked for. Raises `LookupError` for an account that there is not.
 
-    Raises `CannotTell` where one account was named and cannot tell it.
+    Raises `CannotTell` where one account was named and cannot tell it, `NoSuchProduct` for a product that there is not.
     """
     only = parameters.carrier_account
     if only is not None and only not in context.carriers:
         raise LookupError(f"There is no carrier account {only}. Configured: {', '.join(context.carriers)}.")
+    if parameters.product is not None:
+        with context.database.read() as tx:
+            catalogue.must_have(tx, parameters.product)
     works = []
     for account in [only] if only else context.carriers:
         try:
-            works.append(AccountUsage(account, wanted_of(context, account, _days(context, parameters))))
+            wanted = wanted_of(context, account, _days(context, parameters), parameters.product)
+            works.append(AccountUsage(account, wanted))
         except CannotTell:
             if only:
                 raise
@@ -88,7 +93,7 @@ def collect_all(context: Context, works: Sequence[AccountUsage], *, at_most_seco
 
 def end_with_standing(context: Context, works: Iterable[AccountUsage]) -> int:
     """Show how each account stands; how many days were told. Raises `RunFailed` where a carrier did not answer."""
-    stands = [(work, standing(context.database, work.account, work.wanted.days)) for work in works]
+    stands = [(work, standing(context.database, work.account, work.wanted.days, work.wanted.product)) for work in works]
     show_table("usage", (usage_row(work, how) for work, how in stands), "Usage that is kept, and what is not known.")
     with run_log() as log:
         for work, how in stands:

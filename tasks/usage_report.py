@@ -1,7 +1,8 @@
 """The usage report as a step."""
 
 from engine.report_alerts import alert_of_usage
-from engine.usage_report import NothingToReport, question, report_of
+from engine.usage_question import NothingToReport, question
+from engine.usage_report import report_of
 from storage.usage_figures import figures
 from tasks.context import engine
 from tasks.decorator import task
@@ -17,7 +18,8 @@ def make_usage_report(parameters: ReportUsageParameters) -> str:
     context = engine()
     try:
         asked = question(
-            context,
+            context.database,
+            context.carriers,
             first=parameters.first_day,
             last=parameters.last_day,
             last_month=parameters.last_month,
@@ -26,7 +28,7 @@ def make_usage_report(parameters: ReportUsageParameters) -> str:
         )
     except NothingToReport as nothing:
         raise RunFailed([str(nothing)]) from None
-    told = figures(context.database, context.scratch, asked)
+    told = figures(context.database, context.scratch, asked, context.thresholds)
     report = report_of(told)
     with run_log() as log:
         for warning in report.warnings:

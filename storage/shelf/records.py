@@ -1,16 +1,20 @@
 """What the shelf remembers of each report: which files are its own."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 FOLDER = ".shelf/"
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One report on the shelf. Times are UTC; `files` are names beside each other, the page among them."""
+    """One report on the shelf. Times are UTC; `files` are names beside each other, the page among them.
+
+    `warnings` and `facts` are the report's own, so that whoever had it made elsewhere can say what it says.
+    """
 
     name: str
     kind: str
@@ -20,6 +24,8 @@ class Kept:
     page: str
     files: tuple[str, ...]
     warning_count: int = 0
+    warnings: tuple[str, ...] = ()
+    facts: tuple[Mapping[str, Any], ...] = ()
     is_whole: bool = True  # False while its files are first put there, and for ever where that was cut off
 
     @property
@@ -43,7 +49,8 @@ def kept_of(record: bytes) -> Kept | None:
     try:
         values = json.loads(record)
         times = {name: datetime.fromisoformat(values[name]) for name in ("as_of", "kept_at")}
-        kept = Kept(**{**values, **times, "files": tuple(values["files"])})
+        lists = {name: tuple(values.get(name, ())) for name in ("files", "warnings", "facts")}
+        kept = Kept(**{**values, **times, **lists})
     except (ValueError, TypeError, KeyError):
         return None
     return kept if all(is_name(file) for file in (kept.name, kept.page, *kept.files)) else None

@@ -55,6 +55,11 @@ class Shelf:
         """What is there, by kind, the newest of each first."""
         return sorted_reports([kept for kept in self._records() if kept.is_whole])
 
+    def find(self, name: str) -> Kept | None:
+        """The report of this name, if it is there and whole."""
+        kept = self._record(name)
+        return kept if kept is not None and kept.is_whole else None
+
     def too_old(self, now: datetime, keep_days: int) -> list[Kept]:
         """What was put there longer ago than that, and what was begun so long ago and never ended."""
         return sorted_reports([kept for kept in self._records() if kept.kept_at < now - timedelta(days=keep_days)])

@@ -129,6 +129,7 @@ def test_a_carriers_secret_may_have_a_name_of_our_prefix(write: Write) -> None:
     ("text", "sentence"),
     [
         ("[brake]\nsims = 0\n", "`brake.sims` must be greater than 0."),
+        ("[usage]\nagain_days = 6\n", "`usage.again_days` must be at least 7: usage is told late"),
         ('[brake]\nsims = "many"\n', "`brake.sims` must be a valid integer"),
         ('[[sources]]\nname = "x"\n', "`sources[x]` has no `kind`. Say `folder` or `s3`."),
         ('[[sources]]\nkind = "s3"\nname = "x"\n', "`sources[x].bucket` is missing. Add it."),

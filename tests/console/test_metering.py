@@ -19,6 +19,14 @@ def test_what_was_used_is_said_in_a_sentence_for_each_account(place: Any, rows: 
     assert "1 SIM used 1,234,567 bytes on 1 day in all; nothing is missing." in said.out
 
 
+def test_one_product_alone_is_collected_and_told_of(place: Any, rows: Any, iccid: Any) -> None:
+    active(place, rows(2))
+    used(place, iccid(0), 1_234_567)
+    said = place.simline("usage", "collect", "--product", "tracker")
+    assert "1 SIM used 1,234,567 bytes on 1 day in all; nothing is missing." in said.out
+    assert place.simline("usage", "collect", "--product", "small").out == "· supersim has no SIM of small.\n"
+
+
 def test_the_same_as_json_is_for_programs(place: Any, rows: Any, iccid: Any) -> None:
     active(place, rows(2))
     used(place, iccid(1), 7)
@@ -42,6 +50,7 @@ def test_days_and_accounts_that_make_no_sense_are_refused(place: Any) -> None:
         (("--to", "2026-02-28"), "Name the first day too"),
         (("--from", "2026-03-01", "--to", "2026-02-28"), "not after the last"),
         (("--carrier-account", "nobody"), "There is no carrier account nobody"),
+        (("--product", "nothing"), "There is no product nothing"),
         (("--from", "2020-01-01", "--to", "2020-01-02", "--carrier-account", "supersim"), "cannot tell the usage"),
     ):
         said = place.simline("usage", "collect", *words)

@@ -34,6 +34,14 @@ def test_a_ghost_makes_the_status_1_and_is_named_in_the_json(settled: Any, iccid
     assert said.json["is_complete"] is True
 
 
+def test_findings_without_a_server_raise_their_alert_once(settled: Any, iccid: Any) -> None:
+    settled.server.carrier.fleet.put(iccid(7), SimState.ACTIVE, None)
+    assert "An alert was raised: see `simline alerts`." in settled.simline("reconcile").out
+    (alert,) = settled.simline("alerts", "--json").json
+    assert (alert["kind"], alert["facts"]["ghost"]) == ("reconciliation-findings", 1)
+    assert "An alert was raised" not in settled.simline("reconcile").out
+
+
 def test_a_carrier_that_is_down_is_said_first(settled: Any) -> None:
     settled.server.carrier.faults = Faults({Fault.ERROR_503: 1.0}, frozenset({RequestKind.LIST, RequestKind.READ}))
     said = settled.simline("reconcile")

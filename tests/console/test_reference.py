@@ -44,3 +44,7 @@ def test_every_command_that_a_text_names_exists() -> None:
     missing = [one for one in named if one[1] not in below]
     missing += [one for one in named if one[2] and below.get(one[1]) and one[2] not in below[one[1]]]
     assert missing == []
+
+
+def test_every_command_in_a_list_has_its_sentence() -> None:
+    assert re.findall(r"^ {6}[a-z][a-z-]*$", command_line_page(), re.MULTILINE) == []

@@ -38,6 +38,17 @@ def test_the_report_says_what_was_used_and_keeps_its_files(place: Any, rows: Any
     assert f"Usage {YESTERDAY}" in place.simline("reports").out
 
 
+def test_a_report_without_a_server_raises_its_alerts_once(place: Any, rows: Any, iccid: Any) -> None:
+    collected(place, rows(2), iccid(0), 5_000_000)  # as much as is included
+    month = ("--from", str(YESTERDAY.replace(day=1)), "--to", str(YESTERDAY))
+    said = place.simline("usage", "report", *month)
+    assert "1 alert raised: see `simline alerts`." in said.out
+    (alert,) = place.simline("alerts", "--json").json
+    assert (alert["kind"], alert["level"], alert["subject"]["iccid"]) == ("sim-usage", 100, iccid(0))
+    assert "raised" not in place.simline("usage", "report", *month).out
+    assert len(place.simline("alerts", "--json").json) == 1
+
+
 def test_days_that_are_not_known_come_first_and_make_the_status_1(place: Any, rows: Any, iccid: Any) -> None:
     collected(place, rows(2), iccid(0), 5)
     before = YESTERDAY - timedelta(days=400)
@@ -55,7 +66,7 @@ def test_days_and_names_that_make_no_sense_are_refused(place: Any, rows: Any, ic
         (("--last-month", "--from", "2026-03-01"), "not both"),
         (("--product", "nothing"), "There is no product nothing"),
         (("--carrier-account", "nobody"), "There is no carrier account nobody"),
-        (("--from", str(YESTERDAY + timedelta(days=1))), "Nothing to report: usage is collected until"),
+        (("--from", str(YESTERDAY + timedelta(days=1))), "is not over yet"),
     ):
         said = place.simline("usage", "report", *words)
         assert said.status == CANNOT

@@ -17,6 +17,7 @@ from domain.lifecycle import Step
 from engine.alerting import Outcome, deliver, raise_alerts, watch_operations
 from storage import alerts, limits
 from storage.database import Database
+from storage.ledger import ENDED
 from storage.schema import operations
 from tests.channels.receivers import Answers, web_server
 from tests.conftest import MovingClock
@@ -56,7 +57,7 @@ def put(rig: Rig, step: Step, count: int, *, hours_ago: float) -> None:
     c = operations.c
     with rig.context.database.begin() as tx:
         then = tx.now() - timedelta(hours=hours_ago)
-        new = {c.step: step.value, c.accepted_at: then, c.finished_at: then if step is Step.TIMED_OUT else None}
+        new = {c.step: step.value, c.accepted_at: then, c.finished_at: then if step in ENDED else None}
         tx.execute(update(operations).where(c.iccid.in_(iccids(count))).values(new))
 
 
@@ -100,6 +101,28 @@ def test_sims_that_time_out_on_another_day_are_told_of_although_the_first_are_st
     moving_clock.move(3 * 86_400)
     assert watch_operations(rig.context) == []
     put(rig, Step.TIMED_OUT, 2, hours_ago=1)
+    assert kinds(watch_operations(rig.context)) == [AlertKind.STUCK]
+
+
+def test_sims_that_need_a_person_are_told_of_in_words_of_their_own(
+    scripted_rig: Rig, moving_clock: MovingClock
+) -> None:
+    rig = with_channel(scripted_rig)
+    rig.load(12)
+    put(rig, Step.NEEDS_REVIEW, 2, hours_ago=0)
+    (raised,) = watch_operations(rig.context)
+    assert (raised.alert.kind, raised.alert.severity) == (AlertKind.REVIEW, Severity.WARNING)
+    assert raised.alert.facts == {"sims": 2, "example": iccids(1)[0]}
+    assert raised.alert.sentence.startswith(f"2 SIMs of product tracker at {ACCOUNT} need a person, such as ")
+    assert watch_operations(rig.context) == []
+    put(rig, Step.NEEDS_REVIEW, 10, hours_ago=0)
+    assert [one.alert.facts["sims"] for one in watch_operations(rig.context)] == [10]
+    put(rig, Step.DONE, 12, hours_ago=0)
+    assert watch_operations(rig.context) == []
+    moving_clock.move(60)
+    put(rig, Step.NEEDS_REVIEW, 1, hours_ago=0)
+    assert kinds(watch_operations(rig.context)) == [AlertKind.REVIEW]
+    put(rig, Step.TIMED_OUT, 1, hours_ago=0)
     assert kinds(watch_operations(rig.context)) == [AlertKind.STUCK]
 
 

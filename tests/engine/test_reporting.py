@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.context import Context
-from engine.reporting import clean_up, publish
+from engine.reporting import clean_up, publish, published_since
 from engine.shelf_index import draw_index
 from reports.document import Report
 from storage.shelf.contract import ShelfUnavailable
@@ -48,6 +48,18 @@ def test_a_report_is_there_in_every_format_with_an_index(context: Context, folde
     assert 'href="./usage-1.html"' in index
     assert "1 warning<" in index
     assert list(context.scratch.iterdir()) == []
+
+
+def test_what_a_report_says_can_be_read_from_the_shelf_alone(context: Context, folder: Path) -> None:
+    report = small("usage-1")
+    since = publish(context, report).kept.kept_at
+    shelf = Shelf(FolderPlace(folder), draw_index)
+    found = published_since(shelf, "usage-1", since)
+    assert found is not None
+    assert (found.facts, found.kept.warnings) == (list(report.facts), tuple(report.warnings))
+    assert found.page == str(folder / "usage-1.html")
+    assert published_since(shelf, "usage-1", since + timedelta(microseconds=1)) is None
+    assert published_since(shelf, "usage-2", since) is None
 
 
 def test_the_same_report_published_twice_is_there_once_with_the_same_bytes(context: Context, folder: Path) -> None:

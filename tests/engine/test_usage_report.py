@@ -10,8 +10,7 @@ import pytest
 
 from domain.usage import DAY, Days, Increase, spread
 from domain.usage_billing import months
-from engine.context import Context
-from engine.usage_report import NothingToReport, near_limits, outliers, question, report_of, usage_report
+from engine.usage_report import report_of
 from reports.document import Report, Section
 from reports.report_files import write_report
 from storage import usage
@@ -19,7 +18,6 @@ from storage.database import Database
 from storage.usage import DayUse
 from storage.usage_figures import Figures, figures
 from storage.usage_sets import Question
-from tests.engine.rig import Rig
 from tests.storage.metered_world import FOREVER, KNOWN_AT, Stay, World
 
 FEBRUARY = Days(date(2024, 2, 1), date(2024, 2, 29))
@@ -138,9 +136,9 @@ def test_where_all_sims_are_alike_only_a_multiple_is_an_outlier(told: Told) -> N
     sims = {number(nth): [used_daily(FEBRUARY, 100)] for nth in range(12)}
     sims |= {number(50): [used_daily(FEBRUARY, 290)], number(51): [used_daily(FEBRUARY, 310)]}
     sims |= {number(60 + nth): [used_daily(FEBRUARY, 10 ** (nth + 1), product="scooter")] for nth in range(5)}
-    found = outliers(told(World(sims, [("kore", FEBRUARY)])))
-    assert [(one.iccid, one.daily_bytes, one.median_bytes) for one in found] == [(number(51), 310, 100)]
-    assert 299 <= found[0].bound_bytes <= 300
+    found = told(World(sims, [("kore", FEBRUARY)])).outliers.to_dict("records")
+    assert [(one["iccid"], one["daily_bytes"], one["median_bytes"]) for one in found] == [(number(51), 310, 100)]
+    assert 299 <= found[0]["bound_bytes"] <= 300
 
 
 def test_sims_near_their_limit_are_named_with_the_step_that_they_reached(told: Told) -> None:
@@ -150,14 +148,14 @@ def test_sims_near_their_limit_are_named_with_the_step_that_they_reached(told: T
         for iccid, total in uses.items()
     }
     figures = told(World(stays, [("kore", FEBRUARY)]))
-    near = near_limits(figures)
-    assert [(one.iccid, one.step) for one in near] == [
+    near = figures.near_limits
+    assert list(zip(near["iccid"], near["step"], strict=True)) == [
         (number(5), 100),
         (number(4), 100),
         (number(3), 90),
         (number(2), 70),
     ]
-    assert near[0].share == 5.0
+    assert near.iloc[0]["used"] == 5 * near.iloc[0]["included"]
     assert facts(report_of(figures))["SIMs at 90 % or more of what is included"] == 3
 
 
@@ -185,21 +183,3 @@ def test_an_empty_fleet_has_a_report_that_says_so_and_the_same_question_the_same
     assert written("empty") == written("again")
     World({SIM: [used_daily(FEBRUARY, 70)]}, [("kore", FEBRUARY)]).store(database)
     assert written("one") == written("once-more")
-
-
-def test_without_days_the_month_of_the_newest_known_day_is_asked_for(stocked: Database, rig: Rig) -> None:
-    context: Context = rig.context
-    with stocked.begin() as tx:
-        from domain.usage import Known
-        from storage import usage_asks
-
-        usage_asks.keep_known(tx, "kore", {"": Known(Days(date(2024, 1, 5), date(2024, 2, 17)), KNOWN_AT)})
-    assert question(context).days == Days(date(2024, 2, 1), date(2024, 2, 17))
-    assert question(context, first=date(2024, 1, 9), last=date(2024, 3, 1)).days == Days(
-        date(2024, 1, 9), date(2024, 2, 17)
-    )
-    with pytest.raises(NothingToReport, match="collected until 2024-02-17"):
-        question(context, first=date(2024, 2, 18))
-    with pytest.raises(NothingToReport, match="no product nothing"):
-        question(context, product="nothing")
-    assert usage_report(context, question(context)).name == "usage-2024-02-01--2024-02-17"

@@ -8,12 +8,14 @@ from prefect.client.schemas.actions import ArtifactCreate
 from engine.reporting import Published
 from reports.document import Section, Unit
 from reports.values import in_words
+from storage.shelf.records import Kept
 from tasks.artifacts import TABLE_ROWS
 from tasks.reports import artifact_key, report_markdown, section_rows, section_totals, section_words
 from tests.report_examples import sim_section, usage_example
 
 REPORT = usage_example()
-WHERE = Published(REPORT.name, "/srv/reports/a (1).html", "/srv/reports/index.html", {"a.csv": "/srv/reports/a.csv"})
+KEPT = Kept(REPORT.name, REPORT.kind, REPORT.title, REPORT.as_of, REPORT.as_of, "a (1).html", ("a.csv",))
+WHERE = Published(KEPT, "/srv/reports/a (1).html", "/srv/reports/index.html", {"a.csv": "/srv/reports/a.csv"})
 
 
 def test_the_page_says_first_what_is_missing_then_the_headlines_and_the_totals() -> None:

@@ -249,6 +249,7 @@ def _operations() -> None:
         sa.UniqueConstraint("iccid", "action", "generation", name="uq_operations_iccid_action_generation"),
     )
     partial_index("ix_operations_held", "operations", ["iccid"], "step = 'held'")
+    partial_index("ix_operations_needs_review", "operations", ["iccid"], "step = 'needs_review'")
     partial_index("ix_operations_timed_out", "operations", ["iccid"], "step = 'timed_out'")
     partial_index("ix_operations_to_send", "operations", ["carrier_account", "due_at"], "step = 'planned'")
     partial_index(
