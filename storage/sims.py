@@ -33,7 +33,7 @@ from storage.unused import is_unused
 
 @dataclass(frozen=True, slots=True)
 class SeenSim:
-    """What a carrier says of one SIM; what it does not say (None) stays as it was, but an absent SIM has no id there."""
+    """What a carrier says of one SIM; what it does not say (None) stays as it was. An absent SIM has no id there."""
 
     iccid: str
     state: SimState
