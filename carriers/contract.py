@@ -73,6 +73,7 @@ class Answer:
     detail: str = ""
     carrier_reference: str | None = None
     carrier_request: str | None = None  # the carrier's own id of the job or action, to ask about it later
+    state: SimState | None = None  # of a SIM whose claim is done, where the answer shows it; None: inactive
 
 
 @dataclass(frozen=True, slots=True)

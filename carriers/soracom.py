@@ -251,7 +251,12 @@ def _claimed(order: Order, document: object) -> Answer:
         return Answer(order.iccid, AnswerKind.UNKNOWN, "not_a_sim", "A 2xx answer does not hold a SIM.")
     if order.iccid not in iccids_of(document):
         return Answer(order.iccid, AnswerKind.REVIEW, "another_sim", "The registration was answered with another SIM.")
-    return Answer(order.iccid, AnswerKind.DONE, "claimed", carrier_reference=str(document["simId"]))
+    return _is_ours(order, "claimed", seen(document, order.iccid))
+
+
+def _is_ours(order: Order, reason: str, sim: CarrierSim) -> Answer:
+    """The claim is true. A registered SIM is `ready`: it connects before anybody has activated it."""
+    return Answer(order.iccid, AnswerKind.DONE, reason, carrier_reference=sim.carrier_reference, state=sim.state)
 
 
 def _changed(order: Order, document: object) -> Answer:
@@ -272,7 +277,7 @@ def _refused_although_there(order: Order, sim: Mapping[str, object], refusal: Re
     if now.state is SimState.RELEASED and order.action is not Action.RELEASE:
         return Answer(order.iccid, AnswerKind.REJECTED, "terminated", "The SIM is terminated, which is for good.")
     if order.stage is Stage.CLAIM:
-        return Answer(order.iccid, AnswerKind.DONE, "already_ours", carrier_reference=now.carrier_reference)
+        return _is_ours(order, "already_ours", now)
     if now.word in DONE_WORDS[order.action]:
         return Answer(order.iccid, AnswerKind.DONE, "already_so", carrier_reference=now.carrier_reference)
     if order.action is Action.RELEASE and sim.get("terminationEnabled") is False:

@@ -15,10 +15,10 @@ from carriers.words import fields_of, known_state
 from domain.lifecycle import Action, SimState
 
 STATES: dict[str, SimState] = {
-    "ready": SimState.INACTIVE,  # registered; becomes active by itself when its device first connects
+    "ready": SimState.READY,  # registered; becomes active by itself when its device first connects
     "inactive": SimState.INACTIVE,
     "active": SimState.ACTIVE,
-    "standby": SimState.DEACTIVATED,
+    "standby": SimState.READY,  # as `ready`, with a fee of its own
     "suspended": SimState.DEACTIVATED,  # asked for, or due at the SIM's expiry: people's doing either way
     "terminated": SimState.RELEASED,
 }
@@ -29,7 +29,7 @@ VERBS: dict[Action, str] = {
 }
 DONE_WORDS: dict[Action, frozenset[str]] = {
     Action.ACTIVATE: frozenset({"active"}),
-    Action.DEACTIVATE: frozenset({"inactive", "suspended"}),  # neither lets the SIM connect; `ready` does
+    Action.DEACTIVATE: frozenset({"inactive", "suspended"}),  # neither lets the SIM connect
     Action.RELEASE: frozenset({"terminated"}),
 }
 """The words that make an action true."""

@@ -107,8 +107,9 @@ def _registered(order: Order, sim: Entry) -> Answer:
     reference = str(sim.get("id"))
     if not REFERENCE.fullmatch(reference):
         return Answer(order.iccid, AnswerKind.UNKNOWN, "not_a_sim", "The registered SIM has no id.")
-    if STATES.get(status_of(sim)) in (SimState.INACTIVE, SimState.DEACTIVATED):
-        return Answer(order.iccid, AnswerKind.DONE, "claimed", carrier_reference=reference)
+    state = STATES.get(status_of(sim))
+    if state in (SimState.INACTIVE, SimState.READY):
+        return Answer(order.iccid, AnswerKind.DONE, "claimed", carrier_reference=reference, state=state)
     return Answer(order.iccid, AnswerKind.ACCEPTED, "registered", carrier_reference=reference)
 
 
@@ -120,7 +121,8 @@ def _refused_claim(order: Order, refused: Complaint, sim: CarrierSim | None) -> 
         if order.plan_reference and sim.plan_reference and sim.plan_reference != order.plan_reference:
             sentence = f"The SIM is ours already, in the group {sim.plan_reference}. Move it in Telnyx's portal."
             return Answer(order.iccid, AnswerKind.REVIEW, "another_group", sentence, sim.carrier_reference)
-        return Answer(order.iccid, AnswerKind.DONE, "already_ours", carrier_reference=sim.carrier_reference)
+        reference, state = sim.carrier_reference, sim.state
+        return Answer(order.iccid, AnswerKind.DONE, "already_ours", carrier_reference=reference, state=state)
     if refused.code in NOT_THE_SIMS_FAULT:
         return Answer(order.iccid, AnswerKind.UNKNOWN, "no_verdict", refused.message)
     return Answer(order.iccid, AnswerKind.REJECTED, "not_registrable", refused.message)

@@ -22,7 +22,7 @@ STATES: dict[str, SimState] = {
     "disabling": SimState.ACTIVATING,
     "disabled": SimState.INACTIVE,  # registered and never enabled, or paused: Telnyx has one word for both
     "setting_standby": SimState.ACTIVATING,
-    "standby": SimState.DEACTIVATED,
+    "standby": SimState.READY,  # it connects, and Telnyx enables it once it has consumed data
     # These four Telnyx sets and takes back by itself; what was asked for before comes true again then.
     "data_limit_exceeded": SimState.BARRED,
     "unauthorized_imei": SimState.BARRED,
@@ -32,7 +32,7 @@ STATES: dict[str, SimState] = {
 VERBS: dict[Action, str] = {Action.ACTIVATE: "enable", Action.DEACTIVATE: "disable"}
 REACHED: dict[Action, frozenset[str]] = {
     Action.ACTIVATE: frozenset({"enabled"}),
-    Action.DEACTIVATE: frozenset({"disabled", "standby"}),
+    Action.DEACTIVATE: frozenset({"disabled"}),
 }
 ON_ITS_WAY = {Action.ACTIVATE: "enabling", Action.DEACTIVATE: "disabling"}
 

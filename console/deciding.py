@@ -41,7 +41,8 @@ WORDS = {Step.DONE: "done", Step.REJECTED: "left, and rejected", Step.PLANNED: "
 
 
 Seen = Annotated[
-    Saw, Parameter(name="--as", metavar="STATE", help="What you saw at the carrier: active, inactive, or absent.")
+    Saw,
+    Parameter(name="--as", metavar="STATE", help="What you saw at the carrier: active, inactive, ready, or absent."),
 ]
 Follows = Annotated[
     Then | None,

@@ -30,6 +30,7 @@ After = Annotated[str | None, Parameter(metavar="ROW", help="Go on after this ro
 _TONES = {
     SimState.ACTIVE: Tone.GOOD,
     SimState.ACTIVATING: Tone.MOVING,
+    SimState.READY: Tone.MOVING,
     SimState.UNKNOWN: Tone.ATTENTION,
     SimState.BARRED: Tone.ATTENTION,
     SimState.DEACTIVATED: Tone.QUIET,

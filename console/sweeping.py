@@ -76,7 +76,7 @@ def pick_up(
 def settle(
     *iccid: Annotated[str, Parameter(help="Only these SIMs, by what you saw at the carrier (--as).")],
     saw: Annotated[
-        Saw | None, Parameter(name="--as", metavar="STATE", help="What you saw: active, inactive, or absent.")
+        Saw | None, Parameter(name="--as", metavar="STATE", help="What you saw: active, inactive, ready, or absent.")
     ] = None,
     then: Follows = None,
     reason: Annotated[str, Parameter(metavar="TEXT", help="With --as: how you know.")] = "",

@@ -19,6 +19,7 @@ class Saw(StrEnum):
 
     ACTIVE = "active"
     INACTIVE = "inactive"
+    READY = "ready"  # not active, and connects by itself as soon as its device does
     ABSENT = "absent"  # not in our account
 
 
@@ -29,7 +30,7 @@ class Then(StrEnum):
     LEAVE = "leave"  # it ends as rejected; a re-run can still take it up
 
 
-STATES = {Saw.ACTIVE: SimState.ACTIVE, Saw.INACTIVE: SimState.INACTIVE, Saw.ABSENT: SimState.ABSENT}
+STATES = {saw: SimState(saw.value) for saw in Saw}
 GONE = "It was in the carrier's account and is no longer: it cannot be sent again. Leave it, or ask who took it."
 SAY_THEN = "It is not as it was wanted. Say whether it is sent again or left."
 

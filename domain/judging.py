@@ -15,7 +15,7 @@ WANTED: dict[Action, frozenset[SimState]] = {
 }
 """The states at which an action is true."""
 
-_SETTLED_HERE = frozenset({SimState.INACTIVE, SimState.DEACTIVATED, SimState.BARRED, SimState.ACTIVE})
+_SETTLED_HERE = frozenset({SimState.INACTIVE, SimState.READY, SimState.DEACTIVATED, SimState.BARRED, SimState.ACTIVE})
 """In the account, and not on the way to another state."""
 
 

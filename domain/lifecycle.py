@@ -27,6 +27,7 @@ class SimState(StrEnum):
 
     ABSENT = "absent"  # not in this carrier account: never claimed, or released
     INACTIVE = "inactive"  # in the account, not yet activated
+    READY = "ready"  # not activated by us either, but it connects, and becomes active, as soon as its device does
     ACTIVATING = "activating"  # a change is under way; its direction is what we asked last
     ACTIVE = "active"
     DEACTIVATED = "deactivated"  # paused because somebody asked for it; can be activated again

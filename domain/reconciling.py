@@ -44,6 +44,7 @@ class Sight(IntEnum):
     CHANGING = 3
     ACTIVE = 4
     STRANGE = 5  # a word that we do not know
+    READY = 6  # neither active nor stopped: it becomes active by itself
 
 
 class Billing(IntEnum):
@@ -100,7 +101,7 @@ SENTENCES: dict[Kind, str] = {
     Kind.GHOST: "It is active at the carrier, and it is nobody's here.",
     Kind.MISSING: "It is ours, and the carrier does not have it.",
     Kind.STUCK: "What was asked for is not true after a day, or waits for a person.",
-    Kind.STATE_MISMATCH: "Its state at the carrier is the opposite of what was asked for.",
+    Kind.STATE_MISMATCH: "Its state at the carrier is not the one that was asked for.",
     Kind.ORPHAN_TRAFFIC: "It is stopped, and used data on a later day.",
     Kind.OVERBILLED: "It is billed for a month in which it was not active, or it is not there at all.",
     Kind.UNBILLED: "It was active all month, and the invoice does not have it.",
@@ -190,8 +191,8 @@ def _without_finding(facts: Facts) -> Standing:
     return Standing.UNKNOWN if facts.sight in (Sight.UNSEEN, Sight.STRANGE) else Standing.OK
 
 
-_HELD = (Sight.STOPPED, Sight.CHANGING, Sight.ACTIVE, Sight.STRANGE)
-_OPPOSITE = {Wanted.ACTIVE: Sight.STOPPED, Wanted.STOPPED: Sight.ACTIVE}
+_HELD = (Sight.STOPPED, Sight.CHANGING, Sight.ACTIVE, Sight.STRANGE, Sight.READY)
+_NOT_TRUE = {Wanted.ACTIVE: (Sight.STOPPED, Sight.READY), Wanted.STOPPED: (Sight.ACTIVE, Sight.READY)}
 _TRUE = {
     Wanted.ACTIVE: (Sight.ACTIVE,),
     Wanted.STOPPED: (Sight.STOPPED, Sight.ABSENT),
@@ -235,7 +236,7 @@ def _state_mismatch(facts: Facts) -> bool | None:
         return False
     if _is_open(facts) or facts.sight in (Sight.CHANGING, Sight.STRANGE):
         return None
-    return facts.sight is _OPPOSITE[facts.wanted]
+    return facts.sight in _NOT_TRUE[facts.wanted]
 
 
 def _orphan_traffic(facts: Facts) -> bool | None:

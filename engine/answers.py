@@ -68,7 +68,7 @@ def released_by(operations: Iterable[Operation], done: Collection[int]) -> list[
 
 def seen_by_answer(operation: Operation, answer: Answer) -> Iterator[SeenSim]:
     """What the answer proves of the SIM: the carrier's id of it, and the state where it is certain."""
-    state = _state_after(operation, answer.kind)
+    state = _state_after(operation, answer)
     if state is not None:
         yield SeenSim(operation.iccid, state, answer.reason, carrier_reference=answer.carrier_reference)
 
@@ -81,9 +81,10 @@ DONE_STATE = {
 """How a SIM stands when an action is done."""
 
 
-def _state_after(operation: Operation, kind: AnswerKind) -> SimState | None:
-    if kind is AnswerKind.ACCEPTED:
+def _state_after(operation: Operation, answer: Answer) -> SimState | None:
+    if answer.kind is AnswerKind.ACCEPTED:
         return SimState.ACTIVATING
-    if kind is AnswerKind.DONE:
-        return SimState.INACTIVE if operation.stage is Stage.CLAIM else DONE_STATE[operation.action]
+    if answer.kind is AnswerKind.DONE:
+        claimed = answer.state or SimState.INACTIVE
+        return claimed if operation.stage is Stage.CLAIM else DONE_STATE[operation.action]
     return None

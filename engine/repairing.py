@@ -1,4 +1,4 @@
-"""Repair what a reconciliation found, where it is ours to repair: states that are the opposite of what was asked for.
+"""Repair what a reconciliation found, where it is ours to repair: states that are not what was asked for.
 
 Through the ledger like every action of a person: planned, shown, braked, sent by `sending`, each at most once. What
 else was found has no request of ours that mends it; it is listed with what a person can do.

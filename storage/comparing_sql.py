@@ -65,6 +65,7 @@ _WORK = f"CASE WHEN d.is_late THEN {Work.LATE} WHEN d.is_live THEN {Work.UNDER_W
 _SIGHTS = {
     **dict.fromkeys((SimState.ABSENT, SimState.RELEASED), Sight.ABSENT),
     **dict.fromkeys((SimState.INACTIVE, SimState.DEACTIVATED, SimState.BARRED), Sight.STOPPED),
+    SimState.READY: Sight.READY,
     SimState.ACTIVATING: Sight.CHANGING,
     SimState.ACTIVE: Sight.ACTIVE,
     SimState.UNKNOWN: Sight.STRANGE,

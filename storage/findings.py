@@ -153,7 +153,7 @@ def of_run(tx: Transaction, run_id: int, kind: Kind | str | None = None) -> Iter
 
 
 def mismatches(tx: Transaction, run_id: int) -> list[Finding]:
-    """The SIMs of a run whose state at the carrier is the opposite of what was asked for, by ICCID."""
+    """The SIMs of a run whose state at the carrier is not what was asked for, by ICCID."""
     return [each for each in of_run(tx, run_id, Kind.STATE_MISMATCH) if each.change in (Change.NEW, Change.STILL)]
 
 

@@ -29,7 +29,7 @@ from storage.unused import is_unused
 
 @dataclass(frozen=True, slots=True)
 class SeenSim:
-    """What a carrier says of one SIM; what it does not say (None) stays as it was."""
+    """What a carrier says of one SIM; what it does not say (None) stays as it was. An absent SIM has no id there."""
 
     iccid: str
     state: SimState
@@ -200,10 +200,11 @@ def _observed(tx: Transaction, told: Subquery) -> dict[Any, Any]:
     unbarred = and_(s.state == SimState.BARRED.value, s.first_activated_at.is_not(None))
     activated = and_(t.state == SimState.ACTIVE.value, s.state != SimState.ACTIVE.value, not_(unbarred))
     paused = and_(t.state == SimState.DEACTIVATED.value, s.state != SimState.DEACTIVATED.value)
+    is_there = t.state != SimState.ABSENT.value  # what is gone comes back under another id, or by another request
     return {
         s.state: t.state,
         s.carrier_word: t.word,
-        s.carrier_reference: func.coalesce(t.carrier_reference, s.carrier_reference),
+        s.carrier_reference: case((is_there, func.coalesce(t.carrier_reference, s.carrier_reference)), else_=None),
         s.carrier_plan_reference: func.coalesce(t.plan_reference, s.carrier_plan_reference),
         s.msisdn: func.coalesce(t.msisdn, s.msisdn),
         s.imsi: func.coalesce(t.imsi, s.imsi),

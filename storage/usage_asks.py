@@ -24,7 +24,7 @@ from storage.usage_schema import usage_asks, usage_known, usage_turns
 WHOLE_ACCOUNT = ""
 """Stands for every SIM of an account where an ICCID could stand."""
 STOPPED = tuple(state.value for state in (SimState.ABSENT, SimState.INACTIVE, SimState.DEACTIVATED, SimState.RELEASED))
-"""States in which a SIM uses nothing."""
+"""States in which a SIM uses nothing: what is ready connects."""
 
 
 class Turn(NamedTuple):

@@ -270,7 +270,8 @@ class DecideParameters(Parameters):
         Saw,
         Field(
             title="Seen at the carrier",
-            description="active, inactive (in our account, not active), or absent (not in our account).",
+            description="active, inactive (in our account, and does not connect), ready (becomes active by itself), "
+            "or absent (not in our account).",
         ),
     ]
     then: Annotated[

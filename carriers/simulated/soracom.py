@@ -24,6 +24,7 @@ from domain.lifecycle import SimState
 
 WORDS: dict[SimState, str] = {
     SimState.INACTIVE: "ready",
+    SimState.READY: "standby",
     SimState.ACTIVE: "active",
     SimState.DEACTIVATED: "inactive",
     SimState.RELEASED: "terminated",

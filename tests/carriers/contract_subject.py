@@ -35,7 +35,9 @@ Reach = Callable[[SimulatedCarrierServer], str]
 
 GATE = OpenGate()
 UNDER_WAY = (AnswerKind.ACCEPTED, AnswerKind.QUEUED, AnswerKind.DONE)
-NOT_ACTIVE = (SimState.INACTIVE, SimState.DEACTIVATED)
+FRESH = (SimState.INACTIVE, SimState.READY)
+"""In the account, and never activated: at some carriers such a SIM connects all the same."""
+NOT_ACTIVE = (*FRESH, SimState.DEACTIVATED)
 GONE = (SimState.ABSENT, SimState.RELEASED)
 
 

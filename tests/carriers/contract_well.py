@@ -18,18 +18,19 @@ from carriers.contract import (
 from carriers.simulated.faults import Fault, RequestKind
 from carriers.simulated.log import effect_counts
 from domain.lifecycle import Action, SimState, Stage
-from tests.carriers.contract_subject import GATE, GONE, NOT_ACTIVE, UNDER_WAY, Contract, World, code_of
+from tests.carriers.contract_subject import FRESH, GATE, GONE, NOT_ACTIVE, UNDER_WAY, Contract, World, code_of
 
 
 class CarrierContract(Contract):
     """The carrier is well."""
 
-    def test_a_claimed_sim_is_inactive_and_has_a_reference(self, world: World) -> None:
+    def test_a_claimed_sim_is_not_active_and_the_claim_tells_its_state_and_its_reference(self, world: World) -> None:
         world.needs(world.can.claims, "no claim")
         answer = world.claim()
         assert (answer.iccid, answer.kind) == (world.iccid, AnswerKind.DONE)
         sim = world.read()
-        assert (sim.iccid, sim.state) == (world.iccid, SimState.INACTIVE)
+        assert (sim.iccid, sim.state) == (world.iccid, answer.state or SimState.INACTIVE)
+        assert sim.state in FRESH
         assert sim.carrier_reference == answer.carrier_reference is not None
 
     def test_a_sim_that_is_ours_already_is_claimed_with_the_same_reference(self, world: World) -> None:

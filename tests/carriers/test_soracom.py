@@ -91,7 +91,7 @@ class TestTwoCoverages(Whole):
         for iccid, country in ((abroad, "DE"), (at_home, "JP")):
             claim = replace(world.claim_of(iccid), home_country=country)
             assert world.submit([claim])[0].kind is AnswerKind.DONE
-        assert [world.read(iccid).state for iccid in (abroad, at_home)] == [SimState.INACTIVE] * 2
+        assert [world.read(iccid).state for iccid in (abroad, at_home)] == [SimState.READY] * 2
         assert [sim.iccid for sim in world.listed()] == [abroad, at_home]
 
     def test_a_page_of_global_is_followed_by_one_of_japan_and_the_cursor_says_which(self, world: World) -> None:
@@ -118,7 +118,7 @@ class TestTwoCoverages(Whole):
         assert (answer.kind, answer.reason) == (AnswerKind.REVIEW, "other_coverage")
         (claimed,) = world.submit([replace(world.claim_of(at_home), home_country="DE")])
         assert (claimed.kind, claimed.reason) == (AnswerKind.REVIEW, "other_coverage")
-        assert world.read(at_home).state is SimState.INACTIVE
+        assert world.read(at_home).state is SimState.READY
 
     def test_a_release_at_the_wrong_coverage_is_not_taken_for_done(self, world: World) -> None:
         _, at_home = self.both_sims(world)

@@ -11,6 +11,7 @@ from carriers.errors import CarrierError, CredentialsRefused, LimitReached, Outc
 from carriers.simulated.soracom import CREDENTIALS
 from carriers.soracom import CAPABILITIES, Soracom
 from carriers.soracom_words import DONE_WORDS, STATES, VERBS
+from domain.judging import WANTED
 from domain.lifecycle import SimState, Stage
 from tests.carriers.canned import Canned, CannedCarrier, CountingGate
 from tests.carriers.soracom_canned import (
@@ -185,9 +186,20 @@ def test_each_status_word_has_its_state(word: str) -> None:
         assert carrier.asked[-1].path == f"/v1/sims/{ICCID}"
 
 
-def test_every_word_that_makes_an_action_true_has_a_state_and_every_state_a_word() -> None:
-    assert set().union(*DONE_WORDS.values()) <= STATES.keys()
+def test_an_answer_ends_an_action_by_the_same_words_as_a_read_and_every_state_has_a_word() -> None:
+    for action, words in DONE_WORDS.items():
+        assert words == {word for word, state in STATES.items() if state in WANTED[action]}
     assert set(CAPABILITIES.states) <= set(STATES.values())
+
+
+@pytest.mark.parametrize("word", ["ready", "standby"])
+def test_a_sim_that_would_connect_is_ready_also_where_a_claim_says_so(word: str) -> None:
+    for replies in ([Canned(201, sim(word))], [REFUSED, Canned(200, sim(word))]):
+        with talking(*replies) as (adapter, _):
+            (answer,) = adapter.submit([CLAIM], OpenGate())
+            assert (answer.kind, answer.state) == (AnswerKind.DONE, SimState.READY)
+    with talking(Canned(200, sim(word))) as (adapter, _):
+        assert adapter.read(ICCID, OpenGate()).state is SimState.READY
 
 
 def test_an_euicc_is_known_by_the_iccids_of_its_profiles() -> None:

@@ -11,7 +11,9 @@ from carriers.http import HttpClient, Wire
 from carriers.login import FixedLogin
 from carriers.simulated.telnyx import CREDENTIALS, uuid_of
 from carriers.telnyx import CAPABILITIES, Telnyx
-from carriers.telnyx_words import PROGRESS, STATES, complaint, reset_seconds
+from carriers.telnyx_words import PROGRESS, REACHED, STATES, complaint, reset_seconds
+from domain.acting import REQUESTED
+from domain.judging import WANTED
 from domain.lifecycle import Action, SimState, Stage
 from tests.carriers.canned import Canned, CannedCarrier, CountingGate
 from tests.carriers.contract_suite import (
@@ -174,8 +176,9 @@ def test_what_telnyx_itself_has_switched_off_is_barred_and_nobodys_deactivation(
 
 @pytest.mark.parametrize(
     ("word", "kind"),
-    [("disabled", AnswerKind.DONE), ("standby", AnswerKind.DONE), ("disabling", AnswerKind.ACCEPTED)]
-    + [(word, AnswerKind.REJECTED) for word in ("data_limit_exceeded", "unauthorized_imei", "blocked", "enabled")],
+    [("disabled", AnswerKind.DONE), ("disabling", AnswerKind.ACCEPTED)]
+    + [(word, AnswerKind.REJECTED) for word in ("data_limit_exceeded", "unauthorized_imei", "blocked", "enabled")]
+    + [("standby", AnswerKind.REJECTED)],
 )
 def test_a_refused_pause_is_true_only_for_a_sim_that_telnyx_does_not_switch_on_again(
     word: str, kind: AnswerKind
@@ -233,6 +236,12 @@ def test_an_action_that_telnyx_does_not_know_is_unknown(action_id: str, requests
     with CannedCarrier(GONE) as carrier:
         (told,) = telnyx(carrier.url).follow(action_id, [ICCID], OpenGate())
         assert (told.kind, len(carrier.asked)) == (AnswerKind.UNKNOWN, requests)
+
+
+def test_a_refusal_is_no_end_of_an_action_but_by_the_words_of_a_read_and_standby_is_none() -> None:
+    for action, words in REACHED.items():
+        assert words == {word for word, state in STATES.items() if state in WANTED[action]}
+    assert STATES["standby"] is SimState.READY  # "making it possible to consume data", says its description
 
 
 @pytest.mark.parametrize(("word", "state"), [*STATES.items(), ("resting", SimState.UNKNOWN), ("", SimState.UNKNOWN)])
@@ -344,5 +353,7 @@ def test_an_account_that_cannot_work_says_what_to_mend(
         Telnyx.open(CarrierAccount("test", "telnyx", "https://example.com/v2", options, secrets))
 
 
-def test_every_state_that_can_be_asked_for_is_one_that_telnyx_shows() -> None:
-    assert set(CAPABILITIES.states) <= {*STATES.values(), SimState.RELEASED}
+def test_every_state_that_can_be_asked_for_is_shown_by_some_word_of_telnyx_or_by_its_silence() -> None:
+    for action, state in REQUESTED.items():
+        assert state in CAPABILITIES.states
+        assert WANTED[action] & {*STATES.values(), SimState.ABSENT}

@@ -33,7 +33,7 @@ def test_what_was_seen_as_it_was_wanted_is_done_whatever_was_to_follow(action: A
         assert judged(asked(action, step=step), saw, then, ago=0.0).target is Step.DONE
 
 
-@pytest.mark.parametrize("saw", [Saw.INACTIVE, Saw.ABSENT])
+@pytest.mark.parametrize("saw", [Saw.INACTIVE, Saw.READY, Saw.ABSENT])
 def test_what_is_not_as_it_was_wanted_stays_until_a_person_says_what_follows(saw: Saw) -> None:
     assert judged(asked(), saw).target is None
 

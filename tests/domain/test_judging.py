@@ -90,6 +90,14 @@ def test_a_bar_of_the_carriers_is_no_deactivation_of_ours() -> None:
     assert judge(pausing, seen(SimState.DEACTIVATED), PATIENCE).target is Step.DONE
 
 
+def test_a_sim_that_connects_by_itself_is_neither_activated_nor_deactivated_and_its_claim_is_true() -> None:
+    pausing = Asked(Action.DEACTIVATE, Stage.CHANGE, Step.UNKNOWN, 1)
+    for either in (pausing, asked()):
+        assert judge(either, seen(SimState.READY, since=299), PATIENCE).target is None
+        assert judge(either, seen(SimState.READY), PATIENCE).target is Step.PLANNED
+    assert judge(asked(stage=Stage.CLAIM), seen(SimState.READY), PATIENCE).stage is Stage.CHANGE
+
+
 def test_a_release_is_done_when_the_sim_is_gone() -> None:
     release = Asked(Action.RELEASE, Stage.CHANGE, Step.UNKNOWN, 1)
     assert judge(release, seen(SimState.ABSENT), PATIENCE).target is Step.DONE

@@ -148,6 +148,23 @@ def test_a_lost_answer_is_no_second_request(rig: Rig, server: SimulatedCarrierSe
     kept(rig, server, kind)
 
 
+@pytest.mark.parametrize("site", [one for one in SITES if one.carrier != "1nce"], indirect=True)
+def test_sims_that_somebody_removed_at_the_carrier_come_back_by_an_import_or_go_to_people(
+    rig: Rig, server: SimulatedCarrierServer
+) -> None:
+    count = len(FLEET)
+    ask(rig, Action.DEACTIVATE)
+    ends_done(rig, 2 * count)
+    for iccid in FLEET:
+        server.carrier.fleet.put(iccid, SimState.RELEASED, None)
+    ask(rig, Action.ACTIVATE)
+    imports = rig.context.carriers[ACCOUNT].carrier.capabilities.imports
+    ended = {Step.DONE: 3 * count} if imports else {Step.DONE: 2 * count, Step.NEEDS_REVIEW: count}
+    follow(rig.context, at_most_seconds=30.0, is_over=lambda: rig.steps() == ended)
+    assert rig.steps() == ended
+    kept(rig, server, *[RequestKind.ACTIVATE] * (2 if imports else 1))
+
+
 @pytest.mark.parametrize("site", [one for one in SITES if one.carrier in ("particle", "telnyx")], indirect=True)
 def test_what_one_product_released_another_one_claims_anew(rig: Rig, server: SimulatedCarrierServer) -> None:
     ask(rig, Action.RELEASE)

@@ -14,7 +14,8 @@ from carriers.simulated.faults import Fault, Faults, RequestKind
 from carriers.simulated.log import Entry, changing_requests, effect_counts
 from carriers.simulated.particle import CREDENTIALS
 from carriers.simulated.server import SimulatedCarrierServer, run_server
-from domain.lifecycle import Step
+from domain.lifecycle import Action, SimState, Step
+from engine.acting import Agreed, Asked, act
 from engine.context import Timing
 from engine.draining import follow
 from engine.invariants import CarrierLog, violations
@@ -51,9 +52,12 @@ def provision(rig: Rig) -> None:
     """A manifest of German and French SIMs, until every operation has ended."""
     rows = [*(f"{iccid},DE" for iccid in GERMAN), *(f"{iccid},FR" for iccid in FRENCH)]
     rig.take_in("fleet.csv", "\n".join(["iccid,home_country", *rows, ""]))
-    every = len(GERMAN) + len(FRENCH)
-    follow(rig.context, at_most_seconds=30.0, is_over=lambda: rig.steps() == {Step.DONE: every})
-    assert rig.steps() == {Step.DONE: every}
+    ends_done(rig, len(GERMAN) + len(FRENCH))
+
+
+def ends_done(rig: Rig, count: int) -> None:
+    follow(rig.context, at_most_seconds=30.0, is_over=lambda: rig.steps() == {Step.DONE: count})
+    assert rig.steps() == {Step.DONE: count}
 
 
 def promise_is_kept(rig: Rig, server: SimulatedCarrierServer) -> list[Entry]:
@@ -92,3 +96,19 @@ def test_a_listing_shows_the_imported_sims_a_hundred_a_request(rig: Rig, server:
     provision(rig)
     asked = [entry.kind for entry in server.carrier.log.entries()]
     assert asked == [RequestKind.ACTIVATE, RequestKind.ACTIVATE, RequestKind.LIST]
+
+
+def test_a_sim_that_somebody_deleted_at_particle_is_imported_when_it_is_activated_again(
+    rig: Rig, server: SimulatedCarrierServer
+) -> None:
+    iccid = GERMAN[0]
+    rig.take_in("one.csv", f"iccid,home_country\n{iccid},DE\n")
+    ends_done(rig, 1)
+    act(rig.context, Asked(Action.DEACTIVATE, [iccid]), reason="season over", actor="ann", agreed=Agreed())
+    ends_done(rig, 2)
+    server.carrier.fleet.put(iccid, SimState.RELEASED, None)
+    act(rig.context, Asked(Action.ACTIVATE, [iccid]), reason="season begins", actor="ann", agreed=Agreed())
+    ends_done(rig, 3)
+    asked = changing_requests(server.carrier.log.entries())
+    assert [entry.method for entry in asked] == ["POST", "PUT", "PUT", "POST"]
+    assert violations(rig.context, [CarrierLog(ACCOUNT, server.carrier.log.entries())]) == []

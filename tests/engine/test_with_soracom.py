@@ -17,8 +17,10 @@ from carriers.simulated.log import changing_requests, effect_counts
 from carriers.simulated.server import SimulatedCarrierServer, run_server
 from carriers.simulated.soracom import CREDENTIALS
 from carriers.simulated.soracom_jobs import BATCH_GROUPS
+from domain.acting import Fate
 from domain.iccid import IssuerProfile
 from domain.lifecycle import Action, SimState, Stage, Step
+from engine.acting import Agreed, Asked, act
 from engine.context import Timing
 from engine.draining import follow
 from engine.invariants import CarrierLog, violations
@@ -196,6 +198,22 @@ def test_sims_that_find_another_job_at_work_wait_without_an_attempt(
     changed = {iccid for iccid, kind in effect_counts(server.carrier.log.entries()) if kind is RequestKind.ACTIVATE}
     assert changed == set(early)
     assert send_due(rig.context, ACCOUNT).taken == 0
+
+
+def test_registered_sims_whose_activation_was_refused_are_deactivated_for_they_would_connect(
+    engine: Callable[..., Rig], server: SimulatedCarrierServer
+) -> None:
+    fleet = ABROAD[:3]
+    server.carrier.faults = Faults({Fault.FALLS_BACK: 1.0}, frozenset({RequestKind.ACTIVATE}), frozenset(fleet[:2]))
+    rig = engine()
+    provision(rig, fleet, done=1, rejected=2)
+    asked_for = Asked(Action.DEACTIVATE, fleet)
+    plan = act(rig.context, asked_for, reason="season over", actor="ann", agreed=Agreed()).plan
+    assert {fate: len(iccids) for fate, iccids in plan.iccids.items()} == {Fate.PLANNED: 3}
+    ended = {Step.DONE: 4, Step.REJECTED: 2}
+    follow(rig.context, at_most_seconds=20.0, is_over=lambda: rig.steps() == ended)
+    assert rig.steps() == ended
+    assert {sim.state for sim in server.carrier.fleet.listing()} == {SimState.DEACTIVATED}
 
 
 def operation_of(rig: Rig, iccid: str) -> tuple[Step, str, str]:

@@ -24,6 +24,7 @@ SIGHTS = {
     SimState.ABSENT: Sight.ABSENT,
     SimState.INACTIVE: Sight.STOPPED,
     SimState.DEACTIVATED: Sight.STOPPED,
+    SimState.READY: Sight.READY,
     SimState.ACTIVATING: Sight.CHANGING,
     SimState.ACTIVE: Sight.ACTIVE,
     SimState.UNKNOWN: Sight.STRANGE,

@@ -147,6 +147,19 @@ def test_what_the_carrier_says_is_kept_and_what_it_does_not_say_stays(
     assert observe(stocked) == 0
 
 
+def test_a_sim_that_its_carrier_does_not_have_loses_the_id_that_it_had_there(
+    stocked: Database, delivered: Delivered, iccids: Numbers
+) -> None:
+    numbers = iccids(2)
+    delivered("a.txt", numbers)
+    observe(stocked, *(SeenSim(iccid, ACTIVE, "active", f"HS{iccid}", "HF1", "+49123") for iccid in numbers))
+    observe(stocked, SeenSim(numbers[0], SimState.ABSENT, "not found"), SeenSim(numbers[1], PAUSED, "inactive"))
+    assert (sim(stocked, numbers[0]).carrier_reference, sim(stocked, numbers[0]).msisdn) == (None, "+49123")
+    assert sim(stocked, numbers[1]).carrier_reference == f"HS{numbers[1]}"
+    observe(stocked, SeenSim(numbers[0], IDLE, "ready", "HS2"))
+    assert sim(stocked, numbers[0]).carrier_reference == "HS2"
+
+
 @pytest.mark.parametrize(
     ("states", "counted"),
     [
