@@ -109,6 +109,17 @@ def test_a_sim_of_the_same_product_is_known_and_one_of_another_is_rejected(rig: 
     assert rig.steps() == {Step.PLANNED: 3}
 
 
+def test_a_corrected_file_with_three_new_rows_plans_those_three_and_knows_the_others(rig: Rig) -> None:
+    first = rig.take_in("a.csv", manifest(iccids(5), "8988307000000000001,code-of-a-typo"))
+    again = rig.take_in("a.csv", manifest(iccids(8)))
+    assert again.manifest_id != first.manifest_id
+    assert again.counts == LineCounts(9, ignored=1, accepted=3, rejected=0, duplicate=0, known=5)
+    assert [line for line, (verdict, _) in rows(rig, again.manifest_id).items() if verdict is Verdict.KNOWN] == [
+        *range(2, 7)
+    ]
+    assert rig.steps() == {Step.PLANNED: 8}
+
+
 def test_the_same_file_under_another_name_plans_nothing_and_says_whose_content_it_is(rig: Rig) -> None:
     text = manifest(iccids(3))
     first, second = rig.take_in("a.csv", text), rig.take_in("b.csv", text)

@@ -6,6 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from prefect import get_client
+from prefect.client.schemas.objects import State
+from prefect.flow_engine import run_flow
 from sqlalchemy import func, select, update
 
 from carriers.simulated.faults import Fault, Faults, RequestKind
@@ -14,6 +17,7 @@ from domain.deciding import Saw
 from domain.lifecycle import Step
 from domain.manifests import ManifestState
 from domain.products import Tier
+from engine.picking_up import pick_up as take_in_everything
 from engine.rerunning import Only
 from flows.activate import activate
 from flows.collect_usage import collect_usage
@@ -97,6 +101,25 @@ def test_the_same_flows_side_by_side_end_as_one_run_ends(workshop: Workshop, unt
     assert workshop.states() == {"active": 60}
     entries = workshop.carriers["supersim"].carrier.log.entries()
     assert set(effect_counts(entries).values()) == {1}
+
+
+def test_one_flow_run_that_is_started_twice_ends_as_one_start_ends(workshop: Workshop, until: Until) -> None:
+    """Prefect has handed one run to two workers; both then execute the same flow run, with the same parameters."""
+    workshop.drop("batch.csv", count=20)
+    (intake,) = take_in_everything(workshop.context)
+    parameters = {"parameters": ProvisionParameters(manifest_id=intake.manifest_id)}
+    with get_client(sync_client=True) as client:
+        run = client.create_flow_run(provision, parameters=parameters)
+    with ThreadPoolExecutor(2) as pool:
+        starts = [
+            pool.submit(run_flow, provision, flow_run=run, parameters=parameters, return_type="state") for _ in range(2)
+        ]
+        ended = [start.result() for start in starts]
+    assert all(isinstance(state, State) and state.is_final() for state in ended)
+    until(lambda: settled(workshop))
+    assert workshop.states() == {"active": 20}
+    assert set(effect_counts(workshop.carriers["supersim"].carrier.log.entries()).values()) == {1}
+    assert len(workshop.changes()) == 2 * 20
 
 
 def test_a_refused_file_is_an_outcome_and_the_others_go_on(workshop: Workshop) -> None:

@@ -24,6 +24,10 @@ from tests.reliability.world import World
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 SIMS = 100
+KILL_WHO_WRITES = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND state = 'idle in transaction' AND pid <> pg_backend_pid()
+"""
 VICTIM = """
 CREATE FUNCTION victim() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -140,6 +144,28 @@ def test_a_serialization_failure_when_answers_are_written_is_told_and_loses_no_s
     with database.begin() as tx:
         tx.execute(text("DROP TRIGGER victim ON history"))
     assert world.rig.steps() == {Step.INTENT: 5}
+    assert world.go_on() == {Step.DONE: 5}
+    assert world.effects() == {1}
+    assert world.broken() == []
+
+
+@on_postgresql
+@pytest.mark.parametrize(
+    ("label", "left"), [("before-intent-commit", Step.PLANNED), ("before-answer-commit", Step.INTENT)]
+)
+def test_a_connection_that_is_killed_in_mid_transaction_is_told_and_loses_no_sim(
+    world: World, label: str, left: Step
+) -> None:
+    world.rig.load(5)
+
+    def at(reached: str) -> None:
+        if reached == label:
+            with world.rig.context.database.begin() as tx:
+                assert tx.execute(text(KILL_WHO_WRITES)).scalars().all() == [True]
+
+    with pytest.raises(DatabaseUnavailable, match="nothing was lost, run again"):
+        send_due(replace(world.rig.context, at=at, slots={}), ACCOUNT)
+    assert world.rig.steps() == {left: 5}
     assert world.go_on() == {Step.DONE: 5}
     assert world.effects() == {1}
     assert world.broken() == []
