@@ -40,7 +40,7 @@ def stuck(tx: Transaction, *, after_seconds: float) -> list[StuckFact]:
 def for_review(tx: Transaction) -> list[ReviewFact]:
     """Those that only a person can settle, by product and carrier account."""
     found = _by_place(tx, text(NEEDS_REVIEW), operations.c.finished_at)
-    return [ReviewFact(*place, *part) for place, part in sorted(found.items())]
+    return [ReviewFact(*place, part.sim_count, part.newest_at, part.iccid) for place, part in sorted(found.items())]
 
 
 def _by_place(

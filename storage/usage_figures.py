@@ -69,7 +69,7 @@ def figures(database: Database, scratch: Path, asked: Question, thresholds: Thre
             near_limits=duck.execute(_NEAR).df(),
             gaps=duck.execute(_GAPS).df(),
             restated=restated,
-            news=thresholds and news_of(duck, thresholds),
+            news=None if thresholds is None else news_of(duck, thresholds),
         )
 
 
