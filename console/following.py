@@ -64,9 +64,10 @@ class Standing:
 
 
 class Follower:
-    """Draws how far the work has come. `database` is handed in when it is open, `manifest_ids` when they are known.
+    """Knows how far the work has come, and draws it within `drawn`.
 
-    `stages` are the stages that are drawn, each with the word for it.
+    `database` is handed in when it is open, `manifest_ids` when they are known. `stages` are the stages that are drawn,
+    each with the word for it.
     """
 
     def __init__(self, screen: Screen, stages: Mapping[str, str] = IMPORTING) -> None:
@@ -77,19 +78,21 @@ class Follower:
         self.manifest_ids: list[str] = []
         self.standing = Standing()
         self._next_look = 0.0
+        self._is_drawn = False
 
     def news(self, told: "Progress") -> None:
         """The engine's `watch`: what was read is in the news itself, the rest is looked up."""
         if told.stage == "read":
-            self._drawing.show("read", told.done, told.total or told.done, "lines")
+            self.show("read", told.done, told.total or told.done, "lines")
         elif told.stage == "usage":
-            self._drawing.show(f"usage {told.carrier_account}", told.done, told.total or told.done, "requests")
+            self.show(f"usage {told.carrier_account}", told.done, told.total or told.done, "requests")
         elif told.stage in ("send", "settle"):
             self.look()
 
     def show(self, stage: str, done: int, total: int, unit: str) -> None:
-        """How far something is that the caller counts itself."""
-        self._drawing.show(stage, done, total, unit)
+        """How far something is that the caller counts itself; drawn only where somebody takes it away again."""
+        if self._is_drawn:
+            self._drawing.show(stage, done, total, unit)
 
     def look(self, *, now: bool = False) -> Standing:
         """How the manifests stand, at most 5 % of the time spent on asking; `now` asks in any case."""
@@ -104,7 +107,7 @@ class Follower:
         self._next_look = ended + max(SHORTEST_PAUSE_SECONDS, 20 * (ended - started))
         done = self.standing.stages()
         for stage, word in self._stages.items():
-            self._drawing.show(word, done[stage], self.standing.total, "SIMs")
+            self.show(word, done[stage], self.standing.total, "SIMs")
         return self.standing
 
     def is_over(self) -> bool:
@@ -114,17 +117,15 @@ class Follower:
             standing = self.look(now=True)
         return standing.ended == standing.total
 
-    def pause(self) -> None:
-        """Take the bars away, for a sentence or for good; they come back with the next news."""
-        self._drawing.clear()
-
     @contextmanager
     def drawn(self) -> Iterator["Follower"]:
-        """The bars are gone when the block ends, however it ends."""
+        """There are bars in this block alone: they are gone when it ends, however it ends."""
+        self._is_drawn = True
         try:
             yield self
         finally:
-            self.pause()
+            self._is_drawn = False
+            self._drawing.clear()
 
 
 class _Drawing(Protocol):

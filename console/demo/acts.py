@@ -97,14 +97,14 @@ def _drawn(follower: Follower, ids: Callable[[], list[str]]) -> Iterator[None]:
     """The bars move in a thread of their own: the flows run in this one, and tell nobody before they end."""
     over = threading.Event()
     thread = threading.Thread(target=_draw, args=(follower, ids, over), name="drawing", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-        follower.manifest_ids = ids()
-        follower.pause()
+    with follower.drawn():
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+            follower.manifest_ids = ids()
 
 
 def _draw(follower: Follower, ids: Callable[[], list[str]], over: threading.Event) -> None:

@@ -46,8 +46,9 @@ def test_nothing_at_all_is_over() -> None:
 def test_without_a_terminal_a_stage_is_said_once_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     written = StringIO()
     follower = Follower(open_screen(written, written))
-    for done in (10, 50, 100, 100):
-        follower.news(Progress("read", done, 100))
+    with follower.drawn():
+        for done in (10, 50, 100, 100):
+            follower.news(Progress("read", done, 100))
     assert written.getvalue() == "✓ read: 100 lines\n"
 
 
@@ -56,8 +57,9 @@ def test_without_a_terminal_long_work_is_said_now_and_then(monkeypatch: pytest.M
     monkeypatch.setattr(time, "monotonic", lambda: float(next(times)))
     written = StringIO()
     follower = Follower(open_screen(written, written))
-    for done in range(0, 60, 12):
-        follower.news(Progress("read", done, 100))
+    with follower.drawn():
+        for done in range(0, 60, 12):
+            follower.news(Progress("read", done, 100))
     assert written.getvalue().splitlines() == ["… read: 24 of 100 lines, 2/s", "… read: 48 of 100 lines, 2/s"]
 
 
@@ -70,6 +72,18 @@ def test_on_a_terminal_bars_are_drawn_and_taken_away() -> None:
         follower.news(Progress("read", 100, 100))
     assert "100 of 100 lines" in written.getvalue()
     assert written.getvalue().endswith("\x1b[1A\x1b[2K")
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_nothing_is_drawn_where_nobody_takes_it_away_again(is_terminal: bool) -> None:
+    written = StringIO()
+    console = Console(file=written, force_terminal=is_terminal, width=80, theme=COLOURS)
+    follower = Follower(Screen(console, console))
+    with follower.drawn():
+        pass
+    follower.news(Progress("read", 40, 100))
+    follower.show("withdraw", 100, 100, "SIMs")
+    assert written.getvalue() == ""
 
 
 def test_the_ledger_is_asked_only_now_and_then(place: Any, rows: Any, monkeypatch: pytest.MonkeyPatch) -> None:
