@@ -197,7 +197,6 @@ def _standing(context: Context, one: SimStanding, protected: set[str]) -> Standi
     return Standing(
         state=one.state,
         newest=one.newest,
-        was_seen=one.was_seen,
         is_protected=one.product_id in protected,
         offers=work.carrier.capabilities.states if work else None,
     )

@@ -22,6 +22,7 @@ from storage.sims import SeenSim
 
 NOT_OURS = "It is not ours."
 MOVED = "It moved on meanwhile. Look at it again."
+OVERTAKEN = "Something else was asked of it since: it is not sent again."
 SEEN_BY_PERSON = "seen by a person"
 
 
@@ -89,7 +90,9 @@ class _Settled:
 def _weighed(context: Context, tx: Transaction, which: Which, word: Word) -> list[tuple[Decision, _Settled | None]]:
     if which.manifest_id is not None:
         manifest_id = manifests.find(tx, which.manifest_id).id
-        return [_weigh(context, tx, one, word) for one in deciding.at_steps(tx, manifest_id, which.steps)]
+        waiting = deciding.at_steps(tx, manifest_id, which.steps)
+        standing = deciding.newest(tx, [one.iccid for one in waiting])
+        return [_weigh(context, tx, one, word, is_newest=standing[one.iccid].id == one.id) for one in waiting]
     asked_for = list(dict.fromkeys(which.iccids))
     found = deciding.newest(tx, asked_for)
     return [
@@ -100,8 +103,12 @@ def _weighed(context: Context, tx: Transaction, which: Which, word: Word) -> lis
     ]
 
 
-def _weigh(context: Context, tx: Transaction, one: Standing, word: Word) -> tuple[Decision, _Settled | None]:
+def _weigh(
+    context: Context, tx: Transaction, one: Standing, word: Word, *, is_newest: bool = True
+) -> tuple[Decision, _Settled | None]:
     judgement = _judge(context, tx, one, word)
+    if judgement.target is Step.PLANNED and not is_newest:
+        judgement = Judgement(None, "overtaken", OVERTAKEN)
     decision = Decision(one.iccid, one.manifest_id, one.step, judgement.target, judgement.detail)
     settled = None if judgement.target is None else _Settled(one, judgement.target, judgement.stage)
     return decision, settled

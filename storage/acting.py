@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import func, insert, literal, select, update
 
-from domain.acting import LIVE_STEPS
+from domain.acting import CAME_TO_NOTHING, LIVE_STEPS
 from domain.lifecycle import BUCKETS, Action, Bucket, SimState, Stage, Step
 from domain.lines import LineCounts, LineOutcome
 from domain.manifests import ACTIONS, ManifestState
@@ -25,7 +25,7 @@ AT_ONCE = 5_000
 
 @dataclass(frozen=True, slots=True)
 class SimStanding:
-    """A SIM of ours before an action: where it belongs, and its newest operation (action and step).
+    """A SIM of ours before an action: where it belongs, and the operation that stands (`domain.acting.Standing`).
 
     `generation` is that of the newest operation of the asked action, 0 where there is none.
     """
@@ -35,7 +35,6 @@ class SimStanding:
     home_country: str
     carrier_account: str
     state: SimState
-    was_seen: bool
     newest: tuple[Action, Step] | None
     generation: int
 
@@ -54,20 +53,25 @@ def standings(tx: Transaction, iccids: Sequence[str], action: Action) -> Iterato
 
 def _standings(tx: Transaction, iccids: Sequence[str], action: Action) -> Iterator[SimStanding]:
     s, o = sims.c, operations.c
-    columns = (s.iccid, s.product_id, s.home_country, s.carrier_account, s.state, s.seen_at)
+    columns = (s.iccid, s.product_id, s.home_country, s.carrier_account, s.state)
     rows = {row.iccid: row for row in tx.execute(select(*columns).where(among(tx, s.iccid, iccids)))}
     newest: dict[str, tuple[Action, Step]] = {}
     generations: dict[str, int] = {}
     told = select(o.iccid, o.action, o.step, o.generation).where(among(tx, o.iccid, iccids)).order_by(o.id)
     for iccid, word, step, generation in tx.execute(told):
-        if iccid not in newest or Step(step) in LIVE_STEPS or newest[iccid][1] not in LIVE_STEPS:
+        if iccid not in newest or _weight(Step(step)) >= _weight(newest[iccid][1]):
             newest[iccid] = Action(word), Step(step)
         if word == action.value:
             generations[iccid] = max(generation, generations.get(iccid, 0))
     for iccid in filter(rows.__contains__, iccids):
         row = rows[iccid]
-        placed = (row.product_id, row.home_country, row.carrier_account, SimState(row.state), row.seen_at is not None)
+        placed = (row.product_id, row.home_country, row.carrier_account, SimState(row.state))
         yield SimStanding(iccid, *placed, newest.get(iccid), generations.get(iccid, 0))
+
+
+def _weight(step: Step) -> int:
+    """What stands: the newest under way, else the newest that has not come to nothing."""
+    return 2 if step in LIVE_STEPS else 0 if step in CAME_TO_NOTHING else 1
 
 
 @dataclass(frozen=True, slots=True)
