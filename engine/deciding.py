@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import inf
 
+from domain.acting import SENTENCES, Fate
 from domain.deciding import DECIDED, FOR_PEOPLE, STATES, Saw, Then
 from domain.deciding import decide as judge_evidence
 from domain.judging import Asked, Judgement
 from domain.lifecycle import Stage, Step
 from engine.answers import DONE_STATE, gathered
 from engine.context import Context
-from storage import deciding, ledger, manifests, sims
+from storage import acting, deciding, ledger, manifests, sims
 from storage.database import Transaction
 from storage.deciding import Standing
 from storage.ledger import Move
@@ -109,6 +110,8 @@ def _weigh(
     judgement = _judge(context, tx, one, word)
     if judgement.target is Step.PLANNED and not is_newest:
         judgement = Judgement(None, "overtaken", OVERTAKEN)
+    if judgement.target is Step.PLANNED and acting.protected_releases(tx, [one.id]):
+        judgement = Judgement(None, "protected", SENTENCES[Fate.PROTECTED])
     decision = Decision(one.iccid, one.manifest_id, one.step, judgement.target, judgement.detail)
     settled = None if judgement.target is None else _Settled(one, judgement.target, judgement.stage)
     return decision, settled
