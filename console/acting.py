@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter, validators
 
 from console.acting_shown import plan_facts, say_end, show_plan
-from console.agreeing import agreed, must_say_why
+from console.agreeing import Yes, YesRelease, agreed, must_say_why
 from console.app import STDIN
 from console.at_server import Here
 from console.bringing_on import WAIT_SECONDS, bring_on
@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 
 Iccids = Annotated[str, Parameter(help="The SIMs, in any spelling; or - to read them from the standard input.")]
 Reason = Annotated[str, Parameter(metavar="TEXT", help="Why: it stays in the history of every SIM that changes.")]
-Yes = Annotated[bool, Parameter(help="Do not ask.", show_default=False)]
 YesReally = Annotated[bool, Parameter(help="Do it although it is far beyond the usual.", show_default=False)]
-YesRelease = Annotated[bool, Parameter(help="Do not ask, although a release is for good.", show_default=False)]
 DryRun = Annotated[bool, Parameter(help="Show what it would do, and do nothing.", show_default=False)]
 
 
@@ -51,7 +49,8 @@ class Which:
         Parameter(
             metavar="DAYS",
             validator=validators.Number(gte=1),
-            help="All of which it is known that they used nothing in the last so many days.",
+            help="All that were active for so many days and of which it is known that they used nothing; the last "
+            "days, whose use may still be told, do not count.",
         ),
     ] = None
 

@@ -11,6 +11,7 @@ from reports.verdict import Tone
 SHORTEST_REASON = 3
 
 Yes = Annotated[bool, Parameter(help="Do not ask.", show_default=False)]
+YesRelease = Annotated[bool, Parameter(help="Do not ask, although a release is for good.", show_default=False)]
 
 
 def agreed(door: Door, sentence: str, option: str = "--yes") -> bool:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from console.agreeing import agreed, must_say_why
+from console.agreeing import Yes, YesRelease, agreed, must_say_why
 from console.at_server import Here
 from console.bringing_on import WAIT_SECONDS, bring_on, end_with_receipts
 from console.commands import FINE
@@ -62,7 +62,8 @@ def rerun(
     *,
     only: Chosen = Part.EVERYTHING,
     reason: Annotated[str, Parameter(metavar="TEXT", help="Why: it stays in the history of every SIM that moves.")],
-    yes: Annotated[bool, Parameter(help="Do not ask.", show_default=False)] = False,
+    yes: Yes = False,
+    yes_release: YesRelease = False,
     no_activate: NoActivate = False,
     wait: Wait = WAIT_SECONDS,
     here: Here = False,
@@ -71,8 +72,9 @@ def rerun(
     """Let a part of a manifest go on.
 
     What is done stays done. What may have reached the carrier is read before anything is sent again; what the carrier
-    refused, or a person withdrew, is asked once more. A paused manifest stays paused. Rejected lines are judged again
-    from the original file, after you mended what they were rejected for, and get a receipt of their own.
+    refused, or a person withdrew, is asked once more; a release wants its own yes, and none of a product that is
+    protected goes on. A paused manifest stays paused. Rejected lines are judged again from the original file, after you
+    mended what they were rejected for, and get a receipt of their own.
     """
     from flows.deployed import start_provision
     from storage import manifests
@@ -87,7 +89,8 @@ def rerun(
         if not sims and not lines:
             door.screen.say(f"{row.id} has nothing of that: there is nothing to do.", Tone.QUIET)
             return FINE
-        if not yes and not agreed(door, f"{_in_words(sims, lines)} of {row.id} would go on.{_halted(row)}"):
+        said, option = (yes_release, "--yes-release") if row.releases else (yes, "--yes")
+        if not said and not agreed(door, _question(row, sims, lines), option):
             door.screen.say("Nothing was changed.", Tone.QUIET)
             return FINE
         with follower.drawn():
@@ -113,9 +116,11 @@ def _in_words(sims: int, lines: int) -> str:
     return " and ".join([*words, *([counted(lines, "rejected line")] if lines else [])])
 
 
-def _halted(row: "ManifestRow") -> str:
-    """Who cancelled it, for the question."""
-    return f" It was cancelled by {row.halted_by}: {row.halt_reason}" if row.halt is Halt.CANCELLED else ""
+def _question(row: "ManifestRow", sims: int, lines: int) -> str:
+    """What would go on, and who cancelled it."""
+    what = "would be released for good" if row.releases else "would go on"
+    halted = f" It was cancelled by {row.halted_by}: {row.halt_reason}" if row.halt is Halt.CANCELLED else ""
+    return f"{_in_words(sims, lines)} of {row.id} {what}.{halted}"
 
 
 def _let_go_on(door: Door, context: "Context", manifest_id: str, only: Part, reason: str) -> list[str]:
@@ -125,8 +130,11 @@ def _let_go_on(door: Door, context: "Context", manifest_id: str, only: Part, rea
 
     ids = [manifest_id]
     if only is not Part.REJECTED:
-        tally = rerun(context, manifest_id, Only(only.value), reason=reason, actor=door.actor)
+        part = Only(only.value)
+        tally = rerun(context, manifest_id, part, reason=reason, actor=door.actor, release=True)  # a yes was given
         door.screen.say(f"{counted(tally.taken, 'SIM goes', 'SIMs go')} on.", Tone.MOVING)
+        if tally.problem:
+            door.screen.say(tally.problem, Tone.ATTENTION)
     if only in (Part.REJECTED, Part.EVERYTHING):
         intake = retry_rejected(context, manifest_id, actor=door.actor)
         if intake is not None:

@@ -1,17 +1,21 @@
 """What a person's wish (activate, deactivate, release) means for one SIM. Pure: every answer to "what about this one?".
 
 Nothing is planned that is true already, or that an operation under way makes true; what an operation is under way for
-waits behind it; what was released is nobody's any more.
+waits behind it; where the last one may still take effect nothing is asked before that is settled; what was released is
+nobody's any more.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from domain.deciding import FOR_PEOPLE
 from domain.judging import WANTED
 from domain.lifecycle import OPEN_STEPS, Action, SimState, Step
 
 LIVE_STEPS = frozenset({Step.PLANNED, *OPEN_STEPS})
 """Steps from which an operation goes on by itself."""
+CAME_TO_NOTHING = frozenset({Step.REJECTED, Step.WITHDRAWN})
+"""Steps at which an operation has ended without an effect: what was asked before it is what stands."""
 
 REQUESTED: dict[Action, SimState] = {
     Action.ACTIVATE: SimState.ACTIVE,
@@ -50,7 +54,8 @@ SENTENCES: dict[Fate, str] = {
     Fate.HELD: "Its product has no room for it. `simline rerun MANIFEST --only held --reason WHY` lets it go on.",
     Fate.BARRED: "Its carrier has barred it: only the carrier lifts that.",
     Fate.NOT_CLAIMED: "It is not in the carrier's account. `simline rerun MANIFEST --reason WHY` tries once more.",
-    Fate.UNSETTLED: "Whether the carrier has it is not settled. `simline rerun MANIFEST --reason WHY` reads it first.",
+    Fate.UNSETTLED: "What was asked of it last is not settled, and may still take effect. `simline rerun MANIFEST "
+    "--reason WHY` reads it; `simline settle ICCID --as active --reason WHY` tells what you saw there.",
     Fate.PROTECTED: "Its product is protected from release (`protect_from_release`).",
     Fate.NOT_OFFERED: "Its carrier does not offer that.",
     Fate.NOT_CONFIGURED: "Its carrier account is not configured here.",
@@ -65,14 +70,14 @@ REFUSED = tuple(fate for fate in Fate if fate not in (*ACTED, Fate.NOTHING_TO_DO
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How one SIM stands. `newest` is its newest operation; `offers` what its carrier can be asked for (None: unknown).
+    """How one SIM stands. `state` is the carrier's word as we know it.
 
-    `state` is the carrier's word as we know it; `was_seen` whether the carrier has ever spoken of it.
+    `newest` is the operation that stands: the newest under way, or the newest that has not come to nothing. `offers` is
+    what its carrier can be asked for (None: unknown).
     """
 
     state: SimState
     newest: tuple[Action, Step] | None
-    was_seen: bool = True
     is_protected: bool = False
     offers: tuple[SimState, ...] | None = tuple(REQUESTED.values())
 
@@ -98,7 +103,7 @@ def fate_of(action: Action, standing: Standing) -> Fate:
     if (barred := _barred(action, standing)) is not None:
         return barred
     if standing.expected is SimState.ABSENT:
-        return _of_absent(action, standing)
+        return _of_absent(action)
     if standing.expected in WANTED[action]:
         return Fate.NOTHING_TO_DO
     if standing.offers is None:
@@ -112,18 +117,18 @@ def _barred(action: Action, standing: Standing) -> Fate | None:
     """What forbids the action whatever the carrier could do; None: nothing does."""
     if standing.expected is SimState.RELEASED:
         return Fate.RELEASED
-    if standing.newest is not None and standing.newest[1] is Step.HELD:
+    step = standing.newest[1] if standing.newest is not None else None
+    if step is Step.HELD:
         return Fate.HELD
-    if action is Action.ACTIVATE and standing.expected is SimState.BARRED:
-        return Fate.BARRED
-    return Fate.PROTECTED if action is Action.RELEASE and standing.is_protected else None
+    if action is Action.RELEASE and standing.is_protected:
+        return Fate.PROTECTED
+    if step in FOR_PEOPLE:  # timed out, or for a person to settle: it may still take effect, so it is read first
+        return Fate.UNSETTLED
+    return Fate.BARRED if action is Action.ACTIVATE and standing.expected is SimState.BARRED else None
 
 
-def _of_absent(action: Action, standing: Standing) -> Fate:
+def _of_absent(action: Action) -> Fate:
     """A SIM that is not in the carrier's account, as far as we know."""
     if action is Action.ACTIVATE:
         return Fate.NOT_CLAIMED
-    doubtful = standing.newest is not None and standing.newest[1] in (Step.NEEDS_REVIEW, Step.TIMED_OUT)
-    if doubtful and not standing.was_seen:
-        return Fate.UNSETTLED
     return Fate.FREED if action is Action.RELEASE else Fate.NOTHING_TO_DO

@@ -47,6 +47,9 @@ class Agreed:
 
 
 class NotAgreed(Exception):
+NOBODY_AGREED = "A release cannot be undone, and nobody has agreed to it."
+
+
     """The action needs a word that nobody gave. Nothing was changed; the sentence says which."""
 
 
@@ -168,7 +171,7 @@ def _check_agreed(plan: ActionPlan, agreed: Agreed) -> None:
     if plan.asks and not agreed.beyond_the_brake:
         raise NotAgreed(plan.asks)
     if plan.action is Action.RELEASE and plan.sim_count and not agreed.release:
-        raise NotAgreed("A release cannot be undone, and nobody has agreed to it.")
+        raise NotAgreed(NOBODY_AGREED)
 
 
 def _free(tx: Transaction, wish: Wish, ids: Sequence[int], plan: ActionPlan) -> None:
@@ -197,7 +200,6 @@ def _standing(context: Context, one: SimStanding, protected: set[str]) -> Standi
     return Standing(
         state=one.state,
         newest=one.newest,
-        was_seen=one.was_seen,
         is_protected=one.product_id in protected,
         offers=work.carrier.capabilities.states if work else None,
     )

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import inf
 
+from domain.acting import SENTENCES, Fate
 from domain.deciding import DECIDED, FOR_PEOPLE, STATES, Saw, Then
 from domain.deciding import decide as judge_evidence
 from domain.judging import Asked, Judgement
 from domain.lifecycle import Stage, Step
 from engine.answers import DONE_STATE, gathered
 from engine.context import Context
-from storage import deciding, ledger, manifests, sims
+from storage import acting, deciding, ledger, manifests, sims
 from storage.database import Transaction
 from storage.deciding import Standing
 from storage.ledger import Move
@@ -22,6 +23,7 @@ from storage.sims import SeenSim
 
 NOT_OURS = "It is not ours."
 MOVED = "It moved on meanwhile. Look at it again."
+OVERTAKEN = "Something else was asked of it since: it is not sent again."
 SEEN_BY_PERSON = "seen by a person"
 
 
@@ -89,7 +91,9 @@ class _Settled:
 def _weighed(context: Context, tx: Transaction, which: Which, word: Word) -> list[tuple[Decision, _Settled | None]]:
     if which.manifest_id is not None:
         manifest_id = manifests.find(tx, which.manifest_id).id
-        return [_weigh(context, tx, one, word) for one in deciding.at_steps(tx, manifest_id, which.steps)]
+        waiting = deciding.at_steps(tx, manifest_id, which.steps)
+        standing = deciding.newest(tx, [one.iccid for one in waiting])
+        return [_weigh(context, tx, one, word, is_newest=standing[one.iccid].id == one.id) for one in waiting]
     asked_for = list(dict.fromkeys(which.iccids))
     found = deciding.newest(tx, asked_for)
     return [
@@ -100,8 +104,14 @@ def _weighed(context: Context, tx: Transaction, which: Which, word: Word) -> lis
     ]
 
 
-def _weigh(context: Context, tx: Transaction, one: Standing, word: Word) -> tuple[Decision, _Settled | None]:
+def _weigh(
+    context: Context, tx: Transaction, one: Standing, word: Word, *, is_newest: bool = True
+) -> tuple[Decision, _Settled | None]:
     judgement = _judge(context, tx, one, word)
+    if judgement.target is Step.PLANNED and not is_newest:
+        judgement = Judgement(None, "overtaken", OVERTAKEN)
+    if judgement.target is Step.PLANNED and acting.protected_releases(tx, [one.id]):
+        judgement = Judgement(None, "protected", SENTENCES[Fate.PROTECTED])
     decision = Decision(one.iccid, one.manifest_id, one.step, judgement.target, judgement.detail)
     settled = None if judgement.target is None else _Settled(one, judgement.target, judgement.stage)
     return decision, settled

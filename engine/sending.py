@@ -5,7 +5,7 @@ batches as they come; whatever has no committed answer when this process dies is
 ended, and becomes unknown. No request leaves so late that its answer could come after the lease.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
@@ -67,8 +67,14 @@ def _send_stage(context: Context, account: str, stage: Stage | None, size: int, 
         return
     started = context.stopwatch.monotonic()
     lease = new_lease(context)
-    orders = _write_intentions(context, account, lease, min(MOST_AT_ONCE, room.requests * size), stage)
+    most = min(MOST_AT_ONCE, room.requests * size)
+    taken = _write_intentions(context, account, lease, most, stage)
+    orders = taken.orders
     tally.taken += len(orders)
+    for step, ended in taken.unsent.items():
+        tally.taken += len(ended)
+        tally.steps[step.value] += len(ended)
+        tally.manifests |= {one.manifest_id for one in ended}
     if orders:
         threads = min(len(orders), context.carriers[account].threads)
         gate = gate_of_lease(context, account, started, threads=threads)
@@ -96,21 +102,30 @@ def _room(context: Context, account: str) -> _Room:
     return _Room(max(1, int(context.carriers[account].pace.per_second * seconds)))
 
 
-def _write_intentions(
-    context: Context, account: str, lease: Lease, at_most: int, stage: Stage | None
-) -> list[tuple[Operation, Order]]:
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What one lease took: the orders that leave now, and what ended without one, by its step."""
+
+    orders: Sequence[tuple[Operation, Order]]
+    unsent: Mapping[Step, Sequence[Operation]]
+
+
+def _write_intentions(context: Context, account: str, lease: Lease, at_most: int, stage: Stage | None) -> _Taken:
     """Lease and commit. Codes are opened inside the transaction: a locked vault leaves no intention behind.
 
-    One code that no key opens holds up its own SIM alone.
+    One code that no key opens holds up its own SIM alone. A release whose product is protected by now is withdrawn.
     """
     with context.commit("intent") as tx:
         deadline = context.timing.deadline_seconds
         taken = ledger.take_to_send(tx, account, lease, limit=at_most, deadline_seconds=deadline, stage=stage)
+        kept_back = acting.withdraw_protected(tx, taken, lease)
         codes = opened_codes(context, tx, taken)
         closed = {one.id for one in taken if sealed_for_claim(one) is not None}.difference(codes)
         for_a_person = Move(Step.INTENT, Step.NEEDS_REVIEW, "code_unreadable", tuple(sorted(closed)), CODE_UNREADABLE)
         ledger.move(tx, for_a_person, actor=lease.worker, fence=lease.fence)
-        return [(one, order_of(one, codes.get(one.id))) for one in taken if one.id not in closed]
+    unsent = {Step.WITHDRAWN: kept_back, Step.NEEDS_REVIEW: closed}
+    orders = [(one, order_of(one, codes.get(one.id))) for one in taken if one.id not in kept_back | closed]
+    return _Taken(orders, {step: [one for one in taken if one.id in ids] for step, ids in unsent.items() if ids})
 
 
 def _send(

@@ -22,7 +22,7 @@ def rerun(parameters: RerunParameters) -> int:
     context = engine()
     row_of(context, parameters.manifest_id)
     moved = rerun_part(parameters).taken
-    intake = judge_rejected_lines(parameters) if parameters.rejected_lines else None
+    intake = judge_rejected_lines(parameters)
     show_intakes([intake] if intake else [])
     works = go_on(
         carrier_accounts(context, parameters.manifest_id, *([intake.manifest_id] if intake else [])),

@@ -67,11 +67,13 @@ def headline(receipt: Receipt) -> Headline:
 def _by_numbers(receipt: Receipt) -> Headline:
     accepted, buckets = receipt.counts.accepted, receipt.buckets
     moving, so_far = buckets[Bucket.IN_PROGRESS], _so_far(receipt)
+    rest = f"; {moving:,} in progress." if moving else "."
     if need := needs_you(receipt):
-        rest = f"; {moving:,} in progress." if moving else "."
         return Headline(Tone.ATTENTION, counted(need, "line needs you", "lines need you"), so_far + rest)
     if not accepted:
         return _nothing_new(receipt)
+    if withdrawn := receipt.steps.get(Step.WITHDRAWN):  # by a rule of ours, not by a cancelling
+        return Headline(Tone.ATTENTION, counted(withdrawn, "SIM was withdrawn", "SIMs were withdrawn"), so_far + rest)
     if moving:
         return Headline(Tone.MOVING, "In progress", f"{so_far} so far. Nothing needs you.")
     title = "The SIM is active" if accepted == 1 else f"All {accepted:,} SIMs are active"

@@ -5,17 +5,20 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
-from sqlalchemy import func, insert, literal, select, update
+from sqlalchemy import func, insert, literal, select, true, update
 
-from domain.acting import LIVE_STEPS
+from domain.acting import CAME_TO_NOTHING, LIVE_STEPS, SENTENCES, Fate
 from domain.lifecycle import BUCKETS, Action, Bucket, SimState, Stage, Step
 from domain.lines import LineCounts, LineOutcome
 from domain.manifests import ACTIONS, ManifestState
+from storage import ledger
 from storage.among import among
 from storage.bulk import insert_rows, storable
 from storage.database import Transaction
+from storage.leased import Operation
+from storage.ledger import Lease, Move
 from storage.loading import record_outcomes
-from storage.schema import history, manifests, operations, sims
+from storage.schema import history, manifests, operations, products, sims
 from storage.sims import Choice, fits
 from storage.spans import close_span, open_span
 
@@ -25,7 +28,7 @@ AT_ONCE = 5_000
 
 @dataclass(frozen=True, slots=True)
 class SimStanding:
-    """A SIM of ours before an action: where it belongs, and its newest operation (action and step).
+    """A SIM of ours before an action: where it belongs, and the operation that stands (`domain.acting.Standing`).
 
     `generation` is that of the newest operation of the asked action, 0 where there is none.
     """
@@ -35,7 +38,6 @@ class SimStanding:
     home_country: str
     carrier_account: str
     state: SimState
-    was_seen: bool
     newest: tuple[Action, Step] | None
     generation: int
 
@@ -54,20 +56,25 @@ def standings(tx: Transaction, iccids: Sequence[str], action: Action) -> Iterato
 
 def _standings(tx: Transaction, iccids: Sequence[str], action: Action) -> Iterator[SimStanding]:
     s, o = sims.c, operations.c
-    columns = (s.iccid, s.product_id, s.home_country, s.carrier_account, s.state, s.seen_at)
+    columns = (s.iccid, s.product_id, s.home_country, s.carrier_account, s.state)
     rows = {row.iccid: row for row in tx.execute(select(*columns).where(among(tx, s.iccid, iccids)))}
     newest: dict[str, tuple[Action, Step]] = {}
     generations: dict[str, int] = {}
     told = select(o.iccid, o.action, o.step, o.generation).where(among(tx, o.iccid, iccids)).order_by(o.id)
     for iccid, word, step, generation in tx.execute(told):
-        if iccid not in newest or Step(step) in LIVE_STEPS or newest[iccid][1] not in LIVE_STEPS:
+        if iccid not in newest or _weight(Step(step)) >= _weight(newest[iccid][1]):
             newest[iccid] = Action(word), Step(step)
         if word == action.value:
             generations[iccid] = max(generation, generations.get(iccid, 0))
     for iccid in filter(rows.__contains__, iccids):
         row = rows[iccid]
-        placed = (row.product_id, row.home_country, row.carrier_account, SimState(row.state), row.seen_at is not None)
+        placed = (row.product_id, row.home_country, row.carrier_account, SimState(row.state))
         yield SimStanding(iccid, *placed, newest.get(iccid), generations.get(iccid, 0))
+
+
+def _weight(step: Step) -> int:
+    """What stands: the newest under way, else the newest that has not come to nothing."""
+    return 2 if step in LIVE_STEPS else 0 if step in CAME_TO_NOTHING else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +166,30 @@ def troubles(tx: Transaction, wish_id: str, limit: int) -> list[Trouble]:
     words = (func.coalesce(o.reason, ""), func.coalesce(o.detail, ""))
     rows = select(o.iccid, o.step, *words).where(o.manifest_id == wish_id, o.step.in_(bad)).order_by(o.id)
     return [Trouble(iccid, Step(step), *why) for iccid, step, *why in tx.execute(rows.limit(limit))]
+
+
+def protected_releases(tx: Transaction, ids: Sequence[int]) -> set[int]:
+    """Those of these operations that would release a SIM whose product is protected from release."""
+    if not ids:
+        return set()
+    o, p = operations.c, products.c
+    rows = select(o.id).join(sims, sims.c.iccid == o.iccid).join(products, p.id == sims.c.product_id)
+    protected = rows.where(among(tx, o.id, ids), o.action == Action.RELEASE.value, p.protect_from_release == true())
+    return set(tx.execute(protected).scalars())
+
+
+def withdraw_protected(tx: Transaction, taken: Sequence[Operation], lease: Lease) -> set[int]:
+    """Withdraw the releases among these just taken ones whose product is protected by now, whatever made them due.
+
+    It is asked in the transaction that takes them: what is left is sent.
+    """
+    releases = [one.id for one in taken if one.action is Action.RELEASE]
+    ids = tuple(sorted(protected_releases(tx, releases)))
+    why = SENTENCES[Fate.PROTECTED]
+    back = Move(Step.INTENT, Step.PLANNED, "protected", ids, why, counts=False)
+    ledger.move(tx, back, actor=lease.worker, fence=lease.fence)
+    over = Move(Step.PLANNED, Step.WITHDRAWN, "protected", ids, why)
+    return set(ledger.move(tx, over, actor=lease.worker, fence=None))
 
 
 FREE: Mapping[str, object] = {

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Select, select
 
+from domain.acting import CAME_TO_NOTHING
 from domain.lifecycle import Action, Stage, Step
 from storage.among import among
 from storage.database import Transaction
@@ -32,11 +33,15 @@ _COLUMNS = [operations.c[name] for name in Standing._fields]
 
 
 def newest(tx: Transaction, iccids: Sequence[str]) -> dict[str, Standing]:
-    """ICCID -> the operation that was asked for last; SIMs that are not ours are left out."""
+    """ICCID -> the operation that stands: the newest that has not come to nothing; SIMs that are not ours are left out.
+
+    Where all have come to nothing it is the newest of them.
+    """
     if not iccids:
         return {}
     found = _standings(tx, select(*_COLUMNS).where(among(tx, operations.c.iccid, iccids)))
-    return {one.iccid: one for one in found}
+    any_step = {one.iccid: one for one in found}
+    return any_step | {one.iccid: one for one in found if one.step not in CAME_TO_NOTHING}
 
 
 def at_steps(tx: Transaction, manifest_id: str, steps: Collection[Step]) -> list[Standing]:

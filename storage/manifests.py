@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from domain.lifecycle import BUCKETS, Bucket, Step
+from domain.lifecycle import BUCKETS, Action, Bucket, Step
 from domain.lines import LineCounts
 from domain.manifests import ACTIONS, Halt, ItemIdentity, ManifestState
 from storage.among import among
@@ -69,6 +69,11 @@ class ManifestRow:
     def is_action(self) -> bool:
         """Whether it is a person's action on SIMs and no file."""
         return self.source == ACTIONS
+
+    @property
+    def releases(self) -> bool:
+        """Whether it is an action that gives SIMs back for good."""
+        return self.is_action and self.item_key == Action.RELEASE.value
 
     @property
     def identity(self) -> ItemIdentity:

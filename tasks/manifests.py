@@ -4,7 +4,7 @@ from domain.manifests import ManifestState
 from engine.approving import approve
 from engine.context import Context
 from engine.intake import Intake
-from engine.rerunning import rerun
+from engine.rerunning import Only, rerun
 from engine.retrying_lines import retry_rejected
 from engine.tally import Tally
 from storage import manifests
@@ -28,18 +28,33 @@ def take_in_approved(manifest_id: str, approved_by: str) -> None:
 
 @task(name="rerun", run_name="rerun {parameters.only.value} of {parameters.manifest_id}")
 def rerun_part(parameters: RerunParameters) -> Tally:
-    """Let the chosen part of a manifest go on. Sends nothing. Safe to repeat: the second finds nothing to move."""
+    """Let the chosen part of a manifest go on. Sends nothing. Safe to repeat: the second finds nothing to move.
+
+    Raises `NotAgreed` for releases without their own word.
+    """
     with run_log(manifest=parameters.manifest_id) as log:
         tally = rerun(
-            engine(), parameters.manifest_id, parameters.only, reason=parameters.reason, actor=parameters.actor
+            engine(),
+            parameters.manifest_id,
+            parameters.only,
+            reason=parameters.reason,
+            actor=parameters.actor,
+            release=parameters.release_for_good,
         )
         log.info(f"{tally.taken} SIMs go on, on the word of {parameters.actor}: {parameters.reason}")
+        if tally.problem:
+            log.warning(tally.problem)
     return tally
 
 
 @task(name="judge rejected lines", run_name="judge rejected lines of {parameters.manifest_id}")
 def judge_rejected_lines(parameters: RerunParameters) -> Intake | None:
-    """Take the manifest's rejected lines in again as a delivery of their own; None when there is nothing to judge."""
+    """Take the manifest's rejected lines in again as a delivery of their own, where they are meant.
+
+    None when there is nothing to judge.
+    """
+    if parameters.only not in (Only.REJECTED, Only.EVERYTHING):
+        return None
     with run_log(manifest=parameters.manifest_id) as log:
         intake = retry_rejected(engine(), parameters.manifest_id, actor=parameters.actor)
         log.info(f"now {intake.manifest_id}, {intake.state.value}" if intake else "no line to judge again")

@@ -32,6 +32,9 @@ CarrierAccount = Annotated[
     ),
 ]
 Person = Annotated[str, Field(title="Who asks", min_length=1, max_length=200, examples=["ann@example.com"])]
+ReleaseForGood = Annotated[
+    bool, Field(title="Release for good", description="A release cannot be undone: it wants this word too.")
+]
 WorkSeconds = Annotated[
     int,
     Field(
@@ -153,18 +156,13 @@ class RerunParameters(Parameters):
             title="Which part",
             description="failed: refused, timed out or withdrawn. timed-out: these alone. withdrawn: takes a "
             "cancelling back. unknown: ask the carrier now. needs-review: read once more. held: after an upgrade of "
-            "the product's tier. everything: all of these.",
+            "the product's tier. rejected: judge rejected lines again, after somebody mended what they were rejected "
+            "for. everything: all of these.",
         ),
-    ]
+    ] = Only.EVERYTHING
     reason: Annotated[str, Field(title="Why", description="Kept in the history of every SIM that moves.", min_length=3)]
     actor: Person
-    rejected_lines: Annotated[
-        bool,
-        Field(
-            title="Judge rejected lines again",
-            description="After somebody mended what they were rejected for: a missing plan, product or country.",
-        ),
-    ] = False
+    release_for_good: ReleaseForGood = False
     work_seconds: WorkSeconds = 600
 
 
@@ -207,7 +205,12 @@ class ActParameters(Parameters):
     carrier_account: CarrierAccount | None = None
     unused_for_days: Annotated[
         int | None,
-        Field(title="Unused for days", description="SIMs of which it is known that they used nothing so long.", ge=1),
+        Field(
+            title="Unused for days",
+            description="SIMs that were active so long and of which it is known that they used nothing; the last days, "
+            "whose use may still be told, do not count.",
+            ge=1,
+        ),
     ] = None
     reason: Annotated[
         str, Field(title="Why", description="Kept in the history of every SIM that changes.", min_length=3)
@@ -221,9 +224,7 @@ class ActParameters(Parameters):
             "the usual.",
         ),
     ] = Confirmation.SHOW
-    release_for_good: Annotated[
-        bool, Field(title="Release for good", description="A release cannot be undone: it wants this word too.")
-    ] = False
+    release_for_good: ReleaseForGood = False
     work_seconds: WorkSeconds = 600
 
     @model_validator(mode="after")

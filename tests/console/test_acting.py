@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from console.commands import CANNOT, FINE, NEEDS_YOU
 from domain.lifecycle import Action
@@ -143,6 +144,22 @@ def test_a_protected_product_keeps_its_sims(refused: Any, iccid: Any) -> None:
     said = refused.simline("release", iccid(1), *WHY, "--yes-release")
     assert said.status == NEEDS_YOU
     assert "protected from release" in said.out
+
+
+def test_a_rerun_of_a_release_wants_its_own_yes_and_leaves_what_is_protected_since(refused: Any, iccid: Any) -> None:
+    asked = refused.simline("release", iccid(1), *WHY, "--yes-release", "--json").json["id"]
+    with create_engine(f"sqlite:///{refused.folder / 'simline.db'}").begin() as tx:  # as if it had been cancelled
+        tx.execute(text("UPDATE operations SET step = 'withdrawn' WHERE action = 'release'"))
+    said = refused.simline("rerun", asked, *WHY, "--yes")
+    assert said.status == CANNOT
+    assert "1 SIM of a-" in said.err
+    assert "would be released for good. Say --yes-release" in said.err
+    toml = refused.folder / "simline.toml"
+    toml.write_text(toml.read_text().replace('id = "tracker"\n', 'id = "tracker"\nprotect_from_release = true\n'))
+    said = refused.simline("rerun", asked, *WHY, "--yes-release")
+    assert said.status == NEEDS_YOU
+    assert "0 SIMs go on." in said.out
+    assert "1 left alone: Its product is protected from release" in said.out
 
 
 def test_sims_are_read_from_the_standard_input(active: Any, iccid: Any, process: Any) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.acting import ACTED, LIVE_STEPS, REFUSED, REQUESTED, SENTENCES, Fate, Standing, fate_of
+from domain.deciding import FOR_PEOPLE
 from domain.judging import WANTED
 from domain.lifecycle import OPEN_STEPS, Action, SimState, Step
 
@@ -71,16 +72,23 @@ def test_a_carrier_is_asked_only_for_what_it_offers() -> None:
 
 
 @pytest.mark.parametrize("step", [Step.NEEDS_REVIEW, Step.TIMED_OUT])
-def test_a_sim_that_the_carrier_may_have_is_not_freed_without_asking(step: Step) -> None:
-    never_seen = Standing(SimState.ABSENT, (ACTIVATE, step), was_seen=False)
-    assert fate_of(RELEASE, never_seen) is Fate.UNSETTLED
-    assert fate_of(RELEASE, Standing(SimState.ABSENT, (ACTIVATE, step))) is Fate.FREED
-    assert fate_of(RELEASE, Standing(SimState.ABSENT, (ACTIVATE, Step.REJECTED), was_seen=False)) is Fate.FREED
+@pytest.mark.parametrize("last", Action)
+@pytest.mark.parametrize("asked", Action)
+def test_where_the_last_operation_is_not_settled_nothing_is_asked_whatever_the_state(
+    step: Step, last: Action, asked: Action
+) -> None:
+    fates = {state: fate_of(asked, Standing(state, (last, step))) for state in SimState}
+    assert fates.pop(SimState.RELEASED) is Fate.RELEASED
+    assert set(fates.values()) == {Fate.UNSETTLED}
+
+
+def test_what_the_carrier_refused_leaves_a_sim_that_can_be_freed() -> None:
+    assert fate_of(RELEASE, Standing(SimState.ABSENT, (ACTIVATE, Step.REJECTED))) is Fate.FREED
 
 
 @pytest.mark.parametrize("action", Action)
 def test_a_held_sim_waits_for_room_whatever_is_asked(action: Action) -> None:
-    assert fate_of(action, Standing(SimState.ABSENT, (ACTIVATE, Step.HELD), was_seen=False)) is Fate.HELD
+    assert fate_of(action, Standing(SimState.ABSENT, (ACTIVATE, Step.HELD))) is Fate.HELD
 
 
 def test_what_the_carrier_has_barred_is_not_activated_by_us_and_can_be_given_back() -> None:
@@ -145,8 +153,9 @@ def test_any_sequence_keeps_one_in_flight_and_plans_no_request_for_what_is_so(
     for deed in deeds:
         was_released = sim.standing().expected is SimState.RELEASED
         if isinstance(deed, Action):
-            live = sim.standing().is_live
+            live, newest = sim.standing().is_live, sim.standing().newest
             fate = sim.ask(deed)
+            assert fate not in ACTED or newest is None or newest[1] not in FOR_PEOPLE
             assert (fate is Fate.RELEASED) == was_released
             assert fate is not Fate.PLANNED or not live
             assert fate is not Fate.QUEUED or live

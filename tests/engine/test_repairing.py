@@ -82,6 +82,17 @@ def test_a_sim_that_got_an_operation_since_is_left_alone(world: Reconciled) -> N
     assert [one.plan.iccids.get(Fate.BUSY, []) for one in acted] == [[BUSY], []]
 
 
+def test_what_may_still_take_effect_is_not_asked_for_once_more(world: Reconciled) -> None:
+    run = world.reconcile()
+    world.operation(ON, Action.DEACTIVATE, Step.TIMED_OUT, generation=2, since=timedelta(hours=1))
+    world.operation(OFF, Action.ACTIVATE, Step.NEEDS_REVIEW, generation=2, since=timedelta(hours=1))
+    plan = plan_repair(world.rig.context, run)
+    unsettled = {action: one.iccids.get(Fate.UNSETTLED) for action, one in plan.plans.items()}
+    assert unsettled == {Action.ACTIVATE: [OFF], Action.DEACTIVATE: [ON]}
+    assert repaired(world, run) == 1
+    assert sent(world) == [(BUSY, "activate")]
+
+
 def test_more_than_the_brake_lets_through_want_a_second_word(world: Reconciled) -> None:
     world.rig = world.rig.but(brake=Brake(sims=1))
     plan = plan_repair(world.rig.context, world.reconcile())

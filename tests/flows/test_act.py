@@ -1,13 +1,18 @@
 """The flow of a person's action: shown first, done when confirmed, and twice is once."""
 
 import pytest
+from sqlalchemy import update
 
 from domain.lifecycle import Action, Step
-from engine.acting import NotAgreed
+from engine.acting import Agreed, Asked, NotAgreed
+from engine.acting import act as write_down
+from engine.halting import cancel
 from flows.act import act
 from flows.pick_up import pick_up
+from flows.rerun import rerun
 from flows.settle import settle
-from tasks.parameters import ActParameters, Confirmation
+from storage.schema import manifests, operations
+from tasks.parameters import ActParameters, Confirmation, RerunParameters
 from tests.configured import iccids
 from tests.flows.conftest import Until
 from tests.flows.workshop import Workshop
@@ -66,3 +71,17 @@ def test_a_release_wants_its_own_word(workshop: Workshop, until: Until) -> None:
     assert workshop.states() == {"absent": 1}
     assert act(wanted.model_copy(update={"release_for_good": True})) == 1
     assert workshop.states() == {"released": 1}
+
+
+def test_a_rerun_of_a_release_wants_its_own_word_too(active: Workshop) -> None:
+    asked = Asked(Action.DEACTIVATE, iccids("supersim", 1))
+    action_id = write_down(active.context, asked, reason="scrapped", actor="ann", agreed=Agreed()).id
+    cancel(active.context.database, action_id, reason="oops", actor="ann")
+    with active.context.database.begin() as tx:  # no simulated carrier of the workshop takes SIMs back
+        tx.execute(update(operations).where(operations.c.manifest_id == action_id).values(action="release"))
+        tx.execute(update(manifests).where(manifests.c.id == action_id).values(item_key="release"))
+    again = RerunParameters(manifest_id=action_id, reason="after all", actor="ann")
+    with pytest.raises(NotAgreed, match="cannot be undone"):
+        rerun(again)
+    assert active.steps()[Step.WITHDRAWN] == 1
+    assert rerun(again.model_copy(update={"release_for_good": True})) == 1

@@ -228,11 +228,10 @@ def test_rejected_lines_are_judged_again_as_a_delivery_of_their_own(workshop: Wo
     with workshop.context.database.begin() as tx:
         catalogue.create_product(tx, Product("rover", "Rover", "acme", Tier.GROWTH))
     manifest_id = workshop.manifest("mixed.csv").id
-    rerun(
-        RerunParameters(
-            manifest_id=manifest_id, only=Only.FAILED, reason="rover is there now", actor="ann", rejected_lines=True
-        )
-    )
+    asked = RerunParameters(manifest_id=manifest_id, only=Only.FAILED, reason="rover is there now", actor="ann")
+    assert rerun(asked) == 0
+    assert workshop.steps() == {Step.DONE: 1}
+    rerun(asked.model_copy(update={"only": Only.REJECTED}))
     until(lambda: settled(workshop))
     assert workshop.steps() == {Step.DONE: 2}
 

@@ -37,6 +37,12 @@ def test_a_cancelled_manifest_still_says_what_needs_a_person(mixed: Receipt) -> 
     assert said.sentence == "0 of 9 SIMs active; 6 withdrawn; 2 in progress."
 
 
+def test_what_was_withdrawn_without_a_cancelling_is_not_called_active(mixed: Receipt) -> None:
+    said = headline(replace(stopped(mixed, Halt.PAUSED, done=2, withdrawn=6, accepted=1), halt=None))
+    assert (said.tone, said.title) == (Tone.ATTENTION, "6 SIMs were withdrawn")
+    assert said.sentence == "2 of 9 SIMs active; 1 in progress."
+
+
 def test_a_file_that_was_refused_is_refused_whatever_somebody_said_before(mixed: Receipt) -> None:
     nothing = replace(mixed, state=ManifestState.REFUSED, counts=LineCounts(), steps={}, by_plan=(), by_reason=())
     refused = replace(nothing, halt=Halt.PAUSED)

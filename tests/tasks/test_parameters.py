@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from console.rerunning import Part
 from tasks.parameters import (
     ActivateParameters,
     ActParameters,
@@ -81,9 +82,14 @@ def test_what_does_not_fit_is_refused(model: type[BaseModel], given: dict[str, A
         model.model_validate(given)
 
 
-@pytest.mark.parametrize("part", ["failed", "timed-out", "withdrawn", "unknown", "needs-review", "held", "everything"])
-def test_every_part_of_a_manifest_can_be_named(part: str) -> None:
-    assert RerunParameters.model_validate(RERUN | {"only": part}).only.value == part
+@pytest.mark.parametrize("part", Part)
+def test_every_part_that_the_command_line_knows_can_be_named(part: Part) -> None:
+    assert RerunParameters.model_validate(RERUN | {"only": part.value}).only.value == part.value
+
+
+def test_without_a_part_everything_goes_on_as_on_the_command_line() -> None:
+    asked = RerunParameters.model_validate({name: word for name, word in RERUN.items() if name != "only"})
+    assert (asked.only.value, asked.release_for_good) == ("everything", False)
 
 
 def test_an_action_only_shows_until_somebody_confirms_it() -> None:
