@@ -100,9 +100,9 @@ SENTENCES: dict[Kind, str] = {
     Kind.GHOST: "It is active at the carrier, and it is nobody's here.",
     Kind.MISSING: "It is ours, and the carrier does not have it.",
     Kind.STUCK: "What was asked for is not true after a day, or waits for a person.",
-    Kind.STATE_MISMATCH: "Its state at the carrier is the opposite of what was asked for.",
+    Kind.STATE_MISMATCH: "Its state at the carrier is the opposite of what was asked for; or it is active unasked.",
     Kind.ORPHAN_TRAFFIC: "It is stopped, and used data on a later day.",
-    Kind.OVERBILLED: "It is billed for a month in which it was not active, or it is not there at all.",
+    Kind.OVERBILLED: "It is billed for a month in which it was not active, or it is nobody's and does not run.",
     Kind.UNBILLED: "It was active all month, and the invoice does not have it.",
     Kind.WRONG_PLAN: "It has another plan at the carrier than the one that was chosen.",
     Kind.ZOMBIE: "It is active and paid for, and has used nothing.",
@@ -112,7 +112,8 @@ NEXT_STEPS: dict[Kind, str] = {
     Kind.GHOST: "Find its owner and import it, or stop it in the carrier's portal.",
     Kind.MISSING: "Ask the carrier. Release it here to write it off, or import it again.",
     Kind.STUCK: "Look at it with `simline show ICCID`; settle it, run its manifest again, or write to the carrier.",
-    Kind.STATE_MISMATCH: "`simline reconcile --repair` asks for what was wanted once more.",
+    Kind.STATE_MISMATCH: "`simline reconcile --repair` asks for what was wanted once more. Where nothing was wanted, "
+    "`simline deactivate` stops it, and a rerun of its manifest keeps it.",
     Kind.ORPHAN_TRAFFIC: "Open a ticket with the carrier: it did not stop the SIM.",
     Kind.OVERBILLED: "Dispute the sum with the carrier.",
     Kind.UNBILLED: "Expect it on a later invoice, and set the sum aside.",
@@ -191,7 +192,7 @@ def _without_finding(facts: Facts) -> Standing:
 
 
 _HELD = (Sight.STOPPED, Sight.CHANGING, Sight.ACTIVE, Sight.STRANGE)
-_OPPOSITE = {Wanted.ACTIVE: Sight.STOPPED, Wanted.STOPPED: Sight.ACTIVE}
+_OPPOSITE = {Wanted.ACTIVE: Sight.STOPPED, Wanted.STOPPED: Sight.ACTIVE, Wanted.NOTHING: Sight.ACTIVE}
 _TRUE = {
     Wanted.ACTIVE: (Sight.ACTIVE,),
     Wanted.STOPPED: (Sight.STOPPED, Sight.ABSENT),
@@ -231,7 +232,7 @@ def _stuck(facts: Facts) -> bool | None:
 
 
 def _state_mismatch(facts: Facts) -> bool | None:
-    if facts.owner is not Owner.US or facts.wanted is Wanted.NOTHING or facts.work is Work.LATE:
+    if facts.owner is not Owner.US or facts.work is Work.LATE:
         return False
     if _is_open(facts) or facts.sight in (Sight.CHANGING, Sight.STRANGE):
         return None
