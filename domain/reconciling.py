@@ -57,12 +57,13 @@ class Billing(IntEnum):
 
 
 class Activity(IntEnum):
-    """How much of the invoice's month it was active, by our ledger and its usage."""
+    """How much of the invoice's month it was active, by our ledger and its usage; whatever came later."""
 
-    UNKNOWN = 0
-    NONE = 1
-    PART = 2
+    UNKNOWN = 0  # no invoice, or it was nobody's then
+    NONE = 1  # it was never active before the month's end
+    PART = 2  # or not known for the whole month
     WHOLE = 3
+    STOPPED = 4  # we had stopped it before, and asked for nothing else in the month
 
 
 class Use(IntEnum):
@@ -101,9 +102,9 @@ SENTENCES: dict[Kind, str] = {
     Kind.GHOST: "It is active at the carrier, and it is nobody's here.",
     Kind.MISSING: "It is ours, and the carrier does not have it.",
     Kind.STUCK: "What was asked for is not true after a day, or waits for a person.",
-    Kind.STATE_MISMATCH: "Its state at the carrier is not the one that was asked for.",
+    Kind.STATE_MISMATCH: "Its state at the carrier is not the one that was asked for; or it is active unasked.",
     Kind.ORPHAN_TRAFFIC: "It is stopped, and used data on a later day.",
-    Kind.OVERBILLED: "It is billed for a month in which it was not active, or it is not there at all.",
+    Kind.OVERBILLED: "It is billed for a month in which it was not active, or it is nobody's and does not run.",
     Kind.UNBILLED: "It was active all month, and the invoice does not have it.",
     Kind.WRONG_PLAN: "It has another plan at the carrier than the one that was chosen.",
     Kind.ZOMBIE: "It is active and paid for, and has used nothing.",
@@ -113,7 +114,8 @@ NEXT_STEPS: dict[Kind, str] = {
     Kind.GHOST: "Find its owner and import it, or stop it in the carrier's portal.",
     Kind.MISSING: "Ask the carrier. Release it here to write it off, or import it again.",
     Kind.STUCK: "Look at it with `simline show ICCID`; settle it, run its manifest again, or write to the carrier.",
-    Kind.STATE_MISMATCH: "`simline reconcile --repair` asks for what was wanted once more.",
+    Kind.STATE_MISMATCH: "`simline reconcile --repair` asks for what was wanted once more. Where nothing was wanted, "
+    "`simline deactivate` stops it, and a rerun of its manifest keeps it.",
     Kind.ORPHAN_TRAFFIC: "Open a ticket with the carrier: it did not stop the SIM.",
     Kind.OVERBILLED: "Dispute the sum with the carrier.",
     Kind.UNBILLED: "Expect it on a later invoice, and set the sum aside.",
@@ -192,7 +194,11 @@ def _without_finding(facts: Facts) -> Standing:
 
 
 _HELD = (Sight.STOPPED, Sight.CHANGING, Sight.ACTIVE, Sight.STRANGE, Sight.READY)
-_NOT_TRUE = {Wanted.ACTIVE: (Sight.STOPPED, Sight.READY), Wanted.STOPPED: (Sight.ACTIVE, Sight.READY)}
+_NOT_TRUE = {
+    Wanted.ACTIVE: (Sight.STOPPED, Sight.READY),
+    Wanted.STOPPED: (Sight.ACTIVE, Sight.READY),
+    Wanted.NOTHING: (Sight.ACTIVE,),
+}
 _TRUE = {
     Wanted.ACTIVE: (Sight.ACTIVE,),
     Wanted.STOPPED: (Sight.STOPPED, Sight.ABSENT),
@@ -232,7 +238,7 @@ def _stuck(facts: Facts) -> bool | None:
 
 
 def _state_mismatch(facts: Facts) -> bool | None:
-    if facts.owner is not Owner.US or facts.wanted is Wanted.NOTHING or facts.work is Work.LATE:
+    if facts.owner is not Owner.US or facts.work is Work.LATE:
         return False
     if _is_open(facts) or facts.sight in (Sight.CHANGING, Sight.STRANGE):
         return None
@@ -251,19 +257,31 @@ def _orphan_traffic(facts: Facts) -> bool | None:
 def _overbilled(facts: Facts) -> bool | None:
     if facts.billing is not Billing.BILLED:
         return None if facts.billing is Billing.NO_INVOICE else False
-    if facts.sight is Sight.UNSEEN:
+    if facts.activity in (Activity.PART, Activity.WHOLE):
+        return False
+    if facts.activity is Activity.UNKNOWN and facts.owner in (Owner.US, Owner.RELEASED):
         return None
-    if facts.owner in (Owner.US, Owner.RELEASED):
-        return facts.activity is Activity.NONE and facts.sight in (Sight.STOPPED, Sight.ABSENT)
-    return facts.sight is Sight.ABSENT
+    if facts.sight in (Sight.UNSEEN, Sight.STRANGE):
+        return None
+    if facts.sight in (Sight.STOPPED, Sight.ABSENT):
+        return True
+    if facts.activity is not Activity.STOPPED or facts.wanted is not Wanted.ACTIVE:
+        return False  # it runs, and nothing of ours says that it did not run then
+    return True if facts.work is Work.NONE else None  # activated again since, if that is what made it so
 
 
 def _unbilled(facts: Facts) -> bool | None:
     if facts.billing is not Billing.ABSENT:
         return None if facts.billing is Billing.NO_INVOICE else False
-    if facts.owner is not Owner.US or facts.activity is not Activity.WHOLE:
+    if facts.owner not in (Owner.US, Owner.RELEASED) or facts.activity is not Activity.WHOLE:
         return False
-    return None if facts.sight is Sight.UNSEEN else facts.sight is Sight.ACTIVE
+    if facts.sight is Sight.ACTIVE:
+        return True
+    if facts.sight not in (Sight.STOPPED, Sight.ABSENT) or facts.work is not Work.NONE:
+        return None
+    if facts.wanted is not Wanted.ACTIVE:
+        return True  # it was stopped or released since
+    return None if facts.moved_since else False
 
 
 def _wrong_plan(facts: Facts) -> bool | None:

@@ -59,7 +59,12 @@ class Reconciled:
         self.ours(*iccids)
 
     def ours(
-        self, *iccids: str, state: SimState = SimState.ACTIVE, since: timedelta = LONG_AGO, **columns: object
+        self,
+        *iccids: str,
+        state: SimState = SimState.ACTIVE,
+        since: timedelta = LONG_AGO,
+        step: Step = Step.DONE,
+        **columns: object,
     ) -> None:
         """SIMs of ours whose activation was done so long ago, unless said otherwise."""
         at = now() - since
@@ -75,7 +80,7 @@ class Reconciled:
             rows = [usual | {"iccid": iccid, "carrier_reference": name} | columns for iccid, name in names.items()]
             tx.execute(insert(sims), rows)
         for iccid in iccids:
-            self.operation(iccid, Action.ACTIVATE, Step.DONE, since=since)
+            self.operation(iccid, Action.ACTIVATE, step, since=since)
 
     def operation(
         self, iccid: str, action: Action, step: Step, generation: int = 1, since: timedelta = LONG_AGO

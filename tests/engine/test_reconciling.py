@@ -47,6 +47,18 @@ def test_each_difference_of_states_has_its_class(world: Reconciled) -> None:
     assert world.account(run).sim_count == 6
 
 
+@pytest.mark.parametrize("step", [Step.WITHDRAWN, Step.REJECTED, Step.HELD])
+def test_a_sim_of_ours_that_runs_though_nobody_asked_is_a_mismatch(world: Reconciled, step: Step) -> None:
+    runs, waits = iccids(2)
+    world.at_carrier(runs)
+    world.at_carrier(waits, SimState.INACTIVE)
+    never = {"first_activated_at": None, "last_activated_at": None}
+    world.ours(runs, waits, state=SimState.INACTIVE, step=step, **never)
+    run = world.reconcile()
+    assert world.found(run) == {"state_mismatch": {runs}}
+    assert [(one.wanted, one.carrier_state) for one in world.all(run)] == [("", "active")]
+
+
 def test_traffic_after_a_stop_and_an_active_sim_without_any(world: Reconciled) -> None:
     orphan, zombie, young, busy = iccids(4)
     world.both([zombie, busy])
