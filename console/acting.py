@@ -20,7 +20,6 @@ from console.importing import Wait
 from console.planning import AsJson
 from console.screen import Screen
 from domain.lifecycle import Action, SimState
-from domain.usage import last_days
 from reports.verdict import Tone, counted
 
 if TYPE_CHECKING:
@@ -200,14 +199,13 @@ def _end(door: Door, spoken: Door, database: "Database", wish: _Wish, acted: "Ac
 
 def _asked(context: "Context", action: Action, iccids: tuple[str, ...], which: Which) -> "Asked":
     """Typed ICCIDs, or a file, or a choice: one of the three. Raises `CannotDo`, and `ManifestRefused` for the file."""
-    from engine.acting import Asked
+    from engine.acting import Asked, unused_days
     from engine.naming import named_in
     from engine.placing import Defaults
     from storage.sims import Choice
 
     country = which.country.upper() if which.country else None
-    with context.database.read() as tx:
-        unused = last_days(which.unused_for, tx.now()) if which.unused_for else None
+    unused = unused_days(context, which.unused_for) if which.unused_for else None
     choice = Choice(which.product, which.state, country, carrier_account=which.carrier_account, unused=unused)
     if sum((bool(iccids), which.file is not None, choice != Choice())) != 1:
         raise CannotDo(

@@ -31,7 +31,7 @@ def show_plan(screen: Screen, plan: "ActionPlan") -> None:
     if nothing := plan.count(Fate.NOTHING_TO_DO):
         screen.say(f"{counted(nothing, 'SIM')}: {SENTENCES[Fate.NOTHING_TO_DO]}", Tone.QUIET)
     for fate, iccids in plan.refused():
-        _show_refused(screen, SENTENCES[fate], iccids)
+        show_left_alone(screen, SENTENCES[fate], iccids)
     for outcome in plan.not_read[:SHOWN]:
         screen.say(f"Line {outcome.line}: {short(outcome.text, 40)}  {LINE_SENTENCES[outcome.reason]}", Tone.ATTENTION)
     if len(plan.not_read) > SHOWN:
@@ -52,7 +52,8 @@ def _show_groups(screen: Screen, plan: "ActionPlan") -> None:
         screen.table(columns, rows, indent=2)
 
 
-def _show_refused(screen: Screen, sentence: str, numbers: Sequence[str]) -> None:
+def show_left_alone(screen: Screen, sentence: str, numbers: Sequence[str]) -> None:
+    """SIMs that are left alone for one reason."""
     screen.say(f"{counted(len(numbers), 'SIM')}: {sentence}", Tone.ATTENTION)
     more = f" and {len(numbers) - SHOWN:,} more (--json names all)" if len(numbers) > SHOWN else ""
     screen.say(f"  {' '.join(numbers[:SHOWN])}{more}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from console.acting_shown import plan_facts, show_plan
+from console.acting_shown import plan_facts, show_left_alone, show_plan
 from console.agreeing import agreed
 from console.at_server import FOLLOWING_STOPS, Here, follow_there, has_server
 from console.bringing_on import WAIT_SECONDS, bring_on
@@ -80,7 +80,8 @@ def reconcile(
             _repair(spoken, context, plan, follower, said=(yes, yes_really), wait=None if here else wait)
         if as_json:
             plans = {str(action): plan_facts(one) for action, one in plan.plans.items()} if plan else None
-            door.screen.json(run_facts(context, run) | {"repair": plans})
+            unwanted = list(plan.unwanted) if plan else []
+            door.screen.json(run_facts(context, run) | {"repair": plans, "unwanted": unwanted})
     return FINE if is_fine else NEEDS_YOU
 
 
@@ -139,13 +140,15 @@ def _there(door: Door, context: "Context", scope: "Scope") -> "Run":
 def _plan(door: Door, context: "Context", run: "Run") -> "RepairPlan":
     """What could be mended, shown, and what is left to people."""
     from domain.reconciling import NEXT_STEPS, Kind
-    from engine.repairing import plan_repair
+    from engine.repairing import NOTHING_WANTED, plan_repair
 
     plan = plan_repair(context, run)
     for one in plan.plans.values():
         show_plan(door.screen, one)
     if not plan.sim_count:
         door.screen.say("There is nothing that simline can repair.", Tone.QUIET)
+    if plan.unwanted:
+        show_left_alone(door.screen, NOTHING_WANTED, plan.unwanted)
     for kind, count in plan.left_to_people.items():
         door.screen.say(f"{counted(count, 'SIM')}, {kind.replace('_', ' ')}: {NEXT_STEPS[Kind(kind)]}", Tone.ATTENTION)
     return plan

@@ -58,14 +58,14 @@ class Known:
     known_at: datetime
 
 
-def last_days(count: int, now: datetime) -> Days:
-    """The last `count` days that are over.
+def last_settled(count: int, now: datetime, *, settled_days: int) -> Days:
+    """The last `count` days of which everything is surely told: none of them younger than `settled_days`.
 
-    >>> str(last_days(7, datetime(2024, 3, 1, 6, tzinfo=UTC)))
-    '2024-02-23 to 2024-02-29'
+    >>> str(last_settled(7, datetime(2024, 3, 4, 6, tzinfo=UTC), settled_days=3))
+    '2024-02-24 to 2024-03-01'
     """
-    today = day_of(now)
-    return Days(today - count * DAY, today - DAY)
+    last = day_of(now) - settled_days * DAY
+    return Days(last - (count - 1) * DAY, last)
 
 
 def due_by(now: datetime) -> date:

@@ -14,6 +14,7 @@ from domain.acting import ACTED, REFUSED, SENTENCES, Fate, Standing, fate_of
 from domain.brake import check_action
 from domain.lifecycle import Action, Stage, Step
 from domain.lines import LineCounts, LineOutcome, Reason, Verdict
+from domain.usage import Days, last_settled
 from engine.context import Context, Progress
 from storage import acting, catalogue, ledger
 from storage.acting import SimStanding, Wish
@@ -46,10 +47,10 @@ class Agreed:
     release: bool = False
 
 
-class NotAgreed(Exception):
 NOBODY_AGREED = "A release cannot be undone, and nobody has agreed to it."
 
 
+class NotAgreed(Exception):
     """The action needs a word that nobody gave. Nothing was changed; the sentence says which."""
 
 
@@ -120,6 +121,12 @@ class _Sorted:
         self.groups[place] = self.groups.get(place, 0) + 1
         if fate in ACTED:
             self.wanted.append(one)
+
+
+def unused_days(context: Context, count: int) -> Days:
+    """The days on which a SIM that is unused for so many days used nothing: the last ones that are surely told."""
+    with context.database.read() as tx:
+        return last_settled(count, tx.now(), settled_days=context.reconciliation.settled_days)
 
 
 def plan_actions(context: Context, asked: Asked) -> ActionPlan:

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from domain.usage import last_settled
 from engine.context import Context, Progress
 from engine.listing import Progressed, Wanted, list_some, wanted_now
 from storage import catalogue, findings
-from storage.comparing import Asked, Invoice, compared, window_until
+from storage.comparing import Asked, Invoice, compared
 from storage.findings import Run
 
 LOOK_AGAIN_SECONDS = 1.0
@@ -86,7 +87,7 @@ def compare(context: Context, scope: Scope, asked: Wanted, invoices: Invoices, *
         accounts=tuple(context.carriers),
         scope=chosen,
         product=scope.product,
-        window=window_until(as_of, zombie_days=rules.zombie_days, settled_days=rules.settled_days),
+        window=last_settled(rules.zombie_days, as_of, settled_days=rules.settled_days),
         fresh_since=asked.fresh_since,
         resume_since=asked.resume_since,
         previous_id=before.id if before else None,

@@ -4,7 +4,7 @@ Through the ledger like every action of a person: planned, shown, braked, sent b
 else was found has no request of ours that mends it; it is listed with what a person can do.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.lifecycle import Action
@@ -15,6 +15,10 @@ from storage.findings import Run
 
 WANTS = {"active": Action.ACTIVATE, "deactivated": Action.DEACTIVATE}
 """A finding's word for what was asked for -> the action that asks for it once more."""
+NOTHING_WANTED = (
+    "It is active at the carrier although nothing is wanted of it: its activation was refused, withdrawn or held. To "
+    "keep it, `simline rerun MANIFEST --reason WHY`; to stop it, `simline deactivate ICCID --reason WHY`."
+)
 
 
 class TooOld(Exception):
@@ -23,11 +27,15 @@ class TooOld(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RepairPlan:
-    """What would be asked of which SIMs, one plan for each action, and how many findings each kind leaves to people."""
+    """What would be asked of which SIMs, one plan for each action, and how many findings each kind leaves to people.
+
+    `unwanted` are SIMs in the wrong state of which nothing is wanted (`NOTHING_WANTED`): a person decides.
+    """
 
     run: Run
     plans: Mapping[Action, ActionPlan]
     left_to_people: Mapping[str, int]
+    unwanted: Sequence[str] = ()
 
     @property
     def sim_count(self) -> int:
@@ -56,9 +64,10 @@ def plan_repair(context: Context, run: Run) -> RepairPlan:
     left.pop("state_mismatch", None)
     chosen: dict[Action, list[str]] = {}
     for each in wrong:
-        chosen.setdefault(WANTS[each.wanted], []).append(each.iccid)
+        if each.wanted in WANTS:
+            chosen.setdefault(WANTS[each.wanted], []).append(each.iccid)
     plans = {action: plan_actions(context, _asked(action, iccids)) for action, iccids in sorted(chosen.items())}
-    return RepairPlan(run, plans, left)
+    return RepairPlan(run, plans, left, [each.iccid for each in wrong if each.wanted not in WANTS])
 
 
 def repair(context: Context, plan: RepairPlan, *, actor: str, beyond_the_brake: bool = False) -> list[Acted]:

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 import duckdb
@@ -287,9 +287,3 @@ def _small(
     duck.register("small", pa.table(arrays))
     duck.execute(f"CREATE TABLE {name} AS SELECT * FROM small")
     duck.unregister("small")
-
-
-def window_until(as_of: datetime, *, zombie_days: int, settled_days: int) -> Days:
-    """The days in which a zombie used nothing: so many, and the youngest of them surely told by now."""
-    last = as_of.date() - timedelta(days=settled_days)
-    return Days(last - timedelta(days=zombie_days - 1), last)

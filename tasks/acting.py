@@ -6,8 +6,7 @@ from typing import Any
 from domain.acting import SENTENCES
 from domain.iccid import InvalidIccid, validate
 from domain.lines import LineOutcome, Verdict
-from domain.usage import last_days
-from engine.acting import Acted, ActionPlan, Agreed, Asked, act, plan_actions
+from engine.acting import Acted, ActionPlan, Agreed, Asked, act, plan_actions, unused_days
 from engine.context import Context
 from storage.sims import Choice
 from tasks.artifacts import show_table
@@ -65,8 +64,7 @@ def _left_alone(plan: ActionPlan) -> Iterator[dict[str, Any]]:
 def _asked(context: Context, parameters: ActParameters) -> Asked:
     """The form's words; an ICCID that is none is told like an unknown one."""
     if not parameters.iccids:
-        with context.database.read() as tx:
-            unused = last_days(parameters.unused_for_days, tx.now()) if parameters.unused_for_days else None
+        unused = unused_days(context, parameters.unused_for_days) if parameters.unused_for_days else None
         placed = (parameters.product, parameters.state, parameters.home_country)
         choice = Choice(*placed, carrier_account=parameters.carrier_account, unused=unused)
         return Asked(parameters.action, choice=choice)

@@ -5,16 +5,19 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from carriers.simulated.log import changing_requests
 from domain.acting import Fate
 from domain.brake import Brake
 from domain.lifecycle import Action, SimState, Step
-from engine.acting import NotAgreed
+from engine.acting import Asked, NotAgreed, plan_actions
 from engine.draining import follow
 from engine.repairing import TooOld, plan_repair, repair
 from storage.database import Database
 from storage.findings import Run
+from storage.reconciling_schema import findings
+from storage.schema import operations, sims
 from tests.engine.reconciled import Reconciled, open_reconciled
 from tests.engine.rig import iccids
 
@@ -91,6 +94,20 @@ def test_what_may_still_take_effect_is_not_asked_for_once_more(world: Reconciled
     assert unsettled == {Action.ACTIVATE: [OFF], Action.DEACTIVATE: [ON]}
     assert repaired(world, run) == 1
     assert sent(world) == [(BUSY, "activate")]
+
+
+def test_of_a_sim_of_which_nothing_is_wanted_a_person_decides(world: Reconciled) -> None:
+    run = world.reconcile()
+    with world.database.begin() as tx:  # as it is told of a first activation that was withdrawn, refused or held
+        tx.execute(update(findings).where(findings.c.iccid == ON).values(wanted=""))
+        tx.execute(update(operations).where(operations.c.iccid == ON).values(step=Step.WITHDRAWN.value))
+        tx.execute(update(sims).where(sims.c.iccid == ON).values(state=SimState.ABSENT.value))
+    plan = plan_repair(world.rig.context, run)
+    assert (list(plan.unwanted), plan.sim_count) == ([ON], 2)
+    assert repaired(world, run) == 2
+    assert [iccid for iccid, _ in sent(world)] == [OFF, BUSY]
+    asked = Asked(Action.DEACTIVATE, [ON])  # what the sentence says can be done
+    assert plan_actions(world.rig.context, asked).iccids == {Fate.PLANNED: [ON]}
 
 
 def test_more_than_the_brake_lets_through_want_a_second_word(world: Reconciled) -> None:

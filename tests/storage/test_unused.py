@@ -15,6 +15,7 @@ from storage.usage import DayUse
 from storage.usage_asks import WHOLE_ACCOUNT
 
 WEEK = Days(date(2026, 2, 22), date(2026, 2, 28))
+JANUARY = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = datetime(2026, 3, 1, 4, tzinfo=UTC)
 
 
@@ -23,7 +24,7 @@ def fleet(stocked: Database, delivered: Callable[..., str], iccids: Callable[[in
     """Four SIMs of the carrier account `kore`, active since January."""
     delivered("a.csv", iccids(4))
     with stocked.begin() as tx:
-        tx.execute(update(table).values(first_activated_at=datetime(2026, 1, 1, tzinfo=UTC)))
+        tx.execute(update(table).values(first_activated_at=JANUARY, last_activated_at=JANUARY))
     return stocked
 
 
@@ -50,7 +51,8 @@ def test_what_used_nothing_on_all_the_days_is_unused_and_a_word_of_zero_is_nothi
     use(fleet, numbers[0], WEEK.last, 1)
     use(fleet, numbers[1], WEEK.first, 0)
     use(fleet, numbers[2], date(2026, 2, 21), 500)
-    assert unused(fleet) == numbers[1:]
+    use(fleet, numbers[3], date(2026, 3, 2), 1)  # told before it is settled: it is in use
+    assert unused(fleet) == numbers[1:3]
 
 
 def test_a_day_that_nobody_told_of_is_no_day_without_usage(fleet: Database, iccids: Callable[[int], list[str]]) -> None:
@@ -65,6 +67,17 @@ def test_a_sim_that_became_active_in_these_days_is_not_called_unused(
     know(fleet, WEEK)
     with fleet.begin() as tx:
         first, second, *_ = iccids(4)
-        tx.execute(update(table).where(table.c.iccid == first).values(first_activated_at=start_of(WEEK.first)))
-        tx.execute(update(table).where(table.c.iccid == second).values(first_activated_at=None))
+        tx.execute(update(table).where(table.c.iccid == first).values(last_activated_at=start_of(WEEK.first)))
+        never = {"first_activated_at": None, "last_activated_at": None}
+        tx.execute(update(table).where(table.c.iccid == second).values(never))
     assert unused(fleet) == iccids(4)[2:]
+
+
+def test_a_sim_that_was_paused_and_is_active_again_since_these_days_is_not_called_unused(
+    fleet: Database, iccids: Callable[[int], list[str]]
+) -> None:
+    know(fleet, WEEK)
+    with fleet.begin() as tx:
+        again = {"first_activated_at": JANUARY, "last_activated_at": start_of(WEEK.last)}
+        tx.execute(update(table).where(table.c.iccid == iccids(4)[0]).values(again))
+    assert unused(fleet) == iccids(4)[1:]
