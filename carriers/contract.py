@@ -115,10 +115,7 @@ class UsageScope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UsageQuery:
-    """Whole UTC days, both ends included; of one SIM where the carrier is asked per SIM, else of all.
-
-    A carrier whose day is another one than UTC's (US-Eastern, say) is converted in its adapter, or tells no days.
-    """
+    """Whole days of `capabilities.usage_day_zone`, both ends included; of one SIM, or of all: see `usage`."""
 
     first: date
     last: date
@@ -128,7 +125,7 @@ class UsageQuery:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Bytes of one SIM from `first` to `last`, UTC days, both ends included. No answer for a day is not zero.
+    """Bytes of one SIM from `first` to `last`, days as in `UsageQuery`, both ends included. No answer is not zero.
 
     The SIM is named by its ICCID or, where the carrier's answer does not say it, by the carrier's own id.
     """
@@ -142,7 +139,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class UsagePage:
-    """One page of usage. `next_cursor` is None on the last page."""
+    """One page of usage. `next_cursor` is None on the last page.
+
+    Where days are not UTC's, all that was asked for of one SIM stands on one page: a UTC day is made of two of them.
+    """
 
     usages: tuple[Usage, ...]
     next_cursor: str | None = None
@@ -172,6 +172,7 @@ class Capabilities:
     reset_header: str = "Retry-After"  # where a 429 says when to come back; empty: nowhere
     usage: UsageScope = UsageScope.NONE  # other than NONE: keeps `Metering` too
     usage_by_day: bool = True  # False: one sum for the billing period so far
+    usage_day_zone: str = "UTC"  # whose midnight ends a day that is told: the engine makes UTC days of others
     usage_kept_days: int = 0  # so far back can be asked; 0: the present billing period alone
     usage_lag_hours: float = 0.0  # so late can usage still be booked
 

@@ -85,6 +85,7 @@ OFFERS: Mapping[str, Callable[[Capabilities], str]] = {
     "a 429 says when in": lambda can: can.reset_header or "nothing",
     "tells usage": lambda can: _USAGE[can.usage],
     "usage by day": _metered(lambda can: _yes(can.usage_by_day)),
+    "a day of usage is one of": _metered(lambda can: can.usage_day_zone if can.usage_by_day else NOT_THERE),
     "usage is kept for": _metered(_kept),
     "usage is late by": _metered(lambda can: f"{can.usage_lag_hours:g} h"),
 }

@@ -10,12 +10,13 @@ from math import ceil
 
 from carriers.contract import Capabilities, Metering, UsageScope
 from carriers.errors import CarrierError
+from domain.day_zones import kept_since, over_at
 from domain.usage import DAY, Days, UsageRules, Wanted, day_of, month_of
 from engine.account_round import TurnLost, blames_carrier, ends_by
 from engine.context import Context
 from engine.gate import count_failure, gate_of_lease, new_lease
 from engine.usage_pages import collect_pages
-from engine.usage_round import Round
+from engine.usage_round import Round, zone_of
 from engine.usage_sims import collect_sims
 from engine.usage_told import Collected
 from storage import limits, usage_asks
@@ -41,8 +42,8 @@ def wanted_of(context: Context, account: str, days: Days | None = None, product:
         now = tx.now().replace(microsecond=0)
         known = usage_asks.known_of(tx, account, WHOLE_ACCOUNT).get(WHOLE_ACCOUNT, [])
     fresh_since = now - timedelta(hours=context.usage_rules.again_after_hours)
-    today = day_of(now)
-    last = today if can.usage_kept_days == 0 else today - DAY
+    today, zone = day_of(now), zone_of(can)
+    last = today if can.usage_kept_days == 0 else over_at(now, zone)
     if not can.usage_by_day:
         asked = _whole_period(account, days, today)
     elif days is not None:
@@ -51,7 +52,7 @@ def wanted_of(context: Context, account: str, days: Days | None = None, product:
         known_last = max((one.days.last for one in known), default=None)
         asked = _usual(can, context.usage_rules, today, known_last).until(last)
     if can.usage_kept_days:
-        asked = asked.since(today - can.usage_kept_days * DAY)
+        asked = asked.since(kept_since(now, can.usage_kept_days, zone))
     if not asked.count:
         kept = f"It keeps {can.usage_kept_days} days." if can.usage_kept_days else ""
         raise CannotTell(f"{account} cannot tell the usage of {days}: it tells days that are over. {kept}".rstrip())

@@ -1,13 +1,14 @@
 """Usage of a whole carrier account, in pages: each is committed with the place where the next one is."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from carriers.contract import UsagePage, UsageQuery
 from carriers.errors import ReadFailed
-from domain.usage import DAY, Days, Known, day_of
+from domain.day_zones import over_at
+from domain.usage import Days, Known
 from engine.account_round import TurnLost
 from engine.usage_round import Round
-from engine.usage_told import write_told
 from storage import limits, usage_asks
 from storage.usage_asks import WHOLE_ACCOUNT
 
@@ -31,7 +32,7 @@ def collect_pages(one: Round) -> None:
         page = one.ask(UsageQuery(days.first, days.last), cursor)
         if page.next_cursor is not None and page.next_cursor == cursor:
             raise ReadFailed(f"{one.account}'s listing of usage turns in a circle: its next page is this page.")
-        _write(one, page, days, as_of, begun_at)
+        _write(one, replace(page, usages=tuple(one.in_utc(page.usages, days))), days, as_of, begun_at)
         cursor = page.next_cursor
         if cursor is None:
             one.counts.is_over = True
@@ -45,10 +46,9 @@ def _write(one: Round, page: UsagePage, days: Days, as_of: datetime, begun_at: d
     with one.context.commit("usage") as tx:
         if not usage_asks.hold(tx, one.account, one.lease, **listing, cursor=page.next_cursor, failures=0):
             raise TurnLost
-        by_day = one.work.carrier.capabilities.usage_by_day
-        write_told(tx, one.account, page.usages, as_of, by_day=by_day, counts=one.counts)
+        one.write(tx, page.usages, as_of)
         if ended_at is not None:
-            over = days.until(day_of(begun_at) - DAY)
+            over = days.until(over_at(begun_at, one.zone))
             usage_asks.keep_known(tx, one.account, {WHOLE_ACCOUNT: Known(over, begun_at)})
         limits.record_success(tx, one.account)
     one.counts.requests += 1

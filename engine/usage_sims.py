@@ -8,11 +8,11 @@ from itertools import islice
 
 from carriers.contract import Usage, UsageQuery
 from carriers.errors import CarrierError, ReadFailed, RequestRefused
+from domain.day_zones import kept_since, over_at
 from domain.lifecycle import SimState
 from domain.usage import DAY, Days, Known, day_of, month_of
 from engine.account_round import ROUND_SECONDS, TurnLost
 from engine.usage_round import Round
-from engine.usage_told import write_told
 from storage import limits, usage_asks
 from storage.usage_asks import SimToAsk
 
@@ -31,7 +31,7 @@ class _Asked:
 
     sim: SimToAsk
     days: Days
-    told: tuple[Usage, ...] | None = None
+    told: Sequence[Usage] | None = None
     error: CarrierError | None = None
 
     @property
@@ -93,17 +93,17 @@ def _days_of(one: Round, sim: SimToAsk) -> Days:
         first = min(first, sim.known_last + DAY)
     days = Days(max(first, day_of(sim.first_activated_at)), one.wanted.days.last)
     kept = one.work.carrier.capabilities.usage_kept_days
-    return days.since(day_of(one.wanted.begun_at) - kept * DAY) if kept else days
+    return days.since(kept_since(one.wanted.begun_at, kept, one.zone)) if kept else days
 
 
-def _read(one: Round, sim: SimToAsk, days: Days) -> tuple[Usage, ...]:
+def _read(one: Round, sim: SimToAsk, days: Days) -> Sequence[Usage]:
     told: list[Usage] = []
     cursor = None
     while True:
         page = one.ask(UsageQuery(days.first, days.last, sim.iccid, sim.carrier_reference), cursor)
         told += page.usages
         if page.next_cursor is None or page.next_cursor == cursor:
-            return tuple(told)
+            return one.in_utc(told, days)
         cursor = page.next_cursor
 
 
@@ -117,8 +117,7 @@ def _write(one: Round, asked: Sequence[_Asked], as_of: datetime) -> None:
     with one.context.commit("usage") as tx:
         if not usage_asks.hold(tx, one.account, one.lease):
             raise TurnLost
-        by_day = one.work.carrier.capabilities.usage_by_day
-        write_told(tx, one.account, told, as_of, by_day=by_day, counts=one.counts)
+        one.write(tx, told, as_of)
         usage_asks.keep_known(tx, one.account, {each.sim.iccid: _known(one, each, as_of) for each in answered})
         usage_asks.record_asks(tx, one.account, one.wanted.days, as_of, problems)
         if answered:
@@ -133,7 +132,7 @@ def _known(one: Round, answer: _Asked, as_of: datetime) -> Known:
     Of a carrier that keeps its present billing period alone, the period is taken to be the calendar month, and longer
     where it tells of an earlier day.
     """
-    over = answer.days.until(day_of(as_of) - DAY)
+    over = answer.days.until(over_at(as_of, one.zone))
     told = [usage.first for usage in answer.told or ()]
     if not told and answer.sim.state in GONE:
         return Known(Days(over.first, over.first - DAY), as_of)

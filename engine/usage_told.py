@@ -37,9 +37,19 @@ class Collected:
 
 
 def write_told(
-    tx: Transaction, account: str, told: Sequence[Usage], as_of: datetime, *, by_day: bool, counts: Collected
+    tx: Transaction,
+    account: str,
+    told: Sequence[Usage],
+    as_of: datetime,
+    *,
+    by_day: bool,
+    is_derived: bool,
+    counts: Collected,
 ) -> None:
-    """Keep what was told of our own SIMs, and count it. Days are safe to repeat; a sum adds what came to it since."""
+    """Keep what was told of our own SIMs, and count it. Days are safe to repeat; a sum adds what came to it since.
+
+    `is_derived`: the days were made of days by another clock.
+    """
     iccids = [one.iccid for one in told if one.iccid]
     references = [one.carrier_reference for one in told if not one.iccid and one.carrier_reference]
     places = usage.places(tx, account, iccids, references)
@@ -48,16 +58,17 @@ def write_told(
     counts.strangers += len(told) - len(ours)
     counts.day_count += len(ours)
     if by_day:
-        counts.restated += usage.keep(tx, account, (day for place, one in ours for day in _days(place, one, as_of)))
+        days = (day for place, one in ours for day in _days(place, one, as_of, is_derived=is_derived))
+        counts.restated += usage.keep(tx, account, days)
     else:
         counts.restated += _write_sums(tx, account, ours, as_of)
 
 
-def _days(place: Place, one: Usage, as_of: datetime) -> Iterator[DayUse]:
+def _days(place: Place, one: Usage, as_of: datetime, *, is_derived: bool) -> Iterator[DayUse]:
     """The day as it was told; several days told as one are spread over them."""
     if one.first == one.last:
         if product := place.product_on(one.first):
-            yield DayUse(place.iccid, one.first, product, one.total_bytes, as_of)
+            yield DayUse(place.iccid, one.first, product, one.total_bytes, as_of, is_derived)
         return
     whole = Increase(one.total_bytes, start_of(one.first), start_of(one.last + DAY))
     yield from _parts(place, whole, as_of)

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain.usage import DAY, Days, Increase, spread
+from domain.usage import Days
 from domain.usage_billing import months
 from engine.usage_report import report_of
 from reports.document import Report, Section
@@ -61,23 +60,6 @@ def test_every_month_of_four_years_has_its_days_whatever_weekday_ends_it(told: T
     assert list(figures.costs["used"]) == [month.count for month in months(years)]
     assert figures.costs["used"].sum() == 1_461
     assert figures.counts["gap_days"] == 0
-
-
-def test_days_of_a_carrier_in_new_york_fall_on_utc_days_and_none_is_lost_when_its_clocks_change(told: Told) -> None:
-    zone, uses = ZoneInfo("America/New_York"), dict[date, int]()
-    march = Days(date(2024, 3, 1), date(2024, 3, 31))
-    for day in march:  # the 10th has 23 hours there
-        begins = datetime(day.year, day.month, day.day, tzinfo=zone)
-        ends = datetime.combine(day + DAY, begins.timetz())
-        for utc_day, part in spread(Increase(2_400, begins.astimezone(UTC), ends.astimezone(UTC))).items():
-            uses[utc_day] = uses.get(utc_day, 0) + part
-    whole = Days(march.first, march.last + DAY)
-    figures = told(
-        World({SIM: [Stay("tracker", "kore/eu", Days(march.first, FOREVER), uses=uses)]}, [("kore", whole)]), whole
-    )
-    by_month = dict(zip(figures.costs["month"], figures.costs["used"], strict=True))
-    assert sum(by_month.values()) == 31 * 2_400
-    assert list(by_month.values()) == [31 * 2_400 - 400, 400]  # 4 hours of the last day are April by UTC
 
 
 def test_what_was_told_anew_changes_the_report_and_is_said(told: Told, database: Database) -> None:

@@ -1,10 +1,12 @@
 """A sixth carrier, which nobody sells: what adding one takes. It would be `carriers/toy.py`.
 
 Its API: `POST /sims {"iccids", "plan"}` takes up to 50 SIMs into the account and switches them on, `POST /sims/off`
-switches them off; both answer for each SIM. `GET /sims/{iccid}` reads one, `GET /sims?after=N` lists 500.
+switches them off; both answer for each SIM. `GET /sims/{iccid}` reads one, `GET /sims?after=N` lists 500. What one
+has used is at `GET /sims/{iccid}/usage?first=DAY&last=DAY`, by days that end at midnight in New York.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 from carriers.contract import (
     Answer,
@@ -17,6 +19,10 @@ from carriers.contract import (
     Order,
     Page,
     SimQuery,
+    Usage,
+    UsagePage,
+    UsageQuery,
+    UsageScope,
 )
 from carriers.errors import ReadFailed, RequestRefused
 from carriers.http import Complaint, HttpClient, Wire
@@ -45,6 +51,9 @@ CAPABILITIES = Capabilities(
     states=(SimState.ACTIVE, SimState.DEACTIVATED),
     repeatable=True,
     imports=True,
+    usage=UsageScope.SIM,
+    usage_day_zone="America/New_York",
+    usage_kept_days=60,
 )
 
 
@@ -103,6 +112,15 @@ class Toy:
             raise ReadFailed("Toy's listing turns in a circle.")
         return Page(tuple(_seen(row) for row in rows), None if after is None else str(after))
 
+    def usage(self, query: UsageQuery, cursor: str | None, gate: Gate) -> UsagePage:  # noqa: ARG002  there is one page
+        """One SIM's bytes on each of the carrier's own days."""
+        days = {"first": query.first.isoformat(), "last": query.last.isoformat()}
+        document = self._client.read(f"/sims/{query.iccid}/usage", days, gate).document
+        rows = _rows(document, "days")
+        if rows is None:
+            raise ReadFailed("Toy answered a question for usage without a list of days.")
+        return UsagePage(tuple(_used(row, query.iccid) for row in rows))
+
     def check(self) -> str:
         """List the first page."""
         self.page(SimQuery(), None, OpenGate())
@@ -116,6 +134,14 @@ class Toy:
 def _rows(document: object, name: str) -> list[Mapping[str, object]] | None:
     rows = document.get(name) if isinstance(document, dict) else None
     return rows if isinstance(rows, list) and all(isinstance(row, dict) for row in rows) else None
+
+
+def _used(row: Mapping[str, object], iccid: str | None) -> Usage:
+    try:
+        day, total = date.fromisoformat(str(row.get("day"))), int(str(row.get("bytes")))
+    except ValueError:
+        raise ReadFailed(f"Toy told a usage of {str(row)[:80]}, which is no day with its bytes.") from None
+    return Usage(day, day, total, iccid)
 
 
 def _answer(iccid: str, told: Mapping[str, object]) -> Answer:

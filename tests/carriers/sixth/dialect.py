@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date, timedelta
 from itertools import islice
 from typing import Any
 
@@ -72,13 +73,15 @@ class ToyDialect:
         return replace(answer, document=document | {"after": 0}) if fault is Fault.PAGE_REPEATS else answer
 
     def wish(self, request: Request) -> Wish:
-        """Two changes, a read and a listing."""
+        """Two changes, a read, a listing, and what one SIM has used."""
         if request.method == "POST" and request.path in KINDS and isinstance(request.document, dict):
             return self._change(*KINDS[request.path], request.document)
         if request.method == "GET" and request.path == "/sims":
             return Wish(RequestKind.LIST, (), lambda _fates: self._page(int(request.query.get("after", "0"))))
         if request.method == "GET" and request.path.startswith("/sims/"):
-            iccid = request.path.removeprefix("/sims/")
+            iccid, _, of_usage = request.path.removeprefix("/sims/").partition("/")
+            if of_usage:
+                return Wish(RequestKind.USAGE, (iccid,), lambda _fates: self._usage(iccid, request.query))
             return Wish(RequestKind.READ, (iccid,), lambda _fates: self._one(iccid))
         return certain(RequestKind.OTHER, error(404, "no such thing"))
 
@@ -105,6 +108,12 @@ class ToyDialect:
     def _one(self, iccid: str) -> Answer:
         sim = self._fleet.find(iccid)
         return Answer(200, _row(sim)) if sim else error(404, "unknown SIM")
+
+    def _usage(self, iccid: str, query: Mapping[str, str]) -> Answer:
+        first, last = date.fromisoformat(query["first"]), date.fromisoformat(query["last"])
+        days = [first + timedelta(days=nth) for nth in range((last - first).days + 1)]
+        used = [{"day": day.isoformat(), "bytes": self._fleet.used(iccid, day)} for day in days]
+        return Answer(200, {"days": used}) if self._fleet.find(iccid) else error(404, "unknown SIM")
 
     def _page(self, after: int) -> Answer:
         sims = list(islice(self._fleet.listing(after), PAGE + 1))
