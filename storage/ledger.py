@@ -17,6 +17,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    case,
     func,
     insert,
     literal,
@@ -88,11 +89,13 @@ def move(tx: Transaction, change: Move, *, actor: str, fence: str | None) -> lis
 def _new(tx: Transaction, change: Move) -> dict[Any, Any]:
     c = operations.c
     now = tx.now()
+    due_at = now + timedelta(seconds=change.due_in_seconds)
     new: dict[Any, Any] = {
         c.step: change.target.value,
         c.reason: change.reason,
         c.detail: change.detail,
-        c.due_at: now + timedelta(seconds=change.due_in_seconds),
+        c.due_at: due_at,
+        c.hinted_at: None,
         c.fence: None,
         c.finished_at: now if change.target in ENDED else None,
     }
@@ -101,12 +104,18 @@ def _new(tx: Transaction, change: Move) -> dict[Any, Any]:
     elif not change.counts:
         new[c.attempt] = c.attempt - 1
     if change.target in (Step.ACCEPTED, Step.SENT):
-        new |= {c.accepted_at: now, c.looks: 0}
+        new |= {c.accepted_at: now, c.looks: 0, c.due_at: _or_as_hinted(due_at)}
     if change.carrier_request is not None:
         new[c.carrier_request] = change.carrier_request
     if change.deadline_in_seconds is not None:  # a person's re-run starts the clock anew
         new |= {c.deadline_at: now + timedelta(seconds=change.deadline_in_seconds), c.attempt: 0}
     return new
+
+
+def _or_as_hinted(due_at: datetime) -> ColumnElement[datetime]:
+    """Then, or earlier where a hint came while the row was held."""
+    c = operations.c
+    return case((c.hinted_at < due_at, c.hinted_at), else_=literal(due_at, c.due_at.type))
 
 
 def _change(
@@ -203,7 +212,7 @@ def take_to_settle(
         return []
     due = _due(tx, TO_SETTLE, account, limit, open_, or_(c.due_at <= now, soon), by=by)
     ends_at = now + timedelta(seconds=lease.seconds)
-    taken = {c.fence: lease.fence, c.worker: lease.worker, c.due_at: ends_at, c.looked_at: now}
+    taken = {c.fence: lease.fence, c.worker: lease.worker, c.due_at: ends_at, c.looked_at: now, c.hinted_at: None}
     leased = update(operations).where(c.id.in_(due)).values(taken).returning(c.id, *COLUMNS, *TIMES)
     return with_sims(tx, tx.execute(leased).all())
 
@@ -269,14 +278,15 @@ def look_now(tx: Transaction, manifest_id: str) -> int:
 def look_again(tx: Transaction, ids: Sequence[int], *, fence: str, in_seconds: float, looked: bool = True) -> list[int]:
     """Give leased rows back at the step where they are, to be looked at again; returns those that the fence still held.
 
-    `looked` counts this look.
+    A row of which a hint came meanwhile is due as the hint says, if that is sooner. `looked` counts this look.
     """
     if not ids:
         return []
     c = operations.c
     later = {
         c.fence: None,
-        c.due_at: tx.now() + timedelta(seconds=in_seconds),
+        c.due_at: _or_as_hinted(tx.now() + timedelta(seconds=in_seconds)),
+        c.hinted_at: None,
         c.looks: c.looks + (1 if looked else 0),
     }
     mine = update(operations).where(among(tx, c.id, ids), c.fence == fence).values(later)

@@ -294,6 +294,7 @@ operations = Table(
     Column("deadline_at", UtcTime),
     Column("finished_at", UtcTime),
     Column("looked_at", UtcTime),  # when it was last taken for a look: a hint brings none nearer than a floor after it
+    Column("hinted_at", UtcTime),  # of a hint that came while a lease was held: the next look comes no later than this
     UniqueConstraint("iccid", "action", "generation"),
     Index("ix_operations_held", "iccid", sqlite_where=text(HELD), postgresql_where=text(HELD)),
     Index("ix_operations_needs_review", "iccid", sqlite_where=text(NEEDS_REVIEW), postgresql_where=text(NEEDS_REVIEW)),

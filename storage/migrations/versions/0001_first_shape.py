@@ -245,6 +245,7 @@ def _operations() -> None:
         sa.Column("deadline_at", TIME),
         sa.Column("finished_at", TIME),
         sa.Column("looked_at", TIME),
+        sa.Column("hinted_at", TIME),
         sa.PrimaryKeyConstraint("id", name="pk_operations"),
         sa.UniqueConstraint("iccid", "action", "generation", name="uq_operations_iccid_action_generation"),
     )
