@@ -259,9 +259,8 @@ def _overbilled(facts: Facts) -> bool | None:
         return None if facts.billing is Billing.NO_INVOICE else False
     if facts.activity in (Activity.PART, Activity.WHOLE):
         return False
-    if facts.activity is Activity.UNKNOWN and facts.owner in (Owner.US, Owner.RELEASED):
-        return None
-    if facts.sight in (Sight.UNSEEN, Sight.STRANGE):
+    is_unknown = facts.activity is Activity.UNKNOWN and facts.owner in (Owner.US, Owner.RELEASED)
+    if is_unknown or facts.sight in (Sight.UNSEEN, Sight.STRANGE):
         return None
     if facts.sight in (Sight.STOPPED, Sight.ABSENT):
         return True
