@@ -147,7 +147,7 @@ def _collect_there(
     as_json: bool,
 ) -> int:
     """Have the deployment collect, follow it, and say how each account stands then. `only`: an account, a product."""
-    from domain.usage import last_days
+    from domain.usage import last_settled
     from engine.usage_standing import standing
     from flows.deployed import start_collect_usage
     from storage import usage_asks
@@ -164,7 +164,7 @@ def _collect_there(
             start = partial(start_collect_usage, parameters)
             completed = follow_there(screen, sign, start, wait_seconds=wait_seconds, announced=not as_json)
         with database.read() as tx:
-            shown = days or last_days(settings.usage.again_days, tx.now())
+            shown = days or last_settled(settings.usage.again_days, tx.now(), settled_days=1)
             accounts = [name for name in accounts if product is None or usage_asks.has_sims(tx, name, product)]
         ends = [_End("", standing(database, name, shown, product)) for name in accounts]
     return max(FINE if completed else NEEDS_YOU, _show(door, ends, as_json=as_json))

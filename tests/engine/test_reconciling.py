@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_a_sim_of_ours_that_runs_though_nobody_asked_is_a_mismatch(world: Reconc
     runs, waits = iccids(2)
     world.at_carrier(runs)
     world.at_carrier(waits, SimState.INACTIVE)
-    never = {"first_activated_at": None, "last_activated_at": None}
+    never: dict[str, Any] = {"first_activated_at": None, "last_activated_at": None}
     world.ours(runs, waits, state=SimState.INACTIVE, step=step, **never)
     run = world.reconcile()
     assert world.found(run) == {"state_mismatch": {runs}}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from domain.usage import DAY, Days, last_days
+from domain.usage import DAY, Days, last_settled
 from flows.report_usage import report_usage
 from storage.alert_schema import alerts
 from tasks.outcomes import RunFailed
@@ -57,7 +57,7 @@ def test_a_report_with_gaps_is_kept_and_its_record_says_how_many(workshop: Works
 
 def test_the_running_months_report_raises_its_alerts_once_however_often_it_runs(workshop: Workshop) -> None:
     with workshop.context.database.read() as tx:
-        days = last_days(40, tx.now())
+        days = last_settled(40, tx.now(), settled_days=1)
     used(workshop, days, days, daily_bytes=1_000)
     month = Days(days.last.replace(day=1), days.last)
     report_usage()
@@ -69,6 +69,6 @@ def test_the_running_months_report_raises_its_alerts_once_however_often_it_runs(
 
 def test_days_that_are_not_over_fail_the_run_and_say_so(workshop: Workshop) -> None:
     with workshop.context.database.read() as tx:
-        tomorrow = last_days(1, tx.now()).last + 2 * DAY
+        tomorrow = last_settled(1, tx.now(), settled_days=1).last + 2 * DAY
     with pytest.raises(RunFailed, match="is not over yet"):
         report_usage(ReportUsageParameters(first_day=tomorrow))
