@@ -93,7 +93,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: str) -> Iterator[str]:
     """The name of a migrated database to copy."""
-    with _postgres_database(postgres_server) as (name, url):
+    with postgres_database(postgres_server) as (name, url):
         _migrate(url)
         yield name
 
@@ -121,7 +121,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield f"sqlite:///{file}"
         return
     template = request.getfixturevalue("postgres_template")
-    with _postgres_database(request.getfixturevalue("postgres_server"), f"TEMPLATE {template}") as (_, url):
+    with postgres_database(request.getfixturevalue("postgres_server"), f"TEMPLATE {template}") as (_, url):
         yield url
 
 
@@ -142,7 +142,7 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[D
         yield database
         database.close()
         return
-    with _postgres_database(request.getfixturevalue("postgres_server")) as (_, url):
+    with postgres_database(request.getfixturevalue("postgres_server")) as (_, url):
         database = Database(url)
         yield database
         database.close()
@@ -155,7 +155,7 @@ def _migrate(url: str) -> None:
 
 
 @contextmanager
-def _postgres_database(server: str, options: str = "") -> Iterator[tuple[str, str]]:
+def postgres_database(server: str, options: str = "") -> Iterator[tuple[str, str]]:
     """A database of a name of its own for as long as the block lasts."""
     name = f"simline_{uuid4().hex[:12]}"
     parsed = make_url(server).set(drivername="postgresql+psycopg")

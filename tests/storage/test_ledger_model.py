@@ -1,29 +1,35 @@
 """The ledger against a model of it: workers take, answer, sleep past their leases and wake, in any order."""
 
 import shutil
-import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import func, select
+from sqlalchemy.engine import make_url
 
 from domain.lifecycle import Step
 from domain.manifests import ItemIdentity
-from storage import audit, ledger, manifests
+from storage import audit, hints, ledger, manifests
 from storage.database import Database
 from storage.ledger import Lease, Move
 from storage.loading import LoadBlock, load_block
 from storage.schema import history, operations
-from tests.conftest import MovingClock
+from tests.conftest import MovingClock, postgres_database
 
 DELIVERY = ItemIdentity("inbox", "a.txt", "1")
-SIMS, LEASE, QUIET = 4, 90.0, 300.0
+START = datetime(2026, 3, 1, tzinfo=UTC)
+SIMS, LEASE, QUIET, FLOOR = 4, 90.0, 300.0, 5.0
+NUMBERS = [f"8901410{number:012d}0" for number in range(SIMS)]
+EXAMPLES = {"sqlite": 60, "postgresql": 10}
 ANSWERS = (Step.PLANNED, Step.ACCEPTED, Step.DONE, Step.UNKNOWN, Step.REJECTED)
 LOOKS = {Step.ACCEPTED: (Step.DONE, Step.PLANNED, Step.ACCEPTED), Step.UNKNOWN: (Step.DONE, Step.PLANNED, Step.UNKNOWN)}
 
@@ -36,6 +42,13 @@ class Row:
     fence: str | None = None
     due: float = 0.0
     intents: int = 0
+    looked: float = -FLOOR
+    hinted: float | None = None
+
+    def let_go(self, step: Step, due: float) -> None:
+        """Whoever held it moved it there; a hint that came meanwhile counts where the carrier's word is missing."""
+        sooner = [self.hinted] if self.hinted is not None and step is Step.ACCEPTED else []
+        self.step, self.fence, self.due, self.hinted = step, None, min([due, *sooner]), None
 
 
 @dataclass
@@ -49,27 +62,25 @@ class Held:
 class LedgerMachine(RuleBasedStateMachine):
     """Every call of the ledger must do exactly what the model says."""
 
-    template: Path
+    fresh: ClassVar[staticmethod[[], AbstractContextManager[str]]]
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
-        shutil.copyfile(self.template, self.folder / "ledger.db")
-        self.clock = MovingClock(datetime(2026, 3, 1, tzinfo=UTC))
-        self.database = Database(f"sqlite:///{self.folder / 'ledger.db'}", clock=self.clock)
+        self.clock = MovingClock(START)
+        self.opened = ExitStack()
+        self.database = Database(self.opened.enter_context(self.fresh()), clock=self.clock)
         self.now, self.fences = 0.0, count()
-        numbers = [f"8901410{number:012d}0" for number in range(SIMS)]
-        block = LoadBlock(numbers, list(range(SIMS)), "tracker", "kore", "kore/eu", "DE")
+        block = LoadBlock(NUMBERS, list(range(SIMS)), "tracker", "kore", "kore/eu", "DE")
         with self.database.begin() as tx:
-            identity = ItemIdentity("inbox", "a.txt", "1")
-            manifests.claim(tx, identity, fence="reader", lease_seconds=60, actor="test")
-            load_block(tx, identity.manifest_id, block, tx.now())
-        self.model = {number: Row() for number in range(1, SIMS + 1)}
+            manifests.claim(tx, DELIVERY, fence="reader", lease_seconds=60, actor="test")
+            load_block(tx, DELIVERY.manifest_id, block, tx.now())
+            self.numbers = dict(tx.execute(select(operations.c.id, operations.c.iccid)).tuples().all())
+        self.model = {id_: Row() for id_ in self.numbers}
         self.held: list[Held] = []
 
     def teardown(self) -> None:
         self.database.close()
-        shutil.rmtree(self.folder)
+        self.opened.close()
 
     def lease(self) -> Lease:
         return Lease(f"fence-{next(self.fences)}", "worker", LEASE)
@@ -103,7 +114,8 @@ class LedgerMachine(RuleBasedStateMachine):
         assert len(taken) == min(limit, len(may))
         for id_, step in taken.items():
             assert step is self.model[id_].step
-            self.model[id_].fence, self.model[id_].due = lease.fence, self.now + LEASE
+            row = self.model[id_]
+            row.fence, row.due, row.looked, row.hinted = lease.fence, self.now + LEASE, self.now, None
         self.held.append(Held(lease.fence, taken))
 
     @precondition(lambda self: any(held.steps for held in self.held))
@@ -124,7 +136,25 @@ class LedgerMachine(RuleBasedStateMachine):
                 moved = ledger.move(tx, change, actor="worker", fence=held.fence)
         assert moved == ([id_] if mine else [])
         if mine:
-            row.step, row.fence, row.due = target, None, self.now + seconds
+            row.let_go(target, self.now + seconds)
+
+    @rule(choice=st.data())
+    def a_carrier_calls(self, choice: st.DataObject) -> None:
+        """A hint: it brings forward what nobody holds, and stands beside what somebody holds, once."""
+        id_ = choice.draw(st.sampled_from(sorted(self.model)))
+        row = self.model[id_]
+        soonest = max(self.now, row.looked + FLOOR)
+        free = row.fence is None and row.step is Step.ACCEPTED and row.due > soonest
+        held = row.fence is not None and row.step in (Step.INTENT, Step.ACCEPTED) and row.hinted is None
+        named = {"iccid": self.numbers[id_], "carrier_reference": None}
+        with self.database.begin() as tx:
+            assert hints.bring_forward(tx, hints.later_looks(tx, "kore", floor_seconds=FLOOR, **named)) == (
+                free or held
+            )
+        if free:
+            row.due = soonest
+        if held:
+            row.hinted = soonest
 
     @rule()
     def expire(self) -> None:
@@ -133,7 +163,7 @@ class LedgerMachine(RuleBasedStateMachine):
             moved = ledger.expire_intents(tx, "kore", quiet_seconds=QUIET, limit=100, actor="worker")
         assert moved == len(lost)
         for id_ in lost:
-            self.model[id_].step, self.model[id_].fence, self.model[id_].due = Step.UNKNOWN, None, self.now + QUIET
+            self.model[id_].let_go(Step.UNKNOWN, self.now + QUIET)
 
     @rule()
     def a_person_lets_the_refused_go_on(self) -> None:
@@ -147,24 +177,49 @@ class LedgerMachine(RuleBasedStateMachine):
             )
             assert set(ledger.move(tx, change, actor="ann", fence=None)) == refused
         for id_ in refused:
-            self.model[id_] = Row(due=self.now, intents=self.model[id_].intents)
+            self.model[id_].let_go(Step.PLANNED, self.now)
 
     @invariant()
     def the_rows_are_as_the_model_says(self) -> None:
         c, h = operations.c, history.c
         with self.database.read() as tx:
-            rows = {row.id: (row.step, row.fence) for row in tx.execute(select(c.id, c.step, c.fence))}
+            columns = select(c.id, c.step, c.fence, c.due_at, c.hinted_at)
+            rows = {row.id: (row.step, row.fence, row.due_at, row.hinted_at) for row in tx.execute(columns)}
             taken = select(h.operation_id, func.count()).where(h.to_step == "intent").group_by(h.operation_id)
             intents = dict(tx.execute(taken).tuples().all())
             assert list(audit.broken_histories(tx)) == []
-        assert rows == {id_: (row.step.value, row.fence) for id_, row in self.model.items()}
+        assert rows == {
+            id_: (row.step.value, row.fence, _at(row.due), None if row.hinted is None else _at(row.hinted))
+            for id_, row in self.model.items()
+        }
         assert intents == {id_: row.intents for id_, row in self.model.items() if row.intents}
 
 
+def _at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+@contextmanager
+def copied(url: str, server: str | None, folder: Path) -> Iterator[str]:
+    """The address of a database like this one, which nobody uses: an example leaves history, and that stays."""
+    name = str(make_url(url).database)
+    if server is None:
+        shutil.copyfile(name, folder / "example.db")
+        yield f"sqlite:///{folder / 'example.db'}"
+        return
+    with postgres_database(server, f"TEMPLATE {name}") as (_, copy):
+        yield copy
+
+
 @pytest.mark.slow
-def test_the_ledger_does_what_its_model_says(sqlite_template: Path) -> None:
-    LedgerMachine.template = sqlite_template
+def test_the_ledger_does_what_its_model_says(database_url: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    backend = make_url(database_url).get_backend_name()
+    server = request.getfixturevalue("postgres_server") if backend == "postgresql" else None
+    LedgerMachine.fresh = staticmethod(lambda: copied(database_url, server, tmp_path))
     calm = settings(
-        max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        max_examples=EXAMPLES[backend],
+        stateful_step_count=40,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
     )
     run_state_machine_as_test(LedgerMachine, settings=calm)
