@@ -11,7 +11,7 @@ from console.acting_shown import plan_facts, say_end, show_plan
 from console.agreeing import agreed, must_say_why
 from console.app import STDIN
 from console.at_server import Here
-from console.bringing_on import WAIT_SECONDS, bring_on
+from console.bringing_on import WAIT_SECONDS, bring_on, fresh_receipts
 from console.commands import FINE, NEEDS_YOU
 from console.door import AtDoor, CannotDo, Door
 from console.following import ACTING, Follower
@@ -183,12 +183,11 @@ def _acted(door: Door, context: "Context", wish: _Wish, asked: "Asked") -> "Acte
 
 def _follow(door: Door, context: "Context", follower: Follower, wish: _Wish) -> None:
     """Until every SIM has ended, or the time is over."""
-    from engine.receipts import refresh_receipts
     from flows.deployed import start_settle
 
     if wish.wait > 0 and not follower.is_over():
         bring_on(door, context, follower, wish.wait, None if wish.here else start_settle)
-        refresh_receipts(context)
+        fresh_receipts(door.screen, context)
 
 
 def _end(door: Door, spoken: Door, database: "Database", wish: _Wish, acted: "Acted") -> int:
