@@ -218,12 +218,12 @@ def _asked(context: "Context", action: Action, iccids: tuple[str, ...], which: W
         refuse_unknown(context, Defaults(which.product, None, which.carrier_account))
         return Asked(action, choice=choice)
     with tempfile.TemporaryDirectory(dir=context.scratch) as scratch:
-        path = _file(iccids, which.file, Path(scratch))
+        path = _file(iccids, which.file, Path(scratch), context.file_limits.file_bytes)
         named = named_in(context, path, path.name)
     return Asked(action, named.iccids, not_read=named.not_read)
 
 
-def _file(iccids: tuple[str, ...], file: Path | None, scratch: Path) -> Path:
+def _file(iccids: tuple[str, ...], file: Path | None, scratch: Path, at_most_bytes: int) -> Path:
     """The file that names the SIMs; typed ones become a small one."""
     words = [str(file)] if file is not None else list(iccids)
     if file is None and words[0] != STDIN:
@@ -233,7 +233,7 @@ def _file(iccids: tuple[str, ...], file: Path | None, scratch: Path) -> Path:
         path = scratch / "typed.txt"
         path.write_text("".join(f"{word}\n" for word in words))
         return path
-    path = file_of(words, scratch)
+    path = file_of(words, scratch, at_most_bytes)
     if not path.is_file():
         raise CannotDo(f"There is no file {path}. Check the name.")
     return path
