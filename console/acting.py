@@ -11,7 +11,7 @@ from console.acting_shown import plan_facts, say_end, show_plan
 from console.agreeing import Yes, YesRelease, agreed, must_say_why
 from console.app import STDIN
 from console.at_server import Here
-from console.bringing_on import WAIT_SECONDS, bring_on
+from console.bringing_on import WAIT_SECONDS, bring_on, fresh_receipts
 from console.commands import FINE, NEEDS_YOU
 from console.door import AtDoor, CannotDo, Door
 from console.following import ACTING, Follower
@@ -181,12 +181,11 @@ def _acted(door: Door, context: "Context", wish: _Wish, asked: "Asked") -> "Acte
 
 def _follow(door: Door, context: "Context", follower: Follower, wish: _Wish) -> None:
     """Until every SIM has ended, or the time is over."""
-    from engine.receipts import refresh_receipts
     from flows.deployed import start_settle
 
     if wish.wait > 0 and not follower.is_over():
         bring_on(door, context, follower, wish.wait, None if wish.here else start_settle)
-        refresh_receipts(context)
+        fresh_receipts(door.screen, context)
 
 
 def _end(door: Door, spoken: Door, database: "Database", wish: _Wish, acted: "Acted") -> int:
@@ -216,12 +215,12 @@ def _asked(context: "Context", action: Action, iccids: tuple[str, ...], which: W
         refuse_unknown(context, Defaults(which.product, None, which.carrier_account))
         return Asked(action, choice=choice)
     with tempfile.TemporaryDirectory(dir=context.scratch) as scratch:
-        path = _file(iccids, which.file, Path(scratch))
+        path = _file(iccids, which.file, Path(scratch), context.file_limits.file_bytes)
         named = named_in(context, path, path.name)
     return Asked(action, named.iccids, not_read=named.not_read)
 
 
-def _file(iccids: tuple[str, ...], file: Path | None, scratch: Path) -> Path:
+def _file(iccids: tuple[str, ...], file: Path | None, scratch: Path, at_most_bytes: int) -> Path:
     """The file that names the SIMs; typed ones become a small one."""
     words = [str(file)] if file is not None else list(iccids)
     if file is None and words[0] != STDIN:
@@ -231,7 +230,7 @@ def _file(iccids: tuple[str, ...], file: Path | None, scratch: Path) -> Path:
         path = scratch / "typed.txt"
         path.write_text("".join(f"{word}\n" for word in words))
         return path
-    path = file_of(words, scratch)
+    path = file_of(words, scratch, at_most_bytes)
     if not path.is_file():
         raise CannotDo(f"There is no file {path}. Check the name.")
     return path

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from console.at_server import FOLLOWING_STOPS, follow_there, has_server
-from console.commands import FINE
+from console.commands import CANNOT, FINE
 from console.door import Door
 from console.following import Follower
+from console.left_undone import unless_database, waiting_receipts
 from console.screen import Screen
 from console.stopping import StopSign, stop_sign
 from console.summary import receipt_now, show_receipt, status_of
@@ -14,6 +15,7 @@ from reports.verdict import Tone, counted
 
 if TYPE_CHECKING:
     from engine.context import Context
+    from engine.troubles import Trouble
 
 WAIT_SECONDS = 900
 """How long a command follows its SIMs before it leaves the rest to the schedule."""
@@ -54,16 +56,40 @@ def say_what_is_left(screen: Screen, follower: Follower) -> None:
         screen.say(f"{sims} still in progress. The schedule goes on, and so does `simline settle`.", Tone.MOVING)
 
 
-def end_with_receipts(door: Door, context: "Context", manifest_ids: Iterable[str]) -> int:
-    """Bring the receipts up to date, show these manifests' own, and give the worst exit status among them."""
-    from engine.receipts import refresh_receipts, write_receipt
+def fresh_receipts(screen: Screen, context: "Context") -> tuple[int, bool]:
+    """Receipts made again: how many, and whether all that were due. What keeps others is said."""
+    from engine.receipts import refresh_receipts
 
-    fresh = refresh_receipts(context)
+    troubles: list[Trouble] = []
+    made = refresh_receipts(context, unless_database(troubles.append))
+    for sentence in waiting_receipts(troubles):
+        screen.say(sentence, Tone.ATTENTION)
+    return len(made), not troubles
+
+
+def end_with_receipts(door: Door, context: "Context", manifest_ids: Iterable[str]) -> int:
+    """Bring the receipts up to date, show these manifests' own, and give the worst exit status among them.
+
+    One of their own that cannot be put is shown all the same, and makes the status 2; of others it is only said.
+    """
+    from engine.receipts import refresh_receipts, write_receipt
+    from engine.troubles import Attempts
+
+    troubles: list[Trouble] = []
+    ids = list(manifest_ids)
+    fresh = refresh_receipts(context, unless_database(troubles.append))
+    waiting = {one.name for one in troubles}
     status = FINE
-    for manifest_id in manifest_ids:
-        where = fresh.get(manifest_id) or write_receipt(context, manifest_id)
+    for manifest_id in ids:
+        if manifest_id not in fresh and manifest_id not in waiting:
+            with Attempts(context.stopwatch, unless_database(troubles.append)).trying("", manifest_id):
+                fresh[manifest_id] = write_receipt(context, manifest_id)
         receipt = receipt_now(context.database, manifest_id)
         door.screen.gap()
-        show_receipt(door.screen, receipt, where)
+        show_receipt(door.screen, receipt, fresh.get(manifest_id, {}))
         status = max(status, status_of(receipt))
-    return status
+    for sentence in waiting_receipts(one for one in troubles if one.name not in ids):
+        door.screen.say(sentence, Tone.ATTENTION)
+    for sentence in waiting_receipts(one for one in troubles if one.name in ids):
+        door.screen.complain(sentence)
+    return CANNOT if any(one.name in ids for one in troubles) else status

@@ -25,7 +25,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("import", "console.importing:import_", "Import a manifest and activate its SIMs.", _WORK),
     Command("plan", "console.planning:plan", "Show what an import would do, in SIMs and in money.", _WORK),
     Command("approve", "console.importing:approve", "Let a manifest go on that stopped for a person's word.", _WORK),
-    Command("watch", "console.sweeping:watch", "Take in whatever is dropped, until you stop it.", _WORK),
+    Command("watch", "console.watching:watch", "Take in whatever is dropped, until you stop it.", _WORK),
     Command("pick-up", "console.sweeping:pick_up", "Take in what lies in the sources now, once.", _WORK),
     Command("settle", "console.sweeping:settle", "Send what is due, and ask the carriers what became of it.", _WORK),
     Command("deactivate", "console.acting:deactivate", "Pause SIMs; they can be activated again.", _WORK),

@@ -2,10 +2,12 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from console.app import STDIN
 from console.door import CannotDo
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from engine.placing import Defaults
     from storage.sources.contract import Item, Source
 
+CHUNK_BYTES = 1 << 20
 LIKE_AN_ICCID = re.compile(r"[0-9A-Fa-f][0-9A-Fa-f -]{9,}")
 
 
@@ -27,7 +30,7 @@ def delivery_of(context: "Context", settings: "Settings", words: Sequence[str]) 
         return _object(context, settings, *words)
     given = context.sources[GivenFiles.name]
     assert isinstance(given, GivenFiles)  # noqa: S101 - config/build.py puts it there
-    return given, given.item(file_of(words, settings.path("results")))
+    return given, given.item(file_of(words, settings.path("results"), context.file_limits.file_bytes))
 
 
 def refuse_unknown(context: "Context", asked: "Defaults") -> None:
@@ -51,15 +54,19 @@ def refuse_unknown(context: "Context", asked: "Defaults") -> None:
         raise CannotDo(f"--home-country: {error} Give the ISO 3166-1 code of two letters.") from None
 
 
-def file_of(words: Sequence[str], kept_in: Path) -> Path:
-    """The file that was named, or a new one in `kept_in` with the ICCIDs that were. The same ICCIDs, the same file."""
+def file_of(words: Sequence[str], kept_in: Path, at_most_bytes: int) -> Path:
+    """The file that was named, or a new one in `kept_in` with the ICCIDs that were. The same ICCIDs, the same file.
+
+    Raises `CannotDo`; the standard input may have so many bytes.
+    """
     if not words:
         raise CannotDo("Name a file, an s3:// address, ICCIDs, or - to read them from the standard input.")
     if words[0] == STDIN:
         _refuse_more(words)
-        return _kept(Path(STDIN).read_bytes(), kept_in)
+        with Path(STDIN).open("rb") as stream:
+            return _kept(iter(partial(stream.read, CHUNK_BYTES), b""), kept_in, at_most_bytes)
     if all(LIKE_AN_ICCID.fullmatch(word) and not Path(word).exists() for word in words):
-        return _kept("".join(f"{word}\n" for word in words).encode(), kept_in)
+        return _kept((f"{word}\n".encode() for word in words), kept_in, at_most_bytes)
     _refuse_more(words)
     return Path(words[0])
 
@@ -69,14 +76,34 @@ def _refuse_more(words: Sequence[str]) -> None:
         raise CannotDo(f"Name one file at a time, or ICCIDs only: {words[1]!r} is too much.")
 
 
-def _kept(content: bytes, folder: Path) -> Path:
-    """A small manifest of its own; its receipt comes to lie beside it."""
-    if not content.strip():
-        raise CannotDo("No ICCID came in. Give at least one.")
+def _kept(pieces: Iterable[bytes], folder: Path, at_most_bytes: int) -> Path:
+    """A manifest of its own, written as it comes in; its receipt comes to lie beside it."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"typed-{hashlib.sha256(content).hexdigest()[:12]}.txt"
-    path.write_bytes(content)
-    return path
+    waiting = folder / f".typed-{uuid4().hex}.part"
+    try:
+        digest = _written(pieces, waiting, at_most_bytes)
+        return waiting.replace(folder / f"typed-{digest[:12]}.txt")
+    finally:
+        waiting.unlink(missing_ok=True)
+
+
+def _written(pieces: Iterable[bytes], path: Path, at_most_bytes: int) -> str:
+    """The hash of what was written; no more than one piece is held, and no more than the limit is kept."""
+    digest, size, is_blank = hashlib.sha256(), 0, True
+    with path.open("wb") as file:
+        for piece in pieces:
+            size += len(piece)
+            if size > at_most_bytes:
+                raise CannotDo(f"More than {at_most_bytes:,} bytes came in; at most so many are taken. Split the list.")
+            is_blank = is_blank and not piece.strip()
+            digest.update(piece)
+            try:
+                file.write(piece)
+            except OSError as error:  # it names no file
+                raise CannotDo(f"{path.parent}: {error.strerror}. Make room on its disk, then run again.") from None
+    if is_blank:
+        raise CannotDo("No ICCID came in. Give at least one.")
+    return digest.hexdigest()
 
 
 def _object(context: "Context", settings: "Settings", address: str, *more: str) -> "tuple[Source, Item]":

@@ -58,14 +58,16 @@ def _preview(
     door: Door, context: "Context", words: "Sequence[str]", given: "Defaults", scratch: Path
 ) -> "tuple[str, Preview]":
     from engine.preview import preview
+    from engine.surveying import check_size
 
     if words and words[0].startswith("s3://"):
         source, item = delivery_of(context, door.settings(), words)
+        check_size(item.size_bytes, context.file_limits)
         content = item.sidecar
         sidecar = (item.sidecar_name or "", content) if content is not None else None
         path, defaults = source.take(item, scratch), defaults_of(source, item, given)
         return words[0], preview(context, path, Path(item.identity.key).name, defaults, sidecar)
-    path = file_of(words, scratch)
+    path = file_of(words, scratch, context.file_limits.file_bytes)
     if not path.is_file():
         raise CannotDo(f"There is no file {path}. Check the name.")
     return nearby(str(path)), preview(context, path, path.name, given)

@@ -1,6 +1,6 @@
-"""`watch`, `pick-up` and `settle`: the sources and the carriers, once or until somebody stops it."""
+"""`pick-up` and `settle`: the sources and the carriers, once. What fails holds up nothing else, and is said."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,15 +8,16 @@ from cyclopts import Parameter, validators
 
 from console.agreeing import Yes
 from console.at_server import Here, has_server
-from console.bringing_on import WAIT_SECONDS, end_with_receipts
-from console.commands import FINE, NEEDS_YOU
+from console.bringing_on import WAIT_SECONDS, end_with_receipts, fresh_receipts
+from console.commands import CANNOT, FINE, NEEDS_YOU
 from console.deciding import Follows, decide
-from console.deliveries import chosen_sources, say_intake
+from console.deliveries import chosen_sources
 from console.door import AtDoor, CannotDo, Door
 from console.following import Follower
 from console.importing import NoActivate
+from console.left_undone import unless_database, waiting_manifests
 from console.screen import Screen
-from console.stopping import StopSign, pause, stop_sign
+from console.stopping import StopSign, stop_sign
 from domain.deciding import Saw
 from reports.verdict import Tone, counted
 
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
     from engine.context import Context
     from engine.intake import Intake
     from engine.tally import Tally
+    from engine.troubles import Tell, Trouble
 
 ROUND_SECONDS = 600.0
-EVERY_SECONDS = 5
+Says = Callable[[str], bool]
+"""Whether a problem is to be said (again)."""
 
 SourceName = Annotated[
     str | None, Parameter(name="--source", metavar="NAME", help="One source out of simline.toml, instead of all.")
@@ -59,18 +62,23 @@ def pick_up(
         from console.sweeping_there import pick_up_there
 
         return pick_up_there(door, source, wait)
+    troubles: list[Trouble] = []
     follower = Follower(door.screen)
     with door.engine(follower.news) as context:
         names = chosen_sources(door.settings(), source)
         with follower.drawn():
-            taken = list(_sweep(door, context, names))
-        follower.database, follower.manifest_ids = context.database, [intake.manifest_id for intake in taken]
-        if not taken:
+            taken = [intake.manifest_id for intake in sweep(door, context, names, troubles.append)]
+        follower.database, follower.manifest_ids = context.database, taken
+        gone = {one.source for one in troubles if not one.name}
+        if not taken and not troubles:
             door.screen.say("Nothing new lies in the sources.", Tone.QUIET)
         if not no_activate:
             with _round(door, follower) as sign:
-                _work(door.screen, context, sign)
-        return end_with_receipts(door, context, [intake.manifest_id for intake in taken])
+                work(door.screen, context, sign, troubles.append, everything)
+        for sentence in waiting_manifests(troubles):
+            door.screen.complain(sentence)
+        status = max(end_with_receipts(door, context, taken), NEEDS_YOU if troubles else FINE)
+        return CANNOT if gone >= set(names) and not taken else status
 
 
 def settle(
@@ -101,68 +109,25 @@ def settle(
         from console.sweeping_there import settle_there
 
         return settle_there(door, wait)
+    troubles: list[Trouble] = []
     follower = Follower(door.screen)
     with door.engine(follower.news) as context:
         with _round(door, follower) as sign:
-            problems = _work(door.screen, context, sign, say_all=True)
-        fresh = _fresh_receipts(context)
+            problems = work(door.screen, context, sign, troubles.append, everything, say_all=True)
+        for sentence in waiting_manifests(troubles):
+            door.screen.complain(sentence)
+        fresh, all_made = fresh_receipts(door.screen, context)
         if fresh:
             door.screen.say(f"{counted(fresh, 'receipt')} made again.", Tone.QUIET)
-    return NEEDS_YOU if problems else FINE
+    return FINE if all_made and not (problems or troubles) else NEEDS_YOU
 
 
-def watch(
-    *,
-    source: SourceName = None,
-    no_activate: NoActivate = False,
-    every: Annotated[
-        float, Parameter(metavar="SECONDS", help="Seconds between two looks.", validator=validators.Number(gt=0))
-    ] = EVERY_SECONDS,
-    here: Here = False,
-    door: AtDoor,
-) -> int:
-    """Take in whatever is dropped, until you stop it.
-
-    Everything is done here: manifests are read as they are complete, their SIMs claimed, activated and settled, and
-    their receipts kept up to date. Ctrl-C ends it after the requests under way. With a Prefect server its deployments
-    do the work, started in this interval; with --no-activate it is done here.
-    """
-    if has_server() and not (here or no_activate):
-        from console.sweeping_there import watch_there
-
-        return watch_there(door, source, every)
-    with door.engine() as context, stop_sign(door.screen) as sign:
-        names = chosen_sources(door.settings(), source)
-        door.screen.say(f"Watching {', '.join(names)}. Ctrl-C stops.", Tone.QUIET)
-        while not sign.is_up:
-            _look_once(door, context, names, sign, sends=not no_activate)
-            pause(sign, every)
-    return FINE
-
-
-def _look_once(door: Door, context: "Context", names: list[str], sign: StopSign, *, sends: bool) -> None:
-    """One round; trouble that may pass is said and does not end the watch."""
-    from carriers.errors import CarrierError
-    from storage.database import DatabaseUnavailable
-    from storage.sources.contract import SourceUnavailable
-
-    try:
-        for intake in _sweep(door, context, names):
-            say_intake(door.screen, intake.manifest_id, intake.state, intake.counts, intake.sentence)
-            if sign.is_up:
-                return
-        if sends:
-            _work(door.screen, context, sign)
-        _fresh_receipts(context)
-    except (SourceUnavailable, DatabaseUnavailable, CarrierError) as error:
-        door.screen.complain(str(error))
-
-
-def _sweep(door: Door, context: "Context", names: list[str]) -> "Iterator[Intake]":
-    from engine.picking_up import pick_up as sweep
+def sweep(door: Door, context: "Context", names: list[str], tell: "Tell") -> "Iterator[Intake]":
+    """Everything complete in these sources; what fails is told. Raises `DatabaseUnavailable`."""
+    from engine.picking_up import pick_up as swept
 
     for name in names:
-        yield from sweep(context, name, actor=door.actor)
+        yield from swept(context, name, actor=door.actor, tell=unless_database(tell))
 
 
 @contextmanager
@@ -171,27 +136,35 @@ def _round(door: Door, follower: Follower) -> Iterator[StopSign]:
         yield sign
 
 
-def _work(screen: Screen, context: "Context", sign: StopSign, *, say_all: bool = False) -> list[str]:
-    """Send and settle what is due at every carrier account; the problems that a person should know of."""
+def work(
+    screen: Screen, context: "Context", sign: StopSign, tell: "Tell", says: "Says", *, say_all: bool = False
+) -> list[str]:
+    """Send and settle what is due at every carrier account; the problems that a person should know of.
+
+    An account that fails, or whose codes cannot be opened, is told and holds up no other. Raises `DatabaseUnavailable`.
+    """
     from engine.sending import send_due
     from engine.settling import settle_due
     from engine.tally import Tally
+    from engine.troubles import Attempts
 
     problems = []
+    attempts = Attempts(context.stopwatch, unless_database(tell))
     for account in context.carriers:
         whole, ends = Tally(), context.stopwatch.monotonic() + ROUND_SECONDS
         for one_round in (send_due, settle_due, send_due):
-            while not sign.is_up and context.stopwatch.monotonic() < ends:
-                done = one_round(context, account)
-                whole.add(done)
-                if done.taken == 0:
-                    break
-        _say_tally(screen, account, whole, say_all=say_all)
+            with attempts.trying(account):
+                while not sign.is_up and context.stopwatch.monotonic() < ends:
+                    done = one_round(context, account)
+                    whole.add(done)
+                    if done.taken == 0:
+                        break
+        _say_tally(screen, account, whole, says, say_all=say_all)
         problems += [whole.problem] if whole.problem else []
     return problems
 
 
-def _say_tally(screen: Screen, account: str, tally: "Tally", *, say_all: bool) -> None:
+def _say_tally(screen: Screen, account: str, tally: "Tally", says: "Says", *, say_all: bool) -> None:
     """One line for an account; nothing for one at which nothing was due, unless everything is to be said."""
     words = ", ".join(f"{count:,} {step.replace('_', ' ')}" for step, count in sorted(tally.steps.items()) if count)
     if tally.taken:
@@ -199,13 +172,12 @@ def _say_tally(screen: Screen, account: str, tally: "Tally", *, say_all: bool) -
         screen.say(f"{account}: {requests}, {words or 'nothing moved yet'}.", Tone.MOVING)
     elif say_all:
         screen.say(f"{account}: nothing is due.", Tone.QUIET)
-    if tally.problem:
+    if tally.problem and says(f"{account}: {tally.problem}"):
         screen.say(f"{account}: {tally.problem}", Tone.ATTENTION)
-    if tally.wait_seconds > 0:
+    if tally.wait_seconds > 0 and says(f"{account} is not asked"):
         screen.say(f"{account} is not asked for {tally.wait_seconds:.0f} s.", Tone.ATTENTION)
 
 
-def _fresh_receipts(context: "Context") -> int:
-    from engine.receipts import refresh_receipts
-
-    return len(refresh_receipts(context))
+def everything(_what: str) -> bool:
+    """Says everything: for a command that looks once."""
+    return True

@@ -35,7 +35,7 @@ def answered(words: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FINE
     except Exception as error:  # noqa: BLE001 - the last door: nothing behind it would tell a person anything
-        screen.complain(sentence_of(error) or _unexpected(error))
+        screen.complain(in_words(error))
         if "--debug" in words:
             sys.stderr.write(details_of(error, os.environ))
     return CANNOT
@@ -69,6 +69,11 @@ def sentence_of(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}. Check the name, its rights and the room on its disk."
     return None
+
+
+def in_words(error: Exception) -> str:
+    """The sentence of an error; of one that nobody foresaw where its details are."""
+    return sentence_of(error) or _unexpected(error)
 
 
 def _known() -> tuple[type[Exception], ...]:

@@ -85,10 +85,15 @@ def take_in(context: Context, delivery: Delivery) -> Intake:
         _renew(context, delivery)
         return _load(context, delivery, rules, surveyed)
     except ManifestRefused as refusal:
-        state = ManifestState.QUARANTINED if refusal.quarantine else ManifestState.REFUSED
-        return _mark(context, delivery, Intake(delivery.manifest_id, state, LineCounts(), str(refusal)))
+        return refuse(context, delivery.manifest_id, delivery.fence, refusal)
     except _NeedsApproval as stopped:
-        return _mark(context, delivery, stopped.intake)
+        return _mark(context, delivery.fence, stopped.intake)
+
+
+def refuse(context: Context, manifest_id: str, fence: str, refusal: ManifestRefused) -> Intake:
+    """Write down that nothing of the file is used, and why. Raises `LeaseLost`."""
+    state = ManifestState.QUARANTINED if refusal.quarantine else ManifestState.REFUSED
+    return _mark(context, fence, Intake(manifest_id, state, LineCounts(), str(refusal)))
 
 
 def look_through(delivery: Delivery, rules: ReadingRules) -> Survey:
@@ -103,16 +108,9 @@ def _renew(context: Context, delivery: Delivery) -> None:
         manifests.renew(tx, delivery.manifest_id, delivery.fence, context.timing.file_lease_seconds)
 
 
-def _mark(context: Context, delivery: Delivery, intake: Intake) -> Intake:
+def _mark(context: Context, fence: str, intake: Intake) -> Intake:
     with context.commit("refusal") as tx:
-        manifests.mark(
-            tx,
-            delivery.manifest_id,
-            delivery.fence,
-            state=intake.state,
-            counts=intake.counts,
-            reason=intake.sentence,
-        )
+        manifests.mark(tx, intake.manifest_id, fence, state=intake.state, counts=intake.counts, reason=intake.sentence)
     return intake
 
 

@@ -6,23 +6,27 @@ dies in between, the lease lapses and the next sweep takes the same delivery up 
 
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 
 from domain.lines import LineCounts
-from domain.manifests import ManifestState
+from domain.manifests import ManifestRefused, ManifestState
 from engine.context import Context
-from engine.intake import Delivery, Intake, take_in
+from engine.intake import Delivery, Intake, refuse, take_in
 from engine.placing import Defaults
 from engine.receipts import write_receipt
+from engine.surveying import check_size
+from engine.troubles import Attempts, Tell, raised
 from storage import manifests
 from storage.database import DatabaseUnavailable
 from storage.manifests import LeaseLost
 from storage.sources.contract import Item, ItemChanged, Source, SourceUnavailable, route_for
 
+NOT_READ = "Manifests that wait"
+"""Deliveries that could not be taken in: each is tried again by the next sweep."""
 SWEEP_BATCH = 500
 """Listed items are compared with the database in batches of this size."""
 
@@ -39,25 +43,42 @@ class Claimed:
     approved: bool
 
 
-def pick_up(context: Context, source_name: str | None = None, *, actor: str = "pick-up") -> Iterator[Intake]:
+def pick_up(
+    context: Context, source_name: str | None = None, *, actor: str = "pick-up", tell: Tell = raised
+) -> Iterator[Intake]:
     """Everything complete in the configured sources (or in one), one `Intake` each, as it is done.
 
-    Raises `SourceUnavailable`, `DatabaseUnavailable`, `VaultLocked`; what was taken in before stays so.
+    What fails is told: a source that cannot be read holds up no other source, a delivery no other delivery. Without
+    `tell` the first failure is raised. What was taken in before stays so.
     """
+    attempts = Attempts(context.stopwatch, tell)
     for name, source in context.sources.items():
         if source_name in (None, name):
-            for claimed in claim_all(context, source, actor):
+            yield from _swept(context, source, actor, attempts)
+
+
+def _swept(context: Context, source: Source, actor: str, attempts: Attempts) -> Iterator[Intake]:
+    with attempts.trying(source.name):
+        for claimed in claim_all(context, source, actor):
+            intake = None
+            with attempts.trying(source.name, claimed.item.identity.key):
                 intake = take_in_claimed(context, claimed, actor)
-                if intake is not None:
-                    yield intake
+            if intake is not None:
+                yield intake
+            if not attempts.has_patience(source.name):
+                return
 
 
 def claim_all(context: Context, source: Source, actor: str) -> Iterator[Claimed]:
-    """Claim what is new in the source and what was left behind, one after the other.
+    """Claim what is new in the source and what was left behind, one after the other, each once.
 
     Raises `SourceUnavailable` after everything that the source did list before its fault.
     """
-    return chain(claim_new(context, source, actor), claim_abandoned(context, source, actor))
+    listed: set[str] = set()
+    for claimed in claim_new(context, source, actor):
+        listed.add(claimed.manifest_id)
+        yield claimed
+    yield from claim_abandoned(context, source, actor, besides=listed)
 
 
 def claim_new(context: Context, source: Source, actor: str) -> Iterator[Claimed]:
@@ -90,14 +111,18 @@ def _batches(source: Source) -> Iterator[list[Item]]:
         raise fault
 
 
-def claim_abandoned(context: Context, source: Source, actor: str) -> Iterator[Claimed]:
+def claim_abandoned(
+    context: Context, source: Source, actor: str, *, besides: Collection[str] = ()
+) -> Iterator[Claimed]:
     """Claim what a worker left behind and no listing shows (any more): it is read where it can still be had, or ended.
 
-    What was approved meanwhile goes on here too.
+    What was approved meanwhile goes on here too. What this sweep has given back itself (`besides`) waits for the next.
     """
     with context.database.read() as tx:
         left = manifests.abandoned(tx, source.name)
     for row in left:
+        if row.id in besides:
+            continue
         claimed = claim(context, source, Item(row.identity, row.size_bytes or 0, row.received_at), actor)
         if claimed is not None:
             yield claimed
@@ -163,19 +188,26 @@ def _is_ours(context: Context, claimed: Claimed) -> bool:
 def _take_in(context: Context, claimed: Claimed, actor: str) -> Intake | None:
     scratch = context.scratch / claimed.manifest_id
     scratch.mkdir(parents=True, exist_ok=True)
-    context.at("before-take")
     try:
-        path = claimed.source.take(claimed.item, scratch)
-        content = claimed.item.sidecar
+        check_size(claimed.item.size_bytes, context.file_limits)  # before it is copied or downloaded
+        intake = _read(context, claimed, scratch, actor)
+    except ManifestRefused as refusal:
+        intake = refuse(context, claimed.manifest_id, claimed.fence, refusal)
     except ItemChanged as change:
         _give_up(context, claimed, change)
         return None
-    context.at("after-take")
-    sidecar = (claimed.item.sidecar_name or "", content) if content is not None else None
-    intake = take_in(context, _delivery(claimed, path, sidecar, actor))
-    write_receipt(context, claimed.manifest_id)
+    with suppress(SourceUnavailable, OSError):  # it stays due, and whoever makes receipts says what keeps it
+        write_receipt(context, claimed.manifest_id)
     shutil.rmtree(scratch, ignore_errors=True)
     return intake
+
+
+def _read(context: Context, claimed: Claimed, scratch: Path, actor: str) -> Intake:
+    context.at("before-take")
+    path, content = claimed.source.take(claimed.item, scratch), claimed.item.sidecar
+    context.at("after-take")
+    sidecar = (claimed.item.sidecar_name or "", content) if content is not None else None
+    return take_in(context, _delivery(claimed, path, sidecar, actor))
 
 
 def _delivery(claimed: Claimed, path: Path, sidecar: tuple[str, bytes] | None, actor: str) -> Delivery:

@@ -15,6 +15,7 @@ from domain.manifests import ManifestState
 from engine.context import Context, Progress
 from engine.halting import withdraw_cancelled
 from engine.receipt_facts import earlier_files, problems, receipt_of, sim_outcomes
+from engine.troubles import Attempts, Tell, raised
 from reports.outcomes_csv import SimOutcome, write_outcomes_csv
 from reports.receipt import FileKind, Receipt
 from reports.receipt_json import receipt_json
@@ -29,20 +30,29 @@ UNUSED = frozenset({ManifestState.REFUSED, ManifestState.QUARANTINED})
 """States in which nothing of the file was used: it goes to `rejected`."""
 MANY = 50_000
 """Up to so many SIMs that all merely wait have a row each in the first CSV."""
+NOT_PUT = "Receipts that wait"
+"""Manifests whose receipt could not be made or put: each is tried again whenever receipts are made."""
 JSON, PAGE, OUTCOMES, FIX = ".receipt.json", ".receipt.html", ".outcomes.csv", ".fix"
 
 
-def refresh_receipts(context: Context) -> dict[str, dict[str, str]]:
+def refresh_receipts(context: Context, tell: Tell = raised) -> dict[str, dict[str, str]]:
     """New receipts for the manifests in which something moved since their last one: where each one's files are now.
 
-    What came back unsent of a cancelled manifest is withdrawn before.
+    One that cannot be made or put is told and holds up no other; it stays due. Without `tell` the first failure is
+    raised. What came back unsent of a cancelled manifest is withdrawn before.
     """
     withdraw_cancelled(context.database)
     with context.commit("finish") as tx:
         manifests.finish_ended(tx)
     with context.database.read() as tx:
         due = manifests.due_for_receipt(tx)
-    return {manifest_id: write_receipt(context, manifest_id) for manifest_id in due}
+    made = {}
+    attempts = Attempts(context.stopwatch, tell)
+    for manifest_id, source in due.items():
+        if attempts.has_patience(source):
+            with attempts.trying(source, manifest_id):
+                made[manifest_id] = write_receipt(context, manifest_id)
+    return made
 
 
 def write_receipt(context: Context, manifest_id: str, *, afresh: bool = False) -> dict[str, str]:

@@ -16,7 +16,7 @@ from domain.iccid_batch import duplicates, stretches
 from domain.lines import Verdict
 from domain.manifests import ManifestRefused
 from storage.readers import read_blocks
-from storage.readers.block import Block, ReadingRules
+from storage.readers.block import Block, FileLimits, ReadingRules
 
 GZIP_MAGIC = b"\x1f\x8b"
 TRAILER = re.compile(rb"#\s*total", re.IGNORECASE)
@@ -63,11 +63,7 @@ class Survey:
 def survey(path: Path, name: str, rules: ReadingRules, sidecar: ControlTotal | None) -> Survey:
     """Read the whole file once. Raises `ManifestRefused` for what makes the file unusable as a whole."""
     size = path.stat().st_size
-    if size > rules.limits.file_bytes:
-        raise ManifestRefused(
-            f"The file has {size:,} bytes; at most {rules.limits.file_bytes:,} are taken. Split it and drop the parts.",
-            reason="file_too_large",
-        )
+    check_size(size, rules.limits)
     sha256 = sha256_of(path)
     keys, lines, attempts, line_count, trailer = _read_keys(path, name, rules)
     _check_totals(path, trailer, sidecar, attempts, sha256)
@@ -76,6 +72,15 @@ def survey(path: Path, name: str, rules: ReadingRules, sidecar: ControlTotal | N
     return Survey(
         *(sha256, size, line_count, len(keys)), lines[later][order], first_lines[order], stretches(keys, STRETCHES)
     )
+
+
+def check_size(size_bytes: int, limits: FileLimits) -> None:
+    """Raise `ManifestRefused` for a file that is larger than one may be."""
+    if size_bytes > limits.file_bytes:
+        raise ManifestRefused(
+            f"The file has {size_bytes:,} bytes; at most {limits.file_bytes:,} are taken. Split it and drop the parts.",
+            reason="file_too_large",
+        )
 
 
 def _check_totals(

@@ -2,8 +2,10 @@
 
 from prefect import flow
 
+from tasks.context import engine
+from tasks.outcomes import end_by
 from tasks.parameters import DecideParameters
-from tasks.receipts import make_receipts
+from tasks.receipts import make_receipts, unmade
 from tasks.runner import side_by_side
 from tasks.steering import decide_sims
 
@@ -15,5 +17,6 @@ def decide(parameters: DecideParameters) -> int:
     Sends nothing: what is to be sent again is sent by the next `settle`. A second run finds nothing to move.
     """
     decisions = decide_sims(parameters)
-    make_receipts()
+    troubles = make_receipts()
+    end_by(engine(), [], unmade(troubles, [one.manifest_id for one in decisions]))
     return sum(1 for one in decisions if one.target is not None)

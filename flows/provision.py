@@ -7,7 +7,7 @@ from tasks.context import engine
 from tasks.manifests import IN_THE_LEDGER, carrier_accounts, row_of, take_in_approved
 from tasks.outcomes import end_by
 from tasks.parameters import ProvisionParameters
-from tasks.receipts import make_receipts
+from tasks.receipts import make_receipts, unmade
 from tasks.rounds import go_on
 from tasks.runner import side_by_side
 from tasks.sending import send_lease, settle_lease
@@ -23,9 +23,9 @@ def provision(parameters: ProvisionParameters) -> str:
     context, manifest_id = engine(), parameters.manifest_id
     if parameters.approved_by is not None:
         take_in_approved(manifest_id, parameters.approved_by)
-    state = row_of(context, manifest_id).state
-    if state not in IN_THE_LEDGER:
-        return state.value
+    row = row_of(context, manifest_id)
+    if row.state not in IN_THE_LEDGER:
+        return row.state.value
     works = go_on(
         carrier_accounts(context, manifest_id),
         (send_lease, settle_lease),
@@ -33,7 +33,7 @@ def provision(parameters: ProvisionParameters) -> str:
         stopwatch=context.stopwatch,
         after=ManifestBar(context, manifest_id).show,
     )
-    make_receipts()
+    troubles = make_receipts()
     show_accounts(works)
-    end_by(context, works)
+    end_by(context, works, unmade(troubles, [row.id]))
     return row_of(context, manifest_id).state.value

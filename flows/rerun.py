@@ -7,7 +7,7 @@ from tasks.context import engine
 from tasks.manifests import carrier_accounts, judge_rejected_lines, rerun_part, row_of
 from tasks.outcomes import end_by
 from tasks.parameters import RerunParameters
-from tasks.receipts import make_receipts
+from tasks.receipts import make_receipts, unmade
 from tasks.rounds import go_on
 from tasks.runner import side_by_side
 from tasks.sending import send_lease, settle_lease
@@ -20,17 +20,18 @@ def rerun(parameters: RerunParameters) -> int:
     What is done stays done, and a second run of the same finds nothing to move.
     """
     context = engine()
-    row_of(context, parameters.manifest_id)
+    row = row_of(context, parameters.manifest_id)
     moved = rerun_part(parameters).taken
     intake = judge_rejected_lines(parameters)
     show_intakes([intake] if intake else [])
+    ids = [row.id, *([intake.manifest_id] if intake else [])]
     works = go_on(
-        carrier_accounts(context, parameters.manifest_id, *([intake.manifest_id] if intake else [])),
+        carrier_accounts(context, *ids),
         (settle_lease, send_lease),
         at_most_seconds=parameters.work_seconds,
         stopwatch=context.stopwatch,
     )
-    make_receipts()
+    troubles = make_receipts()
     show_accounts(works)
-    end_by(context, works)
+    end_by(context, works, unmade(troubles, ids))
     return moved

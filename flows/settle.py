@@ -7,7 +7,7 @@ from tasks.context import engine
 from tasks.manifests import due_accounts
 from tasks.outcomes import end_by
 from tasks.parameters import SettleParameters
-from tasks.receipts import make_receipts
+from tasks.receipts import make_receipts, unmade
 from tasks.rounds import go_on
 from tasks.runner import side_by_side
 from tasks.sending import send_lease, settle_lease
@@ -28,7 +28,7 @@ def settle(parameters: SettleParameters = EVERYTHING_DUE) -> int:
         at_most_seconds=parameters.work_seconds,
         stopwatch=context.stopwatch,
     )
-    make_receipts()
+    troubles = make_receipts()
     show_accounts(works)
-    end_by(context, works)
+    end_by(context, works, unmade(troubles))
     return sum(work.tally.taken for work in works)

@@ -2,8 +2,10 @@
 
 from prefect import flow
 
+from tasks.context import engine
+from tasks.outcomes import end_by
 from tasks.parameters import SteerParameters
-from tasks.receipts import make_receipts
+from tasks.receipts import make_receipts, unmade
 from tasks.runner import side_by_side
 from tasks.steering import steer_manifest
 
@@ -15,5 +17,6 @@ def steer(parameters: SteerParameters) -> int:
     Sends nothing: what goes on is sent by the next `settle`. Safe to run twice.
     """
     halted = steer_manifest(parameters)
-    make_receipts()
+    troubles = make_receipts()
+    end_by(engine(), [], unmade(troubles, [halted.manifest_id]))
     return halted.withdrawn

@@ -278,8 +278,8 @@ def keep_receipt(
     tx.execute(update(manifests).where(manifests.c.id == manifest_id).values(new))
 
 
-def due_for_receipt(tx: Transaction) -> list[str]:
-    """Manifests whose receipt is missing or no longer true, oldest first.
+def due_for_receipt(tx: Transaction) -> dict[str, str]:
+    """Manifests whose receipt is missing or no longer true, oldest first, each with its source.
 
     Loaded ones are compared by their halt and their counts, which reads their operations once.
     """
@@ -287,12 +287,13 @@ def due_for_receipt(tx: Transaction) -> list[str]:
     none_yet = and_(c.receipt_at.is_(None), c.state != ManifestState.RECEIVED.value)
     finished_since = and_(c.state == ManifestState.FINISHED.value, c.receipt_at < c.finished_at)
     loaded = c.state == ManifestState.LOADED.value
-    rows = select(c.id, c.state, c.halt, c.receipt_at, c.receipt_steps).where(or_(none_yet, finished_since, loaded))
+    rows = select(c.id, c.source, c.state, c.halt, c.receipt_at, c.receipt_steps)
+    rows = rows.where(or_(none_yet, finished_since, loaded))
     candidates = tx.execute(rows.order_by(c.received_at, c.id)).all()
     unsure = [row.id for row in candidates if row.state == ManifestState.LOADED.value and row.receipt_at is not None]
     counts = _counts_of(tx, unsure)
     true_still = {row.id for row in candidates if row.receipt_steps == _as_text(counts.get(row.id, {}), row.halt)}
-    return [row.id for row in candidates if row.id not in true_still or row.id not in unsure]
+    return {row.id: row.source for row in candidates if row.id not in true_still or row.id not in unsure}
 
 
 def _counts_of(tx: Transaction, manifest_ids: Sequence[str]) -> dict[str, dict[Step, int]]:

@@ -1,10 +1,15 @@
 """A place with a configuration, a product and a simulated carrier, and the command line as a function of its words."""
 
+import fcntl
 import json
 import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +19,19 @@ import pytest
 from carriers.simulated.carrier import Options
 from carriers.simulated.log import Entry, changing_requests
 from carriers.simulated.server import SimulatedCarrierServer, run_server
+from config.build import make_folders
+from config.loading import load_settings
 from console.main import run
 from tests.configured import configure, drop, iccids, secrets
 
 ROOT = Path(__file__).parents[2]
+SOURCE = """[[sources]]
+kind = "folder"
+name = "{name}"
+path = "{name}"
+still_seconds = 0
+routes = [{{ product = "tracker", home_country = "DE" }}]
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,18 @@ class Place:
     def drop(self, name: str, *rows: str) -> Path:
         """A table with these rows in the inbox."""
         return drop(self.folder, name, "\n".join(("iccid,registration_code", *rows)) + "\n")
+
+    def unmounted(self, name: str, after: tuple[str, list[str]] | None = None) -> None:
+        """A folder source before all others whose drive is away; it went after this manifest was taken in from it."""
+        source = SOURCE.format(name=name)
+        file = self.folder / "simline.toml"
+        file.write_text(file.read_text().replace("[[sources]]", f"{source}[[sources]]", 1))
+        if after:
+            make_folders(load_settings(file, {}))
+            table = "\n".join(("iccid,registration_code", *after[1])) + "\n"
+            (self.folder / name / "inbox" / after[0]).write_text(table)
+            assert self.simline("pick-up", "--source", name, "--no-activate").status == 0
+            (self.folder / name).rename(self.folder / f"{name} in a drawer")
 
     def changes(self) -> list[Entry]:
         """Requests for a change that reached the carrier."""
@@ -99,6 +125,27 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, simline: Callable[...
     configure(tmp_path, {"supersim": url}, most_sims=30, carrier="quiet_seconds = 1")
     yield Place(tmp_path, server, simline, environment["SIMLINE_KEY"])
     server.close()
+
+
+@pytest.fixture
+def terminal() -> Callable[..., Result]:
+    """The command line as a process of its own on a terminal of 100 columns; everything that it wrote there."""
+
+    def start(*words: str | Path) -> Result:
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
+        command = [sys.executable, "-m", "console.main", *map(str, words)]
+        with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as running:
+            os.close(theirs)
+            written = b""
+            with suppress(OSError):  # Linux's word for a terminal that nobody writes to any more
+                while piece := os.read(ours, 65_536):
+                    written += piece
+            os.close(ours)
+        return Result(running.returncode, written.decode(), "")
+
+    return start
 
 
 @pytest.fixture

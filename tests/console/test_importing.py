@@ -1,6 +1,7 @@
 """`import` and `approve`: one manifest from the file to active SIMs, and what is said on the way."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,8 +14,11 @@ import pytest
 
 from console.commands import CANNOT, FINE, NEEDS_YOU, STOPPED
 from domain.lines import SENTENCES, Reason
+from storage.sources.contract import SourceUnavailable
+from storage.sources.given import GivenFiles
 from tests.console.conftest import ROOT
 
+HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 WHERE = ("--product", "tracker", "--home-country", "DE")
 
 
@@ -35,6 +39,54 @@ def test_without_a_terminal_nothing_but_plain_lines_is_written(place: Any, rows:
     assert "\x1b" not in said.out + said.err
     assert "\r" not in said.out
     assert all(line == line.rstrip() for line in said.out.splitlines())
+
+
+@pytest.mark.parametrize("more", [(), ("--no-activate",), ("--wait", "0.1")])
+def test_on_a_terminal_no_bar_is_left_behind_and_the_cursor_is_shown_again(
+    place: Any, rows: Any, terminal: Any, more: tuple[str, ...]
+) -> None:
+    place.server.carrier.fleet.activation_seconds = 1.0
+    said = terminal("import", place.file("order.csv", *rows(3)), *WHERE, *more)
+    assert said.status == FINE
+    assert said.out.count(HIDE) == said.out.count(SHOW) > 0
+    assert "━" in said.out
+    assert said.out.rindex(SHOW) > said.out.rindex(HIDE)
+    shown = said.out[said.out.rindex("order.csv: ") :]
+    assert "every line" in shown
+    assert not re.search(r"━|\x1b\[\?25|\x1b\[1A", shown), "a bar was drawn after the receipt"
+
+
+def test_without_a_terminal_each_stage_is_said_once(place: Any, rows: Any) -> None:
+    said = place.simline("import", place.file("order.csv", *rows(3)), *WHERE)
+    stages = [line for line in said.out.splitlines() if line.startswith("✓") and line.endswith(" SIMs")]
+    assert stages == ["✓ claim: 3 SIMs", "✓ activate: 3 SIMs", "✓ settle: 3 SIMs"]
+
+
+def test_a_receipt_of_another_manifest_that_cannot_be_put_fails_no_import(place: Any, rows: Any) -> None:
+    place.unmounted("nas", after=("first.csv", rows(2)))
+    said = place.simline("import", place.file("local.csv", *rows(3, first=10)), *WHERE)
+    assert said.status == FINE
+    assert "All 3 SIMs are active" in said.out
+    assert "Receipts that wait: m-" in said.out
+    assert (place.folder / "local.csv.receipt.html").exists()
+
+
+@pytest.mark.parametrize("error", [SourceUnavailable("The drive is full."), OSError(28, "The drive is full", "a.html")])
+def test_a_receipt_of_its_own_that_cannot_be_put_is_shown_and_makes_the_status_2(
+    place: Any, rows: Any, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def full(*_: object) -> dict[str, str]:
+        raise error
+
+    file = place.file("order.csv", *rows(3))
+    with monkeypatch.context() as patched:
+        patched.setattr(GivenFiles, "finish", full)
+        said = place.simline("import", file, *WHERE)
+    assert said.status == CANNOT
+    assert "All 3 SIMs are active" in said.out
+    assert said.err.count("Receipts that wait: m-") == said.err.count("The drive is full") == 1
+    assert place.simline("import", file, *WHERE).status == FINE
+    assert (place.folder / "order.csv.receipt.html").exists()
 
 
 def test_the_same_file_again_asks_the_carrier_for_nothing(place: Any, rows: Any) -> None:
@@ -105,6 +157,18 @@ def test_a_dash_reads_the_standard_input(
     said = place.simline("import", "-", *WHERE)
     assert said.status == FINE
     assert "All 2 SIMs are active" in said.out
+
+
+@pytest.mark.parametrize("command", ["import", "plan"])
+def test_a_standard_input_beyond_the_limit_is_refused_and_leaves_nothing_behind(
+    place: Any, rows: Any, process: Any, command: str
+) -> None:
+    with (place.folder / "simline.toml").open("a") as toml:
+        toml.write("[file_limits]\nfile_bytes = 100_000\n")
+    said = process(command, "-", *WHERE, input="\n".join(rows(5_000)))
+    assert said.returncode == CANNOT
+    assert "More than 100,000 bytes came in; at most so many are taken. Split the list." in said.stderr
+    assert list((place.folder / "results").glob("*")) == []
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,10 @@
-"""`watch`, `pick-up` and `settle`."""
+"""`pick-up` and `settle`."""
 
-import os
-import signal
-import threading
-import time
 from typing import Any
 
-from console.commands import CANNOT, FINE, NEEDS_YOU, STOPPED
+import pytest
+
+from console.commands import CANNOT, FINE, NEEDS_YOU
 
 
 def test_pick_up_takes_in_what_was_dropped_and_sends_it(place: Any, rows: Any) -> None:
@@ -67,44 +65,50 @@ def test_an_inbox_that_is_gone_is_a_sentence(place: Any) -> None:
     assert "inbox" in said.err
 
 
-def test_watch_takes_in_what_comes_until_it_is_stopped(place: Any, rows: Any) -> None:
-    def drop_and_stop() -> None:
-        place.drop("first.csv", *rows(2))
-        _until(lambda: len(place.changes()) == 4)
-        place.drop("second.csv", *rows(2, first=10))
-        _until(lambda: len(place.changes()) == 8)
-        _until(lambda: len(list((place.folder / "manifests" / "processed").glob("*.receipt.html"))) == 2)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    thread = threading.Thread(target=drop_and_stop, daemon=True)
-    thread.start()
-    said = place.simline("watch", "--every", "0.1")
-    thread.join()
-    assert said.status == STOPPED
-    assert "Watching inbox" in said.out
-    assert said.out.count("2 new SIMs") == 2
+def test_a_source_that_is_gone_holds_up_neither_the_others_nor_what_is_in_the_ledger(place: Any, rows: Any) -> None:
+    place.drop("before.csv", *rows(2))
+    assert place.simline("pick-up", "--no-activate").status == FINE
+    place.unmounted("nas")
+    place.drop("after.csv", *rows(3, first=10))
+    said = place.simline("pick-up")
+    assert said.status == NEEDS_YOU
+    assert said.err.count("of source nas cannot be used") == 1
+    assert "after.csv: " in said.out
+    assert len(place.changes()) == 2 * 5
 
 
-def test_watch_goes_on_when_a_source_fails_for_a_while(place: Any, rows: Any) -> None:
-    manifests = place.folder / "manifests"
-
-    def trouble_and_stop() -> None:
-        manifests.rename(place.folder / "unmounted")
-        time.sleep(0.5)
-        (place.folder / "unmounted").rename(manifests)
-        place.drop("order.csv", *rows(1))
-        _until(lambda: len(place.changes()) == 2)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    thread = threading.Thread(target=trouble_and_stop, daemon=True)
-    thread.start()
-    said = place.simline("watch", "--every", "0.1")
-    thread.join()
-    assert said.status == STOPPED
-    assert "1 new SIM." in said.out
+def test_when_no_source_can_be_read_the_status_is_2_and_the_ledger_goes_on(place: Any, rows: Any) -> None:
+    place.drop("before.csv", *rows(2))
+    assert place.simline("pick-up", "--no-activate").status == FINE
+    place.unmounted("nas")
+    said = place.simline("pick-up", "--source", "nas")
+    assert said.status == CANNOT
+    assert "Mount or create it" in said.err
+    assert len(place.changes()) == 4
 
 
-def _until(is_so: Any, seconds: float = 20.0) -> None:
-    ends = time.monotonic() + seconds
-    while not is_so() and time.monotonic() < ends:
-        time.sleep(0.05)
+def test_a_file_whose_codes_cannot_be_sealed_holds_up_no_other(
+    place: Any, iccid: Any, rows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.drop("a.csv", *rows(2))
+    place.drop("b.csv", "not an ICCID,")
+    monkeypatch.delenv("SIMLINE_KEY")
+    said = place.simline("pick-up")
+    assert said.status == NEEDS_YOU
+    assert "Manifests that wait: a.csv. The manifest holds registration codes and SIMLINE_KEY is not set." in said.err
+    assert "b.csv" in said.out
+    monkeypatch.setenv("SIMLINE_KEY", place.key)
+    assert place.simline("pick-up").status == FINE
+    assert len(place.changes()) == 4
+
+
+def test_a_receipt_that_cannot_be_put_makes_settle_1_and_holds_up_no_other(place: Any, rows: Any) -> None:
+    place.unmounted("nas", after=("first.csv", rows(2)))
+    place.drop("second.csv", *rows(3, first=10))
+    assert place.simline("pick-up", "--source", "inbox", "--no-activate").status == FINE
+    said = place.simline("settle")
+    assert said.status == NEEDS_YOU
+    assert "Receipts that wait: m-" in said.out
+    assert "of source nas cannot be used" in said.out
+    assert "1 receipt made again." in said.out
+    assert len(place.changes()) == 2 * 5

@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from console.commands import CANNOT, FINE
+from console.commands import CANNOT, FINE, NEEDS_YOU
 
 BUCKET = "sims"
 SOURCE = """
@@ -70,6 +70,27 @@ def test_an_object_that_there_is_not_is_a_sentence(place: Any, bucket: Any, key:
     said = place.simline("import", f"s3://{BUCKET}/{key}")
     assert said.status == CANNOT
     assert sentence in said.err
+
+
+def test_an_object_beyond_the_limit_is_refused_without_being_downloaded(
+    place: Any, rows: Any, bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def download(*_: object) -> None:
+        raise AssertionError("It was downloaded.")
+
+    with (place.folder / "simline.toml").open("a") as toml:
+        toml.write("[file_limits]\nfile_bytes = 100\n")
+    put(bucket, "drops/big.csv", rows(20))
+    monkeypatch.setattr("storage.sources.s3.S3Source.take", download)
+    sentence = "at most 100 are taken. Split it and drop the parts."
+    planned = place.simline("plan", f"s3://{BUCKET}/drops/big.csv")
+    assert (planned.status, sentence in planned.err) == (CANNOT, True)
+    said = place.simline("pick-up")
+    assert said.status == NEEDS_YOU
+    assert sentence in said.out
+    kept = {found["Key"] for found in bucket.list_objects_v2(Bucket=BUCKET)["Contents"]}
+    assert {"drops/big.csv", "simline-results/rejected/big.csv.receipt.html"} <= kept
+    assert "Nothing new lies in the sources" in place.simline("pick-up").out
 
 
 def test_the_page_of_a_receipt_in_a_bucket_is_opened_from_a_folder(place: Any, rows: Any, bucket: Any) -> None:

@@ -9,6 +9,8 @@ from domain.lifecycle import Step
 from domain.manifests import ManifestState
 from engine.intake import Intake
 from engine.picking_up import claim, claim_new, pick_up, take_in_claimed
+from engine.receipts import refresh_receipts
+from engine.troubles import Trouble
 from storage import manifests
 from storage.database import DatabaseUnavailable
 from storage.manifests import ManifestRow
@@ -267,6 +269,56 @@ def test_a_source_that_cannot_be_read_says_so_and_keeps_what_was_taken(rig: Rig)
     with pytest.raises(SourceUnavailable):
         list(sweep)
     assert rig.steps() == {Step.PLANNED: 2}
+
+
+def test_a_source_that_is_gone_is_told_and_holds_up_no_other(rig: Rig) -> None:
+    sources = {"gone": Gone(), **rig.context.sources}
+    rig.drop("a.csv", manifest(iccids(2)))
+    told: list[Trouble] = []
+    (intake,) = pick_up(rig.but(sources=sources).context, tell=told.append)
+    assert intake.counts.accepted == 2
+    assert [(one.source, one.name, str(one.error)) for one in told] == [("gone", "", "The drive is not mounted.")]
+
+
+@pytest.mark.parametrize("fault", [VaultLocked("No key."), SourceUnavailable("Away."), ZeroDivisionError("Ours.")])
+def test_a_delivery_that_fails_is_told_once_and_holds_up_no_other(rig: Rig, fault: Exception) -> None:
+    for number, name in enumerate(("a.csv", "b.csv", "c.csv")):
+        rig.drop(name, manifest(iccids(2, first=2 * number)))
+    told: list[Trouble] = []
+    taken = list(pick_up(rig.but(at=raising(fault, "after-take")).context, tell=told.append))
+    assert [intake.counts.accepted for intake in taken] == [2, 2]
+    assert [(one.source, one.name, one.error) for one in told] == [("inbox", "a.csv", fault)]
+    (late,) = pick_up(rig.context)
+    assert late.counts.accepted == 2
+
+
+def test_what_a_sweep_has_given_back_itself_waits_for_the_next(rig: Rig) -> None:
+    rig.drop("a.csv", manifest(iccids(2)))
+    reads: list[str] = []
+
+    def always(label: str) -> None:
+        if label == "after-take":
+            reads.append(label)
+            raise VaultLocked("No key.")
+
+    assert list(pick_up(rig.but(at=always).context, tell=lambda _: None)) == []
+    assert len(reads) == 1
+
+
+def test_a_first_receipt_that_cannot_be_put_hides_no_intake_and_stays_due(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.drop("a.csv", manifest(iccids(2)))
+
+    def away(*_: object) -> dict[str, str]:
+        raise SourceUnavailable("Away.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rig.context.sources["inbox"], "finish", away)
+        (intake,) = pick_up(rig.context)
+    assert intake.state is ManifestState.LOADED
+    assert refresh_receipts(rig.context).keys() == {intake.manifest_id}
+    assert "a.csv.receipt.json" in names(rig, "processed")
 
 
 def test_a_claim_keeps_the_products_and_countries_it_was_first_made_with(rig: Rig, moving_clock: MovingClock) -> None:

@@ -9,10 +9,15 @@ import pytest
 
 from carriers.contract import Answer, AnswerKind, Order
 from domain.brake import Brake
+from engine.context import RealStopwatch
+from engine.picking_up import pick_up
 from engine.receipts import refresh_receipts, write_receipt
 from engine.sending import send_due
 from engine.settling import settle_due
+from engine.troubles import Trouble
 from storage import manifests
+from storage.sources.contract import Route, SourceUnavailable
+from storage.sources.folder import FolderSource
 from tests.conftest import MovingClock
 from tests.engine.rig import ACCOUNT, Rig, iccids, manifest
 from tests.engine.scripted import REFERENCE, ScriptedCarrier
@@ -93,6 +98,47 @@ def test_a_receipt_that_is_still_true_is_not_written_again(rig: Rig) -> None:
     send_due(rig.context, ACCOUNT)
     assert len(refresh_receipts(rig.context)) == 1
     assert refresh_receipts(rig.context) == {}
+
+
+def test_a_receipt_that_cannot_be_put_is_told_and_holds_up_no_other(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    nas = FolderSource("nas", rig.folder / "nas", [Route(product="tracker", home_country="DE")], still_seconds=0.0)
+    nas.prepare()
+    rig = rig.but(sources={"nas": nas, **rig.context.sources})
+    (nas.root / "inbox" / "first.csv").write_text(manifest(iccids(2)))
+    (first,) = pick_up(rig.context, "nas")
+    second = rig.take_in("second.csv", manifest(iccids(2, first=2)))
+    send_due(rig.context, ACCOUNT)
+    unmounted = nas.root.rename(rig.folder / "unmounted")
+    told: list[Trouble] = []
+    assert refresh_receipts(rig.context, told.append).keys() == {second.manifest_id}
+    assert [(one.source, one.name) for one in told] == [("nas", first.manifest_id)]
+    assert "of source nas cannot be used" in str(told[0].error)
+    with pytest.raises(SourceUnavailable):
+        refresh_receipts(rig.context)
+    unmounted.rename(nas.root)
+    assert refresh_receipts(rig.context).keys() == {first.manifest_id}
+
+
+def test_a_source_that_takes_long_to_fail_is_left_until_the_next_time(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        rig.take_in(f"{number}.csv", manifest(iccids(1, first=number)))
+    send_due(rig.context, ACCOUNT)
+    waited: list[float] = []
+
+    def times_out(*_: object) -> dict[str, str]:
+        waited.append(20.0)
+        raise SourceUnavailable("Away.")
+
+    class Sums(RealStopwatch):
+        def monotonic(self) -> float:
+            return sum(waited)
+
+    told: list[Trouble] = []
+    monkeypatch.setattr(rig.context.sources["inbox"], "finish", times_out)
+    assert refresh_receipts(rig.but(stopwatch=Sums()).context, told.append) == {}
+    assert len(told) == 2, "40 s are more than anybody's patience"
 
 
 def test_a_sim_that_was_refused_is_a_failure_with_its_reason(rig: Rig, scripted: ScriptedCarrier) -> None:

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from prefect import get_client
@@ -15,7 +16,7 @@ from carriers.simulated.faults import Fault, Faults, RequestKind
 from carriers.simulated.log import effect_counts
 from domain.deciding import Saw
 from domain.lifecycle import Step
-from domain.manifests import ManifestState
+from domain.manifests import ItemIdentity, ManifestState
 from domain.products import Tier
 from engine.picking_up import pick_up as take_in_everything
 from engine.rerunning import Only
@@ -171,6 +172,32 @@ def test_what_a_source_lists_before_its_fault_is_taken_in_and_provisioned(worksh
         patched.setattr(source, "items", breaks_off)
         pick_up()
     assert len(workshop.changes()) == 4
+
+
+def test_a_receipt_that_cannot_be_put_fails_settle_and_the_runs_of_its_own_manifest_alone(
+    workshop: Workshop, until: Until
+) -> None:
+    source = workshop.context.sources["inbox"]
+    usual = source.finish
+
+    def refuses(item: ItemIdentity, *rest: Any) -> dict[str, str]:
+        if item.key == "first.csv":
+            raise SourceUnavailable("The drive is away.")
+        return usual(item, *rest)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(source, "finish", refuses)
+        workshop.drop("first.csv", count=2)
+        with pytest.raises(RunFailed, match=r"Receipts that wait: m-\w{12}\. The drive is away\."):
+            pick_up()
+        assert len(workshop.changes()) == 4
+        workshop.drop("second.csv", account="second", count=3)
+        assert pick_up() == [workshop.manifest("second.csv").id]
+        with pytest.raises(RunFailed, match="The drive is away"):
+            settle()
+        assert workshop.receipts() == ["second.csv.receipt.json"]
+    until(lambda: settled(workshop))
+    assert workshop.receipts() == ["first.csv.receipt.json", "second.csv.receipt.json"]
 
 
 def test_a_source_that_nobody_configured_is_named(workshop: Workshop) -> None:

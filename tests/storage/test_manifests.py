@@ -278,7 +278,7 @@ def test_a_receipt_is_due_first_then_when_something_moved_then_at_the_end(
     due: list[bool] = []
 
     def look(tx: Transaction) -> None:
-        due.append(manifests.due_for_receipt(tx) == [manifest_id])
+        due.append(manifests.due_for_receipt(tx) == {manifest_id: "inbox"})
         steps = manifests.operation_counts(tx, manifest_id)
         manifests.keep_receipt(tx, manifest_id, "{}", tx.now(), steps=steps)
 
@@ -300,10 +300,10 @@ def test_a_receipt_is_due_first_then_when_something_moved_then_at_the_end(
 def test_a_manifest_that_is_being_read_has_no_receipt_yet_and_a_refused_one_has(database: Database) -> None:
     claim(database)
     with database.read() as tx:
-        assert manifests.due_for_receipt(tx) == []
+        assert manifests.due_for_receipt(tx) == {}
     mark(database, ManifestState.REFUSED)
     with database.begin() as tx:
-        assert manifests.due_for_receipt(tx) == [ITEM.manifest_id]
+        assert manifests.due_for_receipt(tx) == {ITEM.manifest_id: ITEM.source}
         manifests.keep_receipt(tx, ITEM.manifest_id, '{"a": 1}', tx.now(), steps={})
-        assert manifests.due_for_receipt(tx) == []
+        assert manifests.due_for_receipt(tx) == {}
         assert manifests.find(tx, ITEM.manifest_id).receipt == '{"a": 1}'
