@@ -62,6 +62,8 @@ class Subject:
     marks: Mapping[str, str] = field(default_factory=dict)  # credentials to look for, where they must have a form
     descriptions: tuple[str, ...] = ()  # files of `specifications`: the carrier's own description of its API
     base: str = ""  # what its addresses have before the paths of that
+    around: tuple[str, ...] = ()  # paths that it lacks: where tokens are given
+    shown: Mapping[str, str] = field(default_factory=dict)  # the credentials that it knows, where ours are others
 
     def iccid(self, number: int) -> str:
         """One of its ICCIDs."""

@@ -24,7 +24,7 @@ class Refereed(Contract):
     @pytest.fixture
     def reach(self, referee: Relay) -> Reach:
         def through(server: SimulatedCarrierServer) -> str:
-            referee.stand_before(server)
+            referee.stand_before(server, self.subject.around, self.subject.shown)
             return referee.url
 
         return through
