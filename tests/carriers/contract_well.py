@@ -17,6 +17,7 @@ from carriers.contract import (
 )
 from carriers.simulated.faults import Fault, RequestKind
 from carriers.simulated.log import effect_counts
+from carriers.simulated.registry import simulation_of
 from domain.lifecycle import Action, SimState, Stage
 from tests.carriers.contract_subject import GATE, GONE, NOT_ACTIVE, UNDER_WAY, Contract, World, code_of
 
@@ -102,7 +103,9 @@ class CarrierContract(Contract):
         reference = world.active()
         assert world.change(Action.RELEASE, reference).kind in UNDER_WAY
         assert world.settled(*GONE).state in GONE
-        world.change(Action.RELEASE, reference)
+        again = world.change(Action.RELEASE, reference)
+        assert again.kind in (AnswerKind.DONE, AnswerKind.UNKNOWN)  # what is gone has not failed to go
+        assert world.read().state in GONE
         assert world.effects(RequestKind.RELEASE) == 1
 
     def test_an_action_that_is_not_offered_makes_no_request(self, world: World) -> None:
@@ -173,6 +176,17 @@ class CarrierContract(Contract):
     def test_a_sim_that_is_not_in_the_account_is_absent(self, world: World) -> None:
         assert world.read(world.unknown).state is SimState.ABSENT
         assert world.read(world.others).state is SimState.ABSENT
+
+    def test_a_sim_that_the_carrier_has_not_made_is_neither_claimed_nor_activated(self, world: World) -> None:
+        if world.can.claims:
+            assert world.claim(world.unknown).kind is AnswerKind.REJECTED
+        reference = None if world.can.imports else simulation_of(world.subject.carrier).reference_of(world.unknown)
+        answer = world.change(Action.ACTIVATE, reference, world.unknown)
+        no = (AnswerKind.REJECTED, AnswerKind.REVIEW)
+        assert answer.kind in no or (world.can.imports and answer.kind is AnswerKind.QUEUED)
+        time.sleep(0.1)
+        assert world.read(world.unknown).state is SimState.ABSENT
+        assert effect_counts(world.server.carrier.log.entries()) == {}
 
     def test_all_pages_together_hold_every_sim_once(self, world: World) -> None:
         world.needs(world.can.page_size, "no listing")

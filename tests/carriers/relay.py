@@ -51,6 +51,7 @@ class Exchange:
     path: str
     headers: list[tuple[str, str]]
     body: bytes = field(repr=False)
+    asked_at: float = 0.0
     opened: http.client.HTTPConnection | None = None
     answer: http.client.HTTPResponse | None = None
     content: bytes = b""
@@ -60,6 +61,7 @@ class Exchange:
 
     def ask(self) -> None:
         """Send it to the carrier, which ends the connection after its answer; wait until that begins, or none comes."""
+        self.asked_at = time.time()
         self.opened = http.client.HTTPConnection("127.0.0.1", self.carrier.server_port, timeout=30)
         self.opened.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in [*self.headers, ("Connection", "close")]:
@@ -160,12 +162,16 @@ class Relay:
             exchange.trouble = repr(error)
 
     def _reason(self, exchange: Exchange) -> str:
-        """What the carrier noted about this request. Of two alike at one time, each has one of the two notes."""
+        """What the carrier noted about this request. Of two alike at one time, each has one of the two notes.
+
+        What arrived before it was sent is about another one, which its adapter may have given up waiting for.
+        """
         asked = (exchange.command, exchange.path.partition("?")[0])
         with self._lock:
             for entry in exchange.carrier.carrier.log.entries():
                 note = (exchange.carrier, entry.number)
-                if (entry.method, entry.path) == asked and note not in self._accounted:
+                about_it = (entry.method, entry.path) == asked and entry.at >= exchange.asked_at
+                if about_it and note not in self._accounted:
                     self._accounted.add(note)
                     return entry.reason
         raise LookupError(f"the carrier's log does not have {asked}")
