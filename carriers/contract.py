@@ -113,6 +113,14 @@ class UsageScope(StrEnum):
     ACCOUNT = "account"  # of all SIMs, in pages
 
 
+class UsageUnit(StrEnum):
+    """How the carrier writes an amount of usage; adapters make whole bytes of it, and a megabyte is 1,000,000."""
+
+    BYTES = "bytes"
+    MB_TEXT = "MB as text"  # decimal digits in a string
+    MB_NUMBER = "MB as a number"
+
+
 @dataclass(frozen=True, slots=True)
 class UsageQuery:
     """Whole days of `capabilities.usage_day_zone`, both ends included; of one SIM, or of all: see `usage`."""
@@ -171,6 +179,7 @@ class Capabilities:
     queue_seconds: float = 0.0  # a queued change may stay unseen so long, if that is longer than `quiet_seconds`
     reset_header: str = "Retry-After"  # where a 429 says when to come back; empty: nowhere
     usage: UsageScope = UsageScope.NONE  # other than NONE: keeps `Metering` too
+    usage_unit: UsageUnit = UsageUnit.BYTES  # what the carrier writes; `Metering` tells bytes
     usage_by_day: bool = True  # False: one sum for the billing period so far
     usage_day_zone: str = "UTC"  # whose midnight ends a day that is told: the engine makes UTC days of others
     usage_kept_days: int = 0  # so far back can be asked; 0: the present billing period alone

@@ -24,6 +24,7 @@ from carriers.contract import (
     UsagePage,
     UsageQuery,
     UsageScope,
+    UsageUnit,
 )
 from carriers.errors import CredentialsRefused, NotSent, ReadFailed, RequestRefused
 from carriers.http import HttpClient, Reply, Wire
@@ -56,6 +57,7 @@ CAPABILITIES = Capabilities(
     repeatable=True,
     reset_header="",
     usage=UsageScope.SIM,
+    usage_unit=UsageUnit.MB_TEXT,
     usage_kept_days=180,  # six months
     usage_lag_hours=48.0,  # not published
 )

@@ -30,6 +30,7 @@ from carriers.contract import (
     UsagePage,
     UsageQuery,
     UsageScope,
+    UsageUnit,
 )
 from carriers.errors import CarrierError, CredentialsRefused, ReadFailed, RequestRefused
 from carriers.http import Complaint, HttpClient, Reply, Wire
@@ -78,6 +79,7 @@ CAPABILITIES = Capabilities(
     queue_seconds=86_400.0,  # an import can take a day, and until its end nothing tells that it goes on
     reset_header="",
     usage=UsageScope.SIM,
+    usage_unit=UsageUnit.MB_NUMBER,
     usage_by_day=True,
     usage_kept_days=0,
     usage_lag_hours=1.0,

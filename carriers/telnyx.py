@@ -27,6 +27,7 @@ from carriers.contract import (
     UsagePage,
     UsageQuery,
     UsageScope,
+    UsageUnit,
 )
 from carriers.errors import CarrierError, CredentialsRefused, ReadFailed, RequestRefused
 from carriers.http import HttpClient, Reply, Wire
@@ -74,6 +75,7 @@ CAPABILITIES = Capabilities(
     calls_back=True,
     reset_header=RESET_HEADER,
     usage=UsageScope.ACCOUNT,
+    usage_unit=UsageUnit.MB_TEXT,
     usage_by_day=False,
     usage_lag_hours=24.0,  # not published
 )

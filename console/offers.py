@@ -84,6 +84,7 @@ OFFERS: Mapping[str, Callable[[Capabilities], str]] = {
     "lists by state": lambda can: _yes(can.filters_by_state) if can.page_size else NOT_THERE,
     "a 429 says when in": lambda can: can.reset_header or "nothing",
     "tells usage": lambda can: _USAGE[can.usage],
+    "usage is written in": _metered(lambda can: can.usage_unit),
     "usage by day": _metered(lambda can: _yes(can.usage_by_day)),
     "a day of usage is one of": _metered(lambda can: can.usage_day_zone if can.usage_by_day else NOT_THERE),
     "usage is kept for": _metered(_kept),

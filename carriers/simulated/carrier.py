@@ -92,6 +92,11 @@ class SimulatedCarrier:
         with self.lock:
             self._carry_out_late(self.clock())
 
+    def expire_tokens(self) -> None:
+        """Take no token any more that was given so far."""
+        with self.lock:
+            self._tokens.expire_all()
+
     def close(self) -> None:
         """Call nobody any more, and close the files."""
         self.calls.close()

@@ -1,25 +1,19 @@
-"""What every adapter must do when its carrier is not well, and that no fault brings a secret to light."""
+"""What every adapter must do when its carrier is not well."""
 
-import logging
 import time
-import traceback
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from carriers.contract import (
-    AnswerKind,
-    CarrierAccount,
-)
+from carriers.contract import AnswerKind
 from carriers.errors import CarrierError, CredentialsRefused, LimitReached, OutcomeUnknown, ReadFailed
 from carriers.registry import open_carrier
-from carriers.simulated.faults import Fault, Faults, RequestKind
-from carriers.simulated.registry import simulation_of
+from carriers.simulated.faults import CHANGES, Fault, RequestKind
 from domain.lifecycle import Action, SimState
 from tests.carriers.canned import CountingGate
-from tests.carriers.conftest import Simulate
-from tests.carriers.contract_subject import FRESH, GATE, UNDER_WAY, Contract, Reach, World
+from tests.carriers.contract_kinds import QUESTIONS, Ready, changes, outcomes, questions
+from tests.carriers.contract_subject import FRESH, GATE, UNDER_WAY, Contract, World
 
 NO_ANSWER = [
     # fault, requests that took effect all the same
@@ -37,44 +31,39 @@ NO_ANSWER = [
     (Fault.SLOW, 1),
     (Fault.DRIBBLE, 1),
 ]
+OF_TIME = (Fault.HANG, Fault.SLOW, Fault.DRIBBLE)
 OF_A_BODY = (Fault.TRUNCATED, Fault.INVALID_JSON, Fault.DRIBBLE)
 
 
 class CarrierFaultsContract(Contract):
-    """The carrier is not well."""
+    """The carrier is not well. `hurry_seconds`: how long an answer is waited for that does not come."""
 
-    timeout_seconds = 0.6
-
-    @pytest.mark.parametrize(("fault", "effects"), NO_ANSWER)
-    def test_a_claim_without_a_usable_answer_is_unknown_and_sent_once(
-        self, world: World, fault: Fault, effects: int
-    ) -> None:
-        world.needs(world.can.claims, "no claim")
-        world.fails(fault, RequestKind.CLAIM, slow_seconds=2 * self.timeout_seconds)
-        with pytest.raises(OutcomeUnknown) as unknown:
-            world.claim()
-        assert not unknown.value.retryable
-        assert (world.changing_requests(), world.effects(RequestKind.CLAIM)) == (1, effects)
+    hurry_seconds = 0.6
 
     @pytest.mark.parametrize(("fault", "effects"), NO_ANSWER)
-    def test_an_activation_without_a_usable_answer_is_unknown_and_sent_once(
+    def test_a_change_of_any_kind_without_a_usable_answer_is_unknown_and_sent_once(
         self, world: World, fault: Fault, effects: int
     ) -> None:
         world.needs(world.subject.answers_with_body or fault not in OF_A_BODY, "the answer has no body")
-        reference = world.own()
-        before = world.changing_requests()
-        world.fails(fault, RequestKind.ACTIVATE, slow_seconds=2 * self.timeout_seconds)
-        with pytest.raises(OutcomeUnknown) as unknown:
-            world.change(Action.ACTIVATE, reference)
-        assert not unknown.value.retryable
-        assert (world.changing_requests() - before, world.effects(RequestKind.ACTIVATE)) == (1, effects)
+        ready = changes(world)
+        world.hurries(self.hurry_seconds if fault in OF_TIME else self.timeout_seconds)
+        world.fails(fault, *CHANGES, slow_seconds=2 * self.hurry_seconds)
+        made = outcomes(ready)
+        assert _kinds_of(made) == dict.fromkeys(made, "OutcomeUnknown")
+        assert not any(error.retryable for error in made.values() if isinstance(error, CarrierError))
+        assert {one.name: (world.requests(*one.kinds), _effects(world, one)) for one in ready} == {
+            one.name: (1, [effects] * len(one.iccids)) for one in ready
+        }
 
-    @pytest.mark.parametrize("kind", [RequestKind.CLAIM, RequestKind.ACTIVATE])
-    def test_an_error_inside_of_a_200_is_no_success(self, world: World, kind: RequestKind) -> None:
-        world.needs(world.can.claims or kind is not RequestKind.CLAIM, "no claim")
-        world.fails(Fault.ERROR_INSIDE, kind)
-        answer = world.claim() if kind is RequestKind.CLAIM else world.activate()
-        assert answer.kind is AnswerKind.UNKNOWN
+    def test_an_error_inside_of_a_200_is_no_success(self, world: World) -> None:
+        asked, changed = questions(world), changes(world)
+        world.fails(Fault.ERROR_INSIDE, *QUESTIONS)
+        told = outcomes(asked)
+        assert [name for name, outcome in told.items() if not _tells_nothing(outcome)] == []
+        world.fails(Fault.ERROR_INSIDE, *CHANGES)
+        told = outcomes(changed)
+        assert _kinds_of(told) == {one.name: ["unknown"] * len(one.iccids) for one in changed}
+        assert [_effects(world, one) for one in changed] == [[0] * len(one.iccids) for one in changed]
 
     def test_an_effect_that_comes_late_is_seen_by_a_read_after_the_lost_request(self, world: World) -> None:
         reference = None if world.can.claims else world.own()
@@ -94,40 +83,48 @@ class CarrierFaultsContract(Contract):
         assert world.read().state is SimState.ACTIVE
 
     @pytest.mark.parametrize("fault", [fault for fault, _ in NO_ANSWER if fault is not Fault.ERROR_AFTER_EFFECT])
-    def test_a_read_that_keeps_failing_fails_within_bounds(self, world: World, fault: Fault) -> None:
-        world.fails(fault, RequestKind.READ, slow_seconds=2 * self.timeout_seconds)
+    def test_a_question_of_any_kind_that_keeps_failing_fails_within_bounds(self, world: World, fault: Fault) -> None:
+        ready = questions(world)
+        world.hurries(self.hurry_seconds)
+        before = world.requests(*QUESTIONS)
+        world.fails(fault, *QUESTIONS, slow_seconds=2 * self.hurry_seconds)
         started = time.monotonic()
-        with pytest.raises(ReadFailed):
-            world.read()
-        assert time.monotonic() - started < 4 * self.timeout_seconds + 1
-        assert len(world.server.carrier.log.entries()) <= 4  # three reads, and a token where one is needed
+        made = outcomes(ready)
+        assert time.monotonic() - started < 4 * self.hurry_seconds + 1
+        assert _kinds_of(made) == dict.fromkeys(made, "ReadFailed")
+        assert world.requests(*QUESTIONS) - before <= 3 * len(ready)
 
     @pytest.mark.parametrize("told", [True, False])
-    @pytest.mark.parametrize("kind", [RequestKind.CLAIM, RequestKind.ACTIVATE, RequestKind.READ])
-    def test_a_429_tells_the_gate_how_long_to_wait_and_is_sent_once(
-        self, world: World, kind: RequestKind, told: bool
+    def test_a_429_to_any_request_tells_the_gate_how_long_to_wait_and_is_sent_once(
+        self, world: World, told: bool
     ) -> None:
-        world.needs(world.can.claims or kind is not RequestKind.CLAIM, "no claim")
         world.needs(world.can.reset_header or not told, "a 429 does not say when to come back")
-        order = world.claim_of(world.iccid)
-        if kind is RequestKind.ACTIVATE:
-            order = world.order(Action.ACTIVATE, world.iccid, world.own())
+        ready = [*questions(world), *changes(world)]
         world.carrier.check()
-        world.fails(Fault.LIMITED if told else Fault.LIMITED_SILENT, retry_after_seconds=7)
-        gate = CountingGate()
-        with pytest.raises(LimitReached) as reached:
-            world.carrier.read(world.iccid, gate) if kind is RequestKind.READ else world.carrier.submit([order], gate)
-        (seconds,) = gate.waits
-        assert (reached.value.retry_after_seconds, gate.passed) == (seconds, 1)
-        assert seconds == 7.0 if told else seconds >= 1.0
-        assert world.effects(RequestKind.ACTIVATE) == 0
+        for one in ready:
+            for kinds in (one.kinds, ()):  # a change may be read before it is asked for: that may meet the 429 too
+                world.fails(Fault.LIMITED if told else Fault.LIMITED_SILENT, *kinds, retry_after_seconds=7)
+                gate, before = CountingGate(), world.requests(*one.kinds)
+                with pytest.raises(LimitReached) as reached:
+                    one.make(gate)
+                (seconds,) = gate.waits
+                assert reached.value.retry_after_seconds == seconds, one.name
+                assert seconds == 7.0 if told else seconds >= 1.0, one.name
+                assert world.requests(*one.kinds) - before == 1 if kinds else gate.passed == 1, one.name
+            assert _effects(world, one) == [0] * len(one.iccids)
 
-    def test_a_token_that_expires_in_the_middle_is_renewed_once(self, world: World) -> None:
+    def test_tokens_that_expire_in_the_middle_are_renewed_once_for_all_that_is_asked(self, world: World) -> None:
         world.needs(world.subject.renews_tokens, "its credentials do not expire")
-        reference = world.own()
-        world.fails(Fault.TOKEN_EXPIRES, RequestKind.ACTIVATE, first=1)
-        assert world.change(Action.ACTIVATE, reference).kind in UNDER_WAY
-        assert world.effects(RequestKind.ACTIVATE) == 1
+        ready = [*questions(world), *changes(world)]
+        world.carrier.check()
+        bought = world.requests(RequestKind.TOKEN)
+        world.server.carrier.expire_tokens()
+        made = outcomes(ready)
+        assert [error for error in made.values() if isinstance(error, CarrierError)] == []
+        answers = {name: outcome for name, outcome in made.items() if isinstance(outcome, Sequence)}
+        assert {answer.kind for each in answers.values() for answer in each} <= set(UNDER_WAY)
+        assert {one.name: _effects(world, one) for one in ready} == {one.name: [1] * len(one.iccids) for one in ready}
+        assert bought < world.requests(RequestKind.TOKEN) <= 2 * bought
 
     def test_a_token_that_is_refused_again_asks_for_a_person(self, world: World) -> None:
         world.fails(Fault.TOKEN_EXPIRES)
@@ -203,50 +200,21 @@ class CarrierFaultsContract(Contract):
         assert (type(down.value).__name__, down.value.retryable) == ("CarrierDown", True)
 
 
-class SecretsContract(Contract):
-    """Marker secrets go through everything that fails; none may come out anywhere."""
+def _kinds_of(made: Mapping[str, object]) -> dict[str, object]:
+    """The name of each error; of a change that was answered, the kinds of its answers."""
+    return {
+        name: [answer.kind.value for answer in outcome] if isinstance(outcome, Sequence) else type(outcome).__name__
+        for name, outcome in made.items()
+    }
 
-    timeout_seconds = 0.4
 
-    @pytest.mark.parametrize("fault", [None, *Fault])
-    def test_no_fault_brings_a_secret_to_light(
-        self,
-        fault: Fault | None,
-        simulate: Simulate,
-        reach: Reach,
-        tmp_path: Path,
-        caplog: pytest.LogCaptureFixture,
-    ) -> None:
-        carrier = self.subject.carrier
-        marked = {name: f"m4rk3r-{name}" for name in simulation_of(carrier).credentials} | dict(self.subject.marks)
-        options = replace(
-            self.options,
-            open_registry=True,
-            credentials=marked,
-            faults=Faults({fault: 1.0} if fault else {}, slow_seconds=0.6),
-            log_file=tmp_path / "requests.jsonl",
-            state_file=tmp_path / "state.jsonl",
-        )
-        with caplog.at_level(logging.DEBUG):
-            server = simulate(options, carrier=carrier)
-            account = replace(self.account(reach(server)), secrets=marked)
-            shown = self._shown_by(account)
-        written = "".join(file.read_text() for file in tmp_path.iterdir())
-        assert '"kind"' in written
-        seen = shown + caplog.text + written
-        assert [mark for mark in ("m4rk3r", *self.subject.marks.values()) if mark in seen] == []
+def _tells_nothing(outcome: object) -> bool:
+    """A question that failed, or one about a job with which nothing can be done."""
+    if isinstance(outcome, Sequence):
+        return {answer.kind for answer in outcome} == {AnswerKind.UNKNOWN}
+    return isinstance(outcome, ReadFailed)
 
-    def _shown_by(self, account: CarrierAccount) -> str:
-        """What a claim and a change under this account let people see, the whole trace of errors included."""
-        carrier = open_carrier(account)
-        world = World(self.subject, None, carrier)  # type: ignore[arg-type]
-        claim = replace(world.claim_of(world.iccid), registration_code=f"m4rk3r-{world.iccid}")
-        change = world.order(Action.ACTIVATE, world.iccid, "HS" + 32 * "0")
-        shown = repr(account) + repr(carrier) + repr(vars(carrier)) + repr(claim)
-        for order in (claim, change) if carrier.capabilities.claims else (change,):
-            try:
-                shown += str(carrier.submit([order], GATE))
-            except CarrierError as error:
-                shown += "".join(traceback.format_exception(error)) + repr(error)
-        carrier.close()
-        return shown
+
+def _effects(world: World, one: Ready) -> list[int]:
+    """How often the request took effect, for each of its SIMs."""
+    return [world.effects(one.kinds[0], iccid) for iccid in one.iccids]

@@ -5,6 +5,7 @@ A test that asks for what a carrier does not offer is skipped with the capabilit
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -22,6 +23,7 @@ from carriers.contract import (
     Order,
     SimQuery,
 )
+from carriers.errors import NotSent, ReadFailed
 from carriers.registry import open_carrier
 from carriers.simulated.carrier import Options
 from carriers.simulated.faults import Fault, Faults, RequestKind
@@ -64,6 +66,8 @@ class Subject:
     marks: Mapping[str, str] = field(default_factory=dict)  # credentials to look for, where they must have a form
     descriptions: tuple[str, ...] = ()  # files of `specifications`: the carrier's own description of its API
     base: str = ""  # what its addresses have before the paths of that
+    around: tuple[str, ...] = ()  # paths that it lacks: where tokens are given
+    shown: Mapping[str, str] = field(default_factory=dict)  # the credentials that it knows, where ours are others
 
     def iccid(self, number: int) -> str:
         """One of its ICCIDs."""
@@ -78,6 +82,7 @@ class World:
     subject: Subject
     server: SimulatedCarrierServer
     carrier: Carrier
+    account: CarrierAccount
 
     @property
     def can(self) -> Capabilities:
@@ -108,6 +113,16 @@ class World:
 
     def works(self) -> None:
         self.server.carrier.faults = Faults()
+
+    def hurries(self, timeout_seconds: float) -> None:
+        """From now on an adapter asks that waits so long for an answer, and is logged in."""
+        self.carrier.close()
+        self.carrier = open_carrier(replace(self.account, timeout_seconds=timeout_seconds))
+        for _ in range(10):  # on a busy machine even a good answer can take longer than that
+            with suppress(ReadFailed, NotSent):
+                self.carrier.check()
+                return
+        raise AssertionError(f"no answer came within {timeout_seconds} s")
 
     def claim(self, iccid: str | None = None, code: str | None = None) -> Answer:
         return self.submit([self.claim_of(iccid or self.iccid, code)])[0]
@@ -168,6 +183,10 @@ class World:
         self.server.carrier.settle()
         return effect_counts(self.server.carrier.log.entries())[iccid or self.iccid, kind]
 
+    def requests(self, *kinds: RequestKind) -> int:
+        """How many requests of these kinds have arrived."""
+        return sum(bool(entry.method) and entry.kind in kinds for entry in self.server.carrier.log.entries())
+
     def changing_requests(self) -> int:
         return len(changing_requests(self.server.carrier.log.entries()))
 
@@ -204,9 +223,9 @@ class Contract:
 
     @pytest.fixture
     def world(self, server: SimulatedCarrierServer, address: str) -> Iterator[World]:
-        carrier = open_carrier(self.account(address))
-        world = World(self.subject, server, carrier)
+        account = self.account(address)
+        world = World(self.subject, server, open_carrier(account), account)
         server.carrier.fleet.add_card(world.iccid, code_of(world.iccid))
         server.carrier.fleet.add_card(world.others, code_of(world.others), others=True)
         yield world
-        carrier.close()
+        world.carrier.close()

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
 
 from carriers.contract import (
     Answer,
@@ -11,17 +10,17 @@ from carriers.contract import (
     Following,
     Metering,
     SimQuery,
-    Usage,
-    UsageQuery,
     UsageScope,
 )
 from carriers.simulated.faults import Fault, RequestKind
 from carriers.simulated.log import effect_counts
+from carriers.simulated.registry import simulation_of
 from domain.lifecycle import Action, SimState, Stage
-from tests.carriers.contract_subject import FRESH, GATE, GONE, NOT_ACTIVE, UNDER_WAY, Contract, World, code_of
+from tests.carriers.contract_subject import FRESH, GATE, GONE, NOT_ACTIVE, UNDER_WAY, World, code_of
+from tests.carriers.contract_usage import UsageContract
 
 
-class CarrierContract(Contract):
+class CarrierContract(UsageContract):
     """The carrier is well."""
 
     def test_a_claimed_sim_is_not_active_and_the_claim_tells_its_state_and_its_reference(self, world: World) -> None:
@@ -103,7 +102,9 @@ class CarrierContract(Contract):
         reference = world.active()
         assert world.change(Action.RELEASE, reference).kind in UNDER_WAY
         assert world.settled(*GONE).state in GONE
-        world.change(Action.RELEASE, reference)
+        again = world.change(Action.RELEASE, reference)
+        assert again.kind in (AnswerKind.DONE, AnswerKind.UNKNOWN)  # what is gone has not failed to go
+        assert world.read().state in GONE
         assert world.effects(RequestKind.RELEASE) == 1
 
     def test_an_action_that_is_not_offered_makes_no_request(self, world: World) -> None:
@@ -175,6 +176,17 @@ class CarrierContract(Contract):
         assert world.read(world.unknown).state is SimState.ABSENT
         assert world.read(world.others).state is SimState.ABSENT
 
+    def test_a_sim_that_the_carrier_has_not_made_is_neither_claimed_nor_activated(self, world: World) -> None:
+        if world.can.claims:
+            assert world.claim(world.unknown).kind is AnswerKind.REJECTED
+        reference = None if world.can.imports else simulation_of(world.subject.carrier).reference_of(world.unknown)
+        answer = world.change(Action.ACTIVATE, reference, world.unknown)
+        no = (AnswerKind.REJECTED, AnswerKind.REVIEW)
+        assert answer.kind in no or (world.can.imports and answer.kind is AnswerKind.QUEUED)
+        time.sleep(0.1)
+        assert world.read(world.unknown).state is SimState.ABSENT
+        assert effect_counts(world.server.carrier.log.entries()) == {}
+
     def test_all_pages_together_hold_every_sim_once(self, world: World) -> None:
         world.needs(world.can.page_size, "no listing")
         wanted = {world.subject.iccid(number) for number in range(100, 107 + world.can.page_size)}
@@ -198,36 +210,6 @@ class CarrierContract(Contract):
         world.server.carrier.fleet.put(other, SimState.ACTIVE, world.subject.other_plan)
         listed = world.listed(SimQuery(plan_reference=world.subject.plan))
         assert [sim.iccid for sim in listed] == [mine]
-
-    def test_usage_is_told_in_bytes_and_only_for_what_was_asked(self, world: World) -> None:
-        world.needs(world.can.usage is not UsageScope.NONE, "no usage")
-        today = datetime.now(UTC).date()
-        first = today.replace(day=1) if not world.can.usage_by_day else today - timedelta(days=2)
-        reference = world.active()
-        used = {today: 3_000_000, first: 1_000_000}
-        for day, amount in used.items():
-            world.server.carrier.fleet.put_usage(world.iccid, day, amount)
-        world.server.carrier.fleet.put_usage(world.iccid, first - timedelta(days=1), 500_000)
-        told = self._usage(world, first, today, reference)
-        assert sum(usage.total_bytes for usage in told) == sum(used.values())
-        if world.can.usage_by_day:
-            assert {usage.first: usage.total_bytes for usage in told if usage.total_bytes} == used
-            assert all(usage.first == usage.last for usage in told)
-
-    def _usage(self, world: World, first: date, last: date, reference: str | None) -> list[Usage]:
-        assert isinstance(world.carrier, Metering)
-        one = world.can.usage is UsageScope.SIM
-        query = UsageQuery(first, last, world.iccid if one else None, reference if one else None)
-        told: list[Usage] = []
-        cursor: str | None = None
-        for _ in range(50):
-            page = world.carrier.usage(query, cursor, GATE)
-            told += page.usages
-            cursor = page.next_cursor
-            if cursor is None:
-                break
-        assert cursor is None
-        return [one for one in told if world.iccid == one.iccid or (one.carrier_reference or "") == reference]
 
     def test_what_a_carrier_says_that_it_offers_it_has(self, world: World) -> None:
         assert isinstance(world.carrier, Following) or not world.can.follows

@@ -24,7 +24,7 @@ class Refereed(Contract):
     @pytest.fixture
     def reach(self, referee: Relay) -> Reach:
         def through(server: SimulatedCarrierServer) -> str:
-            referee.stand_before(server)
+            referee.stand_before(server, self.subject.around, self.subject.shown)
             return referee.url
 
         return through
@@ -37,7 +37,7 @@ class RefereedContract(Refereed, CarrierContract):
 class RefereedFaults(Refereed, CarrierFaultsContract):
     """It is not: every request is judged, and every answer that no fault has spoilt."""
 
-    timeout_seconds = 1.2
+    hurry_seconds = 1.2
 
     @pytest.mark.skip(reason="where the referee stands, something answers even when the carrier is not there")
     def test_a_carrier_that_is_not_there_was_sent_nothing(self) -> None:  # type: ignore[override]
@@ -46,3 +46,5 @@ class RefereedFaults(Refereed, CarrierFaultsContract):
 
 class RefereedSecrets(Refereed, SecretsContract):
     """Every fault once more, and what it lets people see."""
+
+    hurry_seconds = 0.4

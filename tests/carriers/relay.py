@@ -6,6 +6,9 @@ API description.
 The referee passes a request on only if it is as described. The far side then sends the carrier what the adapter sent,
 and shows the referee the answer - unless the carrier's own log says that a fault has spoilt it: that one goes to the
 adapter as it comes, broken off, reset or byte by byte. So every request is judged, and every answer that was meant.
+
+Where a description lacks the way in that an adapter takes, the requests for tokens go around the referee, and it is
+shown the credentials that the description knows; the carrier gets those that the adapter sent.
 """
 
 import http.client
@@ -18,7 +21,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -48,6 +51,7 @@ class Exchange:
     path: str
     headers: list[tuple[str, str]]
     body: bytes = field(repr=False)
+    asked_at: float = 0.0
     opened: http.client.HTTPConnection | None = None
     answer: http.client.HTTPResponse | None = None
     content: bytes = b""
@@ -57,6 +61,7 @@ class Exchange:
 
     def ask(self) -> None:
         """Send it to the carrier, which ends the connection after its answer; wait until that begins, or none comes."""
+        self.asked_at = time.time()
         self.opened = http.client.HTTPConnection("127.0.0.1", self.carrier.server_port, timeout=30)
         self.opened.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in [*self.headers, ("Connection", "close")]:
@@ -97,11 +102,16 @@ class Side(ThreadingHTTPServer):
 
 
 class Relay:
-    """Both sides. `base`: what the carrier's addresses have before the paths of its description."""
+    """Both sides. `base`: what the carrier's addresses have before the paths of its description.
+
+    `around`: paths that the referee is not asked about; `shown`: headers that it sees instead of the adapter's.
+    """
 
     def __init__(self, base: str = "") -> None:
         self.base = base
         self.target = ""
+        self.around: frozenset[str] = frozenset()
+        self.shown: Mapping[str, str] = {}
         self.passed = 0
         self.spoilt = 0
         self.exchanges: dict[str, Exchange] = {}
@@ -112,10 +122,12 @@ class Relay:
         self._near, self.far = Side(self, _Near), Side(self, _Far)
         self.url = f"http://127.0.0.1:{self._near.server_port}"
 
-    def stand_before(self, carrier: SimulatedCarrierServer) -> None:
+    def stand_before(
+        self, carrier: SimulatedCarrierServer, around: Iterable[str] = (), shown: Mapping[str, str] | None = None
+    ) -> None:
         """From now on requests go to this carrier, and no objection to another one counts."""
         with self._lock:
-            self.carrier = carrier
+            self.carrier, self.around, self.shown = carrier, frozenset(around), shown or {}
             self._objections.clear()
 
     def object(self, carrier: SimulatedCarrierServer, objection: str) -> None:
@@ -150,12 +162,16 @@ class Relay:
             exchange.trouble = repr(error)
 
     def _reason(self, exchange: Exchange) -> str:
-        """What the carrier noted about this request. Of two alike at one time, each has one of the two notes."""
+        """What the carrier noted about this request. Of two alike at one time, each has one of the two notes.
+
+        What arrived before it was sent is about another one, which its adapter may have given up waiting for.
+        """
         asked = (exchange.command, exchange.path.partition("?")[0])
         with self._lock:
             for entry in exchange.carrier.carrier.log.entries():
                 note = (exchange.carrier, entry.number)
-                if (entry.method, entry.path) == asked and note not in self._accounted:
+                about_it = (entry.method, entry.path) == asked and entry.at >= exchange.asked_at
+                if about_it and note not in self._accounted:
                     self._accounted.add(note)
                     return entry.reason
         raise LookupError(f"the carrier's log does not have {asked}")
@@ -178,32 +194,41 @@ class _Near(BaseHTTPRequestHandler):
         headers = [(name, value) for name, value in self.headers.items() if name != "Connection"]
         assert relay.carrier is not None
         exchange = Exchange(relay.carrier, self.command, self.path, headers, body)
-        number = relay.add(exchange)
-        shown = {name: value for name, value in headers if name not in ("Host", "Content-Length")}
-        verdict = requests.request(
-            self.command,
-            relay.target + self.path.removeprefix(relay.base),
-            data=body,
-            headers=shown | {NUMBER: number},
-            timeout=30,
-            allow_redirects=False,
-        )
+        verdict = None
+        if self.path in relay.around:
+            relay.carry(exchange)
+        else:
+            verdict = self._verdict(exchange)
         if exchange.spoilt:
             self._pass_on_as_it_comes(exchange)
             return
-        if VERDICT in verdict.text or exchange.answer is None:
-            relay.object(exchange.carrier, exchange.trouble or verdict.text)
+        if exchange.answer is None or (verdict is not None and VERDICT in verdict.text):
+            relay.object(exchange.carrier, exchange.trouble or ("" if verdict is None else verdict.text))
         self._pass_on(exchange, verdict)
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
 
-    def _pass_on(self, exchange: Exchange, verdict: requests.Response) -> None:
+    def _verdict(self, exchange: Exchange) -> requests.Response:
+        """What the referee answers, which has the carrier asked where it finds the request in order."""
+        relay = self.server.relay
+        seen = {name: value for name, value in exchange.headers if name not in ("Host", "Content-Length")}
+        return requests.request(
+            exchange.command,
+            relay.target + exchange.path.removeprefix(relay.base),
+            data=exchange.body,
+            headers={**seen, **relay.shown, NUMBER: relay.add(exchange)},
+            timeout=30,
+            allow_redirects=False,
+        )
+
+    def _pass_on(self, exchange: Exchange, verdict: requests.Response | None) -> None:
         """The carrier's answer, or the referee's where the request did not reach the carrier."""
         answer = exchange.answer
-        status, content = (
-            (verdict.status_code, verdict.content) if answer is None else (answer.status, exchange.content)
-        )
-        headers = [("Content-Length", str(len(content)))] if answer is None else answer.getheaders()
+        if answer is not None:
+            status, content, headers = answer.status, exchange.content, answer.getheaders()
+        else:
+            status, content = (502, b"") if verdict is None else (verdict.status_code, verdict.content)
+            headers = [("Content-Length", str(len(content)))]
         self.send_response_only(status)
         for name, value in headers:
             if name != "Connection":

@@ -1,19 +1,21 @@
 """The referee sees what is not as described; without that, nothing that it lets pass would prove anything."""
 
+from collections.abc import Callable
+
 import pytest
 import requests
 
-from carriers.contract import OpenGate
-from carriers.errors import ReadFailed
+from carriers.contract import CarrierAccount, OpenGate
+from carriers.errors import CredentialsRefused, ReadFailed
 from carriers.registry import open_carrier
 from carriers.simulated import supersim
 from carriers.simulated.carrier import Options
-from carriers.simulated.faults import Fault, Faults
+from carriers.simulated.faults import Fault, Faults, RequestKind
 from carriers.simulated.server import SimulatedCarrierServer
 from domain.lifecycle import SimState
 from tests.carriers.conftest import Referees, Simulate
 from tests.carriers.relay import Relay
-from tests.carriers.test_supersim import ICCID, SUPER_SIM, basic
+from tests.carriers.test_supersim import ICCID, SUPER_SIM, ByOAuth, basic, oauth
 
 pytestmark = pytest.mark.slow
 
@@ -31,8 +33,8 @@ def server(simulate: Simulate, referee: Relay) -> SimulatedCarrierServer:
     return server
 
 
-def read(referee: Relay) -> SimState:
-    carrier = open_carrier(basic(referee.url, timeout_seconds=2.0))
+def read(referee: Relay, account: Callable[..., CarrierAccount] = basic) -> SimState:
+    carrier = open_carrier(account(referee.url, timeout_seconds=2.0))
     try:
         return carrier.read(ICCID, OpenGate()).state
     finally:
@@ -75,3 +77,33 @@ def test_beside_a_spoilt_answer_the_request_is_judged_all_the_same(
     answer = requests.get(f"{referee.url}/v1/Sims?Status=asleep", auth=("AC", "x"), timeout=10)
     assert answer.status_code == 422
     assert "UNPROCESSABLE_ENTITY" in referee.objections()[0]
+
+
+def test_a_token_is_bought_around_the_referee_and_what_it_opens_is_judged(
+    referee: Relay, server: SimulatedCarrierServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    referee.stand_before(server, ByOAuth.subject.around, ByOAuth.subject.shown)
+    assert read(referee, oauth) is SimState.ACTIVE
+    assert [entry.kind for entry in server.carrier.log.entries()] == [RequestKind.TOKEN, RequestKind.READ]
+    assert referee.objections() == []
+    monkeypatch.setitem(supersim.WORDS, SimState.ACTIVE, "recalibrating")
+    assert read(referee, oauth) is SimState.UNKNOWN
+    assert "VIOLATIONS" in referee.objections()[0]
+
+
+def test_the_carrier_gets_the_credentials_that_the_adapter_sent_whatever_the_referee_is_shown(
+    referee: Relay, server: SimulatedCarrierServer
+) -> None:
+    referee.stand_before(server, ByOAuth.subject.around, ByOAuth.subject.shown)
+    server.carrier.faults = Faults({Fault.TOKEN_EXPIRES: 1.0})
+    with pytest.raises(CredentialsRefused):
+        read(referee, oauth)
+    answer = requests.get(f"{referee.url}/v1/Sims", timeout=10)
+    assert (answer.status_code, referee.objections()) == (401, [])
+
+
+def test_a_token_that_the_referee_sees_as_it_is_does_not_pass(referee: Relay, server: SimulatedCarrierServer) -> None:
+    referee.stand_before(server, ByOAuth.subject.around)
+    with pytest.raises(CredentialsRefused):
+        read(referee, oauth)
+    assert "UNAUTHORIZED" in referee.objections()[0]

@@ -12,6 +12,10 @@ class TestSoracom(soracom.Whole, RefereedContract):
     pass
 
 
+class TestJapan(soracom.InJapan, RefereedContract):
+    pass
+
+
 class TestOneByOne(soracom.OneByOne, RefereedContract):
     pass
 
@@ -20,11 +24,19 @@ class TestFaults(soracom.Whole, RefereedFaults):
     pass
 
 
+class TestFaultsJapan(soracom.InJapan, RefereedFaults):
+    pass
+
+
 class TestSecrets(soracom.Whole, RefereedSecrets):
     pass
 
 
 class TestTwoCoverages(Refereed, soracom.TestTwoCoverages):
+    pass
+
+
+class TestJapansSimsWithoutJapan(Refereed, soracom.TestJapansSimsWithoutJapan):
     pass
 
 

@@ -1,4 +1,4 @@
-"""Super SIM before the referee. Basic alone: the token endpoint is not described."""
+"""Super SIM before the referee, by Basic and by OAuth: tokens, which are not described, go around it."""
 
 import pytest
 
@@ -17,6 +17,18 @@ class TestFaults(supersim.ByBasic, RefereedFaults):
 
 
 class TestSecrets(supersim.ByBasic, RefereedSecrets):
+    pass
+
+
+class TestByOAuth(supersim.ByOAuth, RefereedContract):
+    pass
+
+
+class TestFaultsByOAuth(supersim.ByOAuth, RefereedFaults):
+    pass
+
+
+class TestSecretsByOAuth(supersim.ByOAuth, RefereedSecrets):
     pass
 
 

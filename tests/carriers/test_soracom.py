@@ -63,15 +63,15 @@ class TestOneByOne(OneByOne, CarrierContract):
 
 
 class TestFaultsGlobal(Whole, CarrierFaultsContract):
-    timeout_seconds = 0.6
+    pass
 
 
 class TestFaultsJapan(InJapan, CarrierFaultsContract):
-    timeout_seconds = 0.6
+    pass
 
 
 class TestSecrets(Whole, SecretsContract):
-    timeout_seconds = 0.4
+    pass
 
 
 class TestTwoCoverages(Whole):

@@ -77,6 +77,7 @@ def test_a_carrier_that_can_do_everything_says_so() -> None:
         "lists by state": "yes",
         "a 429 says when in": "Retry-After",
         "tells usage": "all SIMs, in pages",
+        "usage is written in": "bytes",
         "usage by day": "yes",
         "usage is kept for": "90 days",
         "usage is late by": "24 h",
@@ -86,8 +87,8 @@ def test_a_carrier_that_can_do_everything_says_so() -> None:
 def test_questions_that_do_not_arise_have_no_answer() -> None:
     said = column(BARE)
     silent = ["SIMs a claim", "SIMs a deactivation", "SIMs a release", "can be asked for", "queued changes act within"]
-    of_lists = ["lists by state", "usage by day", "usage is kept for", "usage is late by"]
-    assert [title for title, cell in said.items() if cell == "-"] == [*silent, *of_lists]
+    of_usage = ["usage is written in", "usage by day", "usage is kept for", "usage is late by"]
+    assert [title for title, cell in said.items() if cell == "-"] == [*silent, "lists by state", *of_usage]
     assert (said["lists"], said["tells usage"], said["a 429 says when in"]) == ("no", "no", "nothing")
     assert (said["first look after"], said["lost requests act within"]) == ("0.5 s", "1 min")
 
