@@ -1,5 +1,6 @@
 """With a Prefect server configured: read here or there, run there, followed from here."""
 
+import json
 import os
 import re
 import signal
@@ -7,10 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from console.at_server import FOLLOWING_STOPS
 from console.commands import CANNOT, FINE, NEEDS_YOU, STOPPED
@@ -123,6 +126,37 @@ def test_pick_up_settle_and_watch_leave_the_work_to_their_deployments(
         assert place.simline("status", "first.csv", "--json").status == FINE
         assert "Nothing new lies in the sources." in process("pick-up", env=no_secrets, timeout=250).stdout
         watched(place, rows, no_secrets)
+
+
+def test_usage_is_collected_and_reported_by_the_deployments_and_told_as_without_them(
+    place: Any, rows: Any, iccid: Any, process: Callable[..., Any], deployed: Home
+) -> None:
+    environment, home = deployed
+    no_secrets = mine(deployed) | {"TEST_CARRIER_SID": "", "TEST_CARRIER_TOKEN": "", "SIMLINE_KEY": ""}
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    place.simline("import", place.file("order.csv", *rows(2)), *WHERE)
+    with create_engine(f"sqlite:///{place.folder / 'simline.db'}").begin() as connection:
+        connection.execute(text("UPDATE sims SET first_activated_at = '2026-01-01 00:00:00.000000'"))
+    place.server.carrier.fleet.put_usage(iccid(0), yesterday, 1_234_567)
+    alone = process("usage", "report", "--json", "--wait", "3", env=no_secrets, timeout=200)
+    assert (alone.returncode, alone.stdout) == (CANNOT, "")
+    assert "waits for a worker" in alone.stderr
+    assert "No report was made there yet." in alone.stderr
+
+    with worker(environment | {"SIMLINE_CONFIG": str(place.folder / "simline.toml")}, home):
+        words = ("--product", "tracker", "--from", str(yesterday), "--wait", "150", "--json")
+        (account,) = json.loads(process("usage", "collect", *words, env=no_secrets, timeout=250).stdout)
+        assert (account["sims"], account["total_bytes"], account["missing"]) == (1, 1_234_567, [])
+        for first, status in ((yesterday, FINE), (yesterday - timedelta(days=40), NEEDS_YOU)):
+            days = ("--from", str(first), "--to", str(yesterday))
+            there = process("usage", "report", *days, "--wait", "150", "--json", env=no_secrets, timeout=250)
+            assert there.returncode == status, there.stdout + there.stderr
+            here = place.simline("usage", "report", *days, "--json")
+            assert (json.loads(there.stdout), there.returncode) == (here.json, here.status)
+            assert Path(here.json["page"]).is_file()
+        shown = process("usage", "report", *days, "--wait", "150", env=no_secrets, timeout=250)
+        assert shown.returncode == NEEDS_YOU
+        assert shown.stdout.index("Not known: ") < shown.stdout.index("1.23 MB")
 
 
 def watched(place: Any, rows: Any, environment: dict[str, str]) -> None:
