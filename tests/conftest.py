@@ -24,6 +24,10 @@ from storage.database import Database
 from tests.browsing import browser, opened  # noqa: F401  fixtures
 from tests.flows import prefect_server
 
+POSTGRES = os.environ.get("SIMLINE_TEST_POSTGRES")
+OF_TESTS = ("SIMLINE_TEST_POSTGRES", "SIMLINE_SPECS")
+"""Variables that tests read while they are collected. To the program they would be settings that it does not know."""
+
 settings.register_profile("busy", deadline=None)  # a core that is taken away for a moment makes no example wrong
 settings.load_profile("busy")
 
@@ -65,6 +69,13 @@ class MovingClock:
         return self.time
 
 
+@pytest.fixture(scope="session", autouse=True)
+def variables_of_tests_are_not_the_programs() -> None:
+    """They leave the environment before the first test; processes that are started have them neither."""
+    for name in OF_TESTS:
+        os.environ.pop(name, None)
+
+
 @pytest.fixture
 def moving_clock() -> MovingClock:
     """A test that asks for this has its `database` run on it."""
@@ -74,9 +85,8 @@ def moving_clock() -> MovingClock:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The address of a server for this test process."""
-    given = os.environ.get("SIMLINE_TEST_POSTGRES")
-    if given:
-        yield given
+    if POSTGRES:
+        yield POSTGRES
         return
     with ThrowawayPostgres(FAST) as server:
         yield server.url()

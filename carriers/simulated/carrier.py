@@ -62,6 +62,7 @@ class SimulatedCarrier:
             simulation.reference_of,
             clock,
             open_registry=options.open_registry,
+            bars=simulation.bars,
             activation_seconds=options.activation_seconds,
             jitter_seconds=options.jitter_seconds,
             seed=options.seed,

@@ -62,8 +62,12 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """One carrier as it is simulated: the credentials that it takes, its own ids of SIMs, and its dialect."""
+    """One carrier as it is simulated: the credentials that it takes, its own ids of SIMs, and its dialect.
+
+    `bars`: its API has a word for a SIM that it bars by itself, so a SIM can be put into that state.
+    """
 
     credentials: Mapping[str, str] = field(repr=False)
     reference_of: Callable[[str], str]
     open: Callable[[Setting], Dialect]
+    bars: bool = False

@@ -81,6 +81,7 @@ class Fleet:
         clock: Callable[[], float],
         *,
         open_registry: bool = False,
+        bars: bool = False,
         activation_seconds: float = 1.0,
         jitter_seconds: float = 0.0,
         seed: int = 0,
@@ -89,6 +90,7 @@ class Fleet:
         self._reference_of = reference_of
         self._clock = clock
         self._open_registry = open_registry
+        self._bars = bars
         self._seed = seed
         self.activation_seconds = activation_seconds
         self.jitter_seconds = jitter_seconds
@@ -110,7 +112,12 @@ class Fleet:
                 self.add_card(row["iccid"], row["registration_code"], row.get("owner") == "others")
 
     def put(self, iccid: str, state: SimState, plan: str | None) -> Sim:
-        """Have a SIM in the account in this state without a request."""
+        """Have a SIM in the account in this state without a request.
+
+        Raises ValueError for a barred one where the carrier has no word for that.
+        """
+        if state is SimState.BARRED and not self._bars:
+            raise ValueError("This carrier has no word for a barred SIM.")
         sim = self._taken(iccid)
         sim.state, sim.plan, sim.target, sim.updated_at = state, plan, None, self._clock()
         self._write(sim)

@@ -1,8 +1,9 @@
 """Particle's dialect: imports into a product, one SIM's actions, pages by number and usage in megabytes.
 
 Where its documentation is silent: an import leaves alone what it cannot activate (unknown SIMs, somebody else's, SIMs
-that have been active once) and says nothing of it; an action is answered `{"ok": true}`; the present billing period
-are the last 31 days; whatever product a request names is the account's one product.
+that have been active once) and says nothing of it; an action is answered `{"ok": true}`; a SIM over its data limit is
+not reactivated; the present billing period are the last 31 days; whatever product a request names is the account's one
+product.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ WORDS: dict[SimState, str] = {
     SimState.INACTIVE: "never_before_activated",
     SimState.ACTIVE: "active",
     SimState.DEACTIVATED: "inactive_user_deactivated",
+    SimState.BARRED: "inactive_data_limit_reached",
 }
 ACTIONS: dict[str, tuple[RequestKind, SimState]] = {
     "reactivate": (RequestKind.ACTIVATE, SimState.ACTIVE),
@@ -141,6 +143,8 @@ class ParticleDialect:
             return NOT_IN_PRODUCT
         if sim.state is SimState.INACTIVE and target is SimState.ACTIVE:
             return refusal(400, "SIM card has not been activated before", "never active")
+        if sim.state is SimState.BARRED and target is SimState.ACTIVE:
+            return refusal(400, "SIM card has reached its data limit", "data limit")
         return self._changed(sim, target, TAKEN, fates)
 
     def _release(self, iccid: str) -> Wish:
@@ -190,7 +194,7 @@ class ParticleDialect:
         return Answer(200, {"ok": True, "iccid": iccid, "usage_by_day": by_day})
 
 
-SIMULATION = Simulation(CREDENTIALS, lambda iccid: iccid, ParticleDialect)
+SIMULATION = Simulation(CREDENTIALS, lambda iccid: iccid, ParticleDialect, bars=True)
 
 
 def _in_product(sim: Sim) -> bool:

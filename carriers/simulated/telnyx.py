@@ -27,6 +27,7 @@ WORDS: dict[SimState, str] = {
     SimState.INACTIVE: "disabled",
     SimState.ACTIVE: "enabled",
     SimState.DEACTIVATED: "disabled",
+    SimState.BARRED: "data_limit_exceeded",
 }
 CHANGING: dict[SimState, str] = {
     SimState.ACTIVE: "enabling",
@@ -76,6 +77,7 @@ NO_CODES = error(10015, "Bad request", "A list of codes is needed.", "/registrat
 NO_STATUS = error(10015, "Bad request", "That is no status to register with.", "/status")
 NO_GROUP_ID = error(10006, "Invalid ID", "That is no id of a group.", "/sim_card_group_id")
 NO_GROUP = error(70007, "SIM card without a group", "The SIM card must be in a group first.")
+LIMIT_REACHED = error(70000, "Data limit reached", "The SIM card has used all that its data limit allows.")
 NOTHING_TO_DO = error(10015, "Bad request", "The SIM card's status does not allow this.")
 
 
@@ -221,6 +223,8 @@ class TelnyxDialect:
     def _acted(self, sim: Sim, verb: str, target: SimState, fate: Fate) -> Answer:
         now = self._clock()
         sim.settle(now)
+        if sim.state is SimState.BARRED and target is SimState.ACTIVE and not sim.target:
+            return refusal(422, LIMIT_REACHED, "data limit")
         words = CHANGING if sim.target else WORDS
         if words[sim.target or sim.state] == words[target]:
             return refusal(422, NOTHING_TO_DO, "no change")
@@ -328,7 +332,7 @@ class TelnyxDialect:
         }
 
 
-SIMULATION = Simulation(CREDENTIALS, reference_of, TelnyxDialect)
+SIMULATION = Simulation(CREDENTIALS, reference_of, TelnyxDialect, bars=True)
 
 
 def _word(sim: Sim) -> str:

@@ -11,6 +11,8 @@ from carriers.simulated.carrier import Options
 from carriers.simulated.server import SimulatedCarrierServer, run_server
 from tests.carriers.relay import Relay, refereed
 
+SPECIFICATIONS = Path(os.environ.get("SIMLINE_SPECS", Path(__file__).parents[3] / "shared" / "specs"))
+
 Simulate = Callable[..., SimulatedCarrierServer]
 Referees = Callable[[Sequence[str], str], Relay]
 
@@ -34,11 +36,9 @@ def simulate() -> Iterator[Simulate]:
 @pytest.fixture(scope="session")
 def specifications() -> Path:
     """The folder of the carriers' own API descriptions; they are not ours, so they are not in the repository."""
-    beside = Path(__file__).parents[3] / "shared" / "specs"
-    folder = Path(os.environ.get("SIMLINE_SPECS", beside))
-    if not folder.is_dir():
-        pytest.skip(f"no folder {folder}: set SIMLINE_SPECS to where the carriers' API descriptions are")
-    return folder
+    if not SPECIFICATIONS.is_dir():
+        pytest.skip(f"no folder {SPECIFICATIONS}: set SIMLINE_SPECS to where the carriers' API descriptions are")
+    return SPECIFICATIONS
 
 
 @pytest.fixture(scope="session")

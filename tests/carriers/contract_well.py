@@ -187,6 +187,22 @@ class CarrierContract(UsageContract):
         assert world.read(world.unknown).state is SimState.ABSENT
         assert effect_counts(world.server.carrier.log.entries()) == {}
 
+    def test_a_sim_that_the_carrier_bars_reads_as_barred_and_is_not_activated_by_asking(self, world: World) -> None:
+        world.needs(simulation_of(world.subject.carrier).bars, "no word for a barred SIM")
+        reference = world.server.carrier.fleet.put(world.iccid, SimState.BARRED, world.subject.plan).reference
+        sim = world.read()
+        assert (sim.state, sim.carrier_reference) == (SimState.BARRED, reference)
+        assert sim.word not in ("", SimState.BARRED)  # the carrier's own word is kept for people
+        assert [listed.state for listed in world.listed()] == [SimState.BARRED]
+        assert world.change(Action.ACTIVATE, reference).kind is AnswerKind.REJECTED
+        assert world.effects(RequestKind.ACTIVATE) == 0
+
+    def test_a_barred_sim_can_be_deactivated_and_is_barred_no_longer(self, world: World) -> None:
+        world.needs(simulation_of(world.subject.carrier).bars, "no word for a barred SIM")
+        reference = world.server.carrier.fleet.put(world.iccid, SimState.BARRED, world.subject.plan).reference
+        assert world.change(Action.DEACTIVATE, reference).kind in UNDER_WAY
+        assert world.settled(*NOT_ACTIVE).state in NOT_ACTIVE
+
     def test_all_pages_together_hold_every_sim_once(self, world: World) -> None:
         world.needs(world.can.page_size, "no listing")
         wanted = {world.subject.iccid(number) for number in range(100, 107 + world.can.page_size)}

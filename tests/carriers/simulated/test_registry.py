@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from carriers import onence_words, particle, soracom_words, supersim, telnyx_words
 from carriers.registry import CARRIERS
+from carriers.simulated.admin import administer
 from carriers.simulated.carrier import Options
 from carriers.simulated.knobs import BadKnob, Knobs
 from carriers.simulated.registry import SIMULATIONS, NotSimulated, open_simulated
-from carriers.simulated.wire import Request
+from carriers.simulated.wire import Request, fields_of
+from domain.lifecycle import SimState
 from domain.pacing import Window
 
 
@@ -25,6 +28,28 @@ def test_every_simulated_carrier_opens_and_keeps_strangers_out(carrier: str) -> 
     assert opened.answer(stranger).status == opened.dialect.unauthorized().status == 401
     assert [entry.reason for entry in opened.log.entries()] == ["credentials"]
     opened.close()
+
+
+def test_a_carrier_bars_sims_here_where_its_adapter_knows_a_word_for_it() -> None:
+    words = {
+        "1nce": onence_words.STATES,
+        "particle": particle.STATES,
+        "soracom": soracom_words.STATES,
+        "supersim": supersim.STATES,
+        "telnyx": telnyx_words.STATES,
+    }
+    known = {name: SimState.BARRED in states.values() for name, states in words.items()}  # type: ignore[attr-defined]
+    assert {name: simulation.bars for name, simulation in SIMULATIONS.items()} == known
+
+
+@pytest.mark.parametrize("carrier", ["telnyx", "particle"])
+def test_a_sim_is_barred_through_the_loopback_door_and_stays_so_over_a_restart(carrier: str, tmp_path: Path) -> None:
+    options = Options(state_file=tmp_path / "state.jsonl")
+    for body in (b'{"sims": [{"iccid": "8901", "state": "barred", "plan": "DE"}]}', b"{}"):
+        opened = open_simulated(carrier, options)
+        told = administer(opened, "POST", "fleet", body)
+        opened.close()
+        assert fields_of(told.document)["counts"] == {"barred": 1}
 
 
 def test_a_carrier_that_is_not_simulated_is_named_with_the_nearest() -> None:

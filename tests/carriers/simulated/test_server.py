@@ -25,6 +25,7 @@ AUTH = (CREDENTIALS["account_sid"], CREDENTIALS["auth_token"])
 ICCID = "89883070000123456789"
 CLAIM = {"Iccid": ICCID, "RegistrationCode": "code"}
 PLAN = "HF" + 32 * "a"
+BARRED = json.dumps({"sims": [{"iccid": ICCID, "state": "barred"}]})
 
 Start = Callable[..., tuple[str, subprocess.Popen[str]]]
 
@@ -145,7 +146,13 @@ def test_faults_and_fleet_can_be_changed_while_it_runs(simulate: Simulate) -> No
 
 @pytest.mark.parametrize(
     ("question", "body", "status"),
-    [("faults", '{"rates": {"typo": 1}}', 400), ("faults", "{", 400), ("fleet", "[]", 400), ("typo", "{}", 404)],
+    [
+        ("faults", '{"rates": {"typo": 1}}', 400),
+        ("faults", "{", 400),
+        ("fleet", "[]", 400),
+        ("fleet", BARRED, 400),
+        ("typo", "{}", 404),
+    ],
 )
 def test_the_loopback_door_refuses_what_makes_no_sense(
     simulate: Simulate, question: str, body: str, status: int
