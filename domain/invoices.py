@@ -3,10 +3,9 @@
 import re
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
 
 _MONTH = re.compile(r"(?<![0-9])(20[0-9]{2})-(0[1-9]|1[0-2])(?![0-9])")
-_SUM = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,6})?")
+_SUM = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,6}))?")
 _BLANKS = str.maketrans("", "", " \u00a0\u2009\u202f")
 
 
@@ -54,16 +53,15 @@ def month_of_name(name: str) -> Month:
     return Month(first, after)
 
 
-def cents_of(text: str, decimal: str = ".") -> int:
-    """A sum as hundredths, halves rounded to even. Raises `ValueError` for anything that is no plain sum.
+def millionths_of(text: str, decimal: str = ".") -> int:
+    """A sum as millionths of its currency's unit, exactly. Raises `ValueError` for anything that is no plain sum.
 
-    >>> cents_of("1,234.50"), cents_of("1.234,5", ","), cents_of("0.625"), cents_of("-3")
-    (123450, 123450, 62, -300)
+    >>> millionths_of("1,234.50"), millionths_of("1.234,5", ","), millionths_of("0.004"), millionths_of("-3")
+    (1234500000, 1234500000, 4000, -3000000)
     """
     plain = text.translate(_BLANKS).replace("," if decimal == "." else ".", "").replace(decimal, ".")
-    if not _SUM.fullmatch(plain):
+    found = _SUM.fullmatch(plain)
+    if not found:
         raise ValueError(f"{text!r} is no sum of money.")
-    try:
-        return int((Decimal(plain) * 100).to_integral_value())
-    except InvalidOperation as error:
-        raise ValueError(f"{text!r} is no sum of money.") from error
+    sign, whole, part = found.groups(default="")
+    return int(f"{sign}{whole}{part:0<6}")

@@ -56,12 +56,13 @@ class Billing(IntEnum):
 
 
 class Activity(IntEnum):
-    """How much of the invoice's month it was active, by our ledger and its usage."""
+    """How much of the invoice's month it was active, by our ledger and its usage; whatever came later."""
 
-    UNKNOWN = 0
-    NONE = 1
-    PART = 2
+    UNKNOWN = 0  # no invoice, or it was nobody's then
+    NONE = 1  # it was never active before the month's end
+    PART = 2  # or not known for the whole month
     WHOLE = 3
+    STOPPED = 4  # we had stopped it before, and asked for nothing else in the month
 
 
 class Use(IntEnum):
@@ -251,19 +252,30 @@ def _orphan_traffic(facts: Facts) -> bool | None:
 def _overbilled(facts: Facts) -> bool | None:
     if facts.billing is not Billing.BILLED:
         return None if facts.billing is Billing.NO_INVOICE else False
-    if facts.sight is Sight.UNSEEN:
+    if facts.activity in (Activity.PART, Activity.WHOLE):
+        return False
+    is_told = facts.activity is not Activity.UNKNOWN or facts.owner not in (Owner.US, Owner.RELEASED)
+    if not is_told or facts.sight in (Sight.UNSEEN, Sight.STRANGE):
         return None
-    if facts.owner in (Owner.US, Owner.RELEASED):
-        return facts.activity is Activity.NONE and facts.sight in (Sight.STOPPED, Sight.ABSENT)
-    return facts.sight is Sight.ABSENT
+    if facts.sight in (Sight.STOPPED, Sight.ABSENT):
+        return True
+    if facts.activity is not Activity.STOPPED or facts.wanted is not Wanted.ACTIVE:
+        return False  # it runs, and nothing of ours says that it did not run then
+    return True if facts.work is Work.NONE else None  # activated again since, if that is what made it so
 
 
 def _unbilled(facts: Facts) -> bool | None:
     if facts.billing is not Billing.ABSENT:
         return None if facts.billing is Billing.NO_INVOICE else False
-    if facts.owner is not Owner.US or facts.activity is not Activity.WHOLE:
+    if facts.owner not in (Owner.US, Owner.RELEASED) or facts.activity is not Activity.WHOLE:
         return False
-    return None if facts.sight is Sight.UNSEEN else facts.sight is Sight.ACTIVE
+    if facts.sight is Sight.ACTIVE:
+        return True
+    if facts.sight not in (Sight.STOPPED, Sight.ABSENT) or facts.work is not Work.NONE:
+        return None
+    if facts.wanted is not Wanted.ACTIVE:
+        return True  # it was stopped or released since
+    return None if facts.moved_since else False
 
 
 def _wrong_plan(facts: Facts) -> bool | None:

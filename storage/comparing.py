@@ -31,7 +31,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """One carrier account's invoice: its month, and a row per SIM (iccid, amount_cents, currency, product)."""
+    """One carrier account's invoice: its month, and its lines (iccid, amount_millionths, currency, product)."""
 
     name: str
     month: Month
@@ -171,12 +171,7 @@ def _fill(duck: duckdb.DuckDBPyConnection, snap: Snapshot, asked: Asked, as_of: 
     _table(
         duck, snap, "ours", ours, "iccid carrier_account product_id plan_id state", numbers="first_at last_at seen_at"
     )
-    doings = (
-        f"SELECT id, iccid, action, step, generation, {at('deadline_at')} AS deadline_at, {at('finished_at')} AS "
-        f"finished_at FROM operations WHERE {sql.ORDINARY}"
-    )
-    _table(duck, snap, "operations_read", doings, "iccid action step", numbers="id generation deadline_at finished_at")
-    duck.execute(sql.DOINGS, {"as_of": _seconds(as_of)})
+    _operations(duck, snap, as_of)
     shown = "SELECT carrier_account, iccid, listing, listed_at, state, word, plan_reference FROM listed_sims"
     texts = "carrier_account iccid state word plan_reference"
     newest = "JOIN accounts ON accounts.name = t.carrier_account AND accounts.number = t.listing"
@@ -186,6 +181,22 @@ def _fill(duck: duckdb.DuckDBPyConnection, snap: Snapshot, asked: Asked, as_of: 
     _table(duck, snap, "plans", plans, "id name carrier_reference currency", numbers="monthly_price_cents")
     _billed(duck, asked)
     _previous(duck, snap, asked)
+
+
+def _operations(duck: duckdb.DuckDBPyConnection, snap: Snapshot, as_of: datetime) -> None:
+    """What was asked of each SIM, now and in the months of the invoices."""
+    times = {name: snap.seconds(name) for name in ("intent_at", "deadline_at", "finished_at")}
+    columns = ", ".join(f"{seconds} AS {name}" for name, seconds in times.items())
+    asked = f"SELECT id, generation, iccid, carrier_account, action, step, {columns} FROM operations"
+    texts, numbers = "iccid carrier_account action step", " ".join(("id", "generation", *times))
+    _table(duck, snap, "operations_read", f"{asked} WHERE {sql.ORDINARY}", texts, numbers=numbers)
+    duck.execute(sql.DOINGS, {"as_of": _seconds(as_of)})
+    duck.execute(sql.MONTHS)
+    moved = ("created_at", "left_at", "first_activated_at")
+    columns = ", ".join(f"{snap.seconds(name)} AS {name}" for name in moved)
+    stood = f"SELECT iccid, carrier_account, {columns} FROM former_placements"
+    _table(duck, snap, "former_read", stood, "iccid carrier_account", numbers=" ".join(moved))
+    duck.execute(sql.FORMER)
 
 
 def _usage(duck: duckdb.DuckDBPyConnection, snap: Snapshot, asked: Asked) -> None:
@@ -210,17 +221,10 @@ def _usage(duck: duckdb.DuckDBPyConnection, snap: Snapshot, asked: Asked) -> Non
 
 
 def _billed(duck: duckdb.DuckDBPyConnection, asked: Asked) -> None:
-    duck.execute(
-        "CREATE TABLE billed (carrier_account VARCHAR, iccid VARCHAR, amount_cents BIGINT, currency VARCHAR, "
-        "product VARCHAR)"
-    )
+    duck.execute(sql.BILLED)
     for account, invoice in asked.invoices.items():
         duck.register("invoice", invoice.rows)
-        duck.execute(
-            "INSERT INTO billed SELECT ?, iccid, sum(amount_cents)::BIGINT, max(currency), max(product) FROM invoice "
-            "GROUP BY iccid",
-            [account],
-        )
+        duck.execute(sql.BILL, [account])
         duck.unregister("invoice")
 
 

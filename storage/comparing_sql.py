@@ -37,6 +37,49 @@ FROM (
     FROM operations_read GROUP BY iccid
 )"""
 
+REFUSED = (Step.HELD, Step.REJECTED, Step.WITHDRAWN)
+"""Where an operation changed nothing at the carrier."""
+
+MONTHS = f"""
+CREATE TABLE months AS
+SELECT carrier_account, iccid,
+    arg_max(action, (ended, id)) FILTER (is_done AND ended < month_from) AS before_month,
+    max(ended) FILTER (is_done AND ended < month_from) AS before_at,
+    arg_min(action, (ended, id)) FILTER (is_done AND ended >= month_until) AS after_month,
+    bool_or(is_within AND action <> '{Action.RELEASE}') AS is_changed,
+    bool_or(is_within AND action = '{Action.RELEASE}') AS is_left
+FROM (
+    SELECT r.carrier_account, r.iccid, r.id, r.action, r.finished_at AS ended, a.month_from, a.month_until,
+        step = '{Step.DONE}' AS is_done,
+        step NOT IN ({_words(REFUSED)}) AND greatest(intent_at, finished_at) > 0
+            AND CASE WHEN intent_at > 0 THEN intent_at ELSE finished_at END < a.month_until
+            AND (finished_at = 0 OR finished_at >= a.month_from) AS is_within
+    FROM operations_read r JOIN accounts a ON a.name = r.carrier_account AND a.has_invoice
+) GROUP BY carrier_account, iccid"""
+"""What our operations did before an invoice's month and after it, and whether one was under way in it: from when a
+request leaves until its answer is known, both states are possible."""
+
+FORMER = """
+CREATE TABLE former AS
+SELECT carrier_account, iccid, min(nullif(first_activated_at, 0)) AS first_at,
+    bool_or(created_at < a.month_until AND left_at >= a.month_from) AS was_here
+FROM former_read JOIN accounts a ON a.name = carrier_account AND a.has_invoice GROUP BY carrier_account, iccid"""
+"""SIMs that stood at this account for another product, before."""
+
+BILLED = """
+CREATE TABLE billed (carrier_account VARCHAR, iccid VARCHAR, amount_cents BIGINT, is_free BOOLEAN, currency VARCHAR,
+    product VARCHAR)"""
+BILL = """
+INSERT INTO billed
+SELECT ?, iccid, try_cast((total + sign(total) * 5000) // 10000 AS BIGINT), coalesce(total = 0, false), currency,
+    product
+FROM (
+    SELECT iccid, max(currency) AS currency, max(product) AS product,
+        CASE WHEN count(amount_millionths) = count(*) THEN sum(amount_millionths) END AS total
+    FROM invoice GROUP BY iccid
+)"""
+"""A SIM's lines are added exactly and rounded once, halves away from zero. One without its sum leaves that unknown."""
+
 USED = """
 CREATE TABLE used AS
 SELECT u.carrier_account, u.iccid,
@@ -72,14 +115,17 @@ _SIGHTS = {
 _SIGHT = f"""CASE WHEN s.iccid IS NULL THEN CASE WHEN a.is_complete THEN {Sight.ABSENT} ELSE {Sight.UNSEEN} END
     {" ".join(f"WHEN s.state = '{state}' THEN {sight}" for state, sight in _SIGHTS.items())} ELSE {Sight.STRANGE} END"""
 _BILLING = f"""CASE WHEN NOT a.has_invoice THEN {Billing.NO_INVOICE} WHEN b.iccid IS NULL THEN {Billing.ABSENT}
-    WHEN b.amount_cents = 0 THEN {Billing.FREE} ELSE {Billing.BILLED} END"""
-_ACTIVITY = f"""CASE WHEN NOT a.has_invoice OR o.iccid IS NULL THEN {Activity.UNKNOWN}
-    WHEN o.first_at > 0 AND o.last_at < a.month_from AND coalesce(d.stop_at, 0) < a.month_from
-        AND wanted = {Wanted.ACTIVE} THEN {Activity.WHOLE}
-    WHEN coalesce(u.month_bytes, 0) = 0 AND (o.first_at = 0 OR o.first_at >= a.month_until
-        OR (d.stop_at > 0 AND d.stop_at < a.month_from AND o.last_at < a.month_from AND wanted <> {Wanted.ACTIVE}))
-        THEN {Activity.NONE}
-    ELSE {Activity.PART} END"""
+    WHEN b.is_free THEN {Billing.FREE} ELSE {Billing.BILLED} END"""
+_FIRST = "coalesce(least(nullif(o.first_at, 0), f.first_at), 0)"
+_WAS_ACTIVE = f"coalesce(m.before_month = '{Action.ACTIVATE}', {_FIRST} > 0 AND {_FIRST} < a.month_from)"
+_IN_MONTH = "BETWEEN a.month_from AND a.month_until - 1"
+_ACTIVITY = f"""CASE
+    WHEN NOT a.has_invoice OR (o.iccid IS NULL AND NOT coalesce(f.was_here, false)) THEN {Activity.UNKNOWN}
+    WHEN m.is_changed OR {_FIRST} {_IN_MONTH} OR o.last_at {_IN_MONTH} THEN {Activity.PART}
+    WHEN {_WAS_ACTIVE}
+        THEN CASE WHEN m.is_left OR m.after_month = '{Action.ACTIVATE}' THEN {Activity.PART} ELSE {Activity.WHOLE} END
+    WHEN u.month_bytes > 0 OR (o.last_at > m.before_at AND o.last_at < a.month_from) THEN {Activity.PART}
+    WHEN m.before_month IS NULL THEN {Activity.NONE} ELSE {Activity.STOPPED} END"""
 _USE = f"""CASE WHEN u.window_bytes > 0 THEN {Use.SOME} WHEN a.usage_known OR k.iccid IS NOT NULL THEN {Use.NONE}
     ELSE {Use.UNKNOWN} END"""
 _MOVED = "o.iccid IS NOT NULL AND greatest(o.seen_at, coalesce(d.ended_at, 0)) >= coalesce(s.listed_at, a.listed_at, 0)"
@@ -116,6 +162,8 @@ FROM ours o FULL JOIN shown s USING (carrier_account, iccid) FULL JOIN billed b 
     LEFT JOIN doings d USING (iccid)
     LEFT JOIN used u USING (carrier_account, iccid)
     LEFT JOIN known k USING (carrier_account, iccid)
+    LEFT JOIN months m USING (carrier_account, iccid)
+    LEFT JOIN former f USING (carrier_account, iccid)
     LEFT JOIN elsewhere e USING (carrier_account, iccid)
     LEFT JOIN (SELECT DISTINCT iccid, owner_account FROM elsewhere) w
         ON w.iccid = o.iccid AND w.owner_account = o.carrier_account

@@ -1,7 +1,7 @@
 """A carrier's invoice or export, CSV or XLSX, by the headings that the configuration names. Digits stay text.
 
 Of a line without an ICCID (a sum, a note) nothing is said; a line whose ICCID or sum cannot be read is counted and
-named. A sum that cannot be read leaves its SIM billed, with the sum unknown.
+named. A sum that cannot be read leaves its SIM billed, with the sum unknown whatever its other lines say.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from domain.iccid import CheckDigit, IssuerProfile
 from domain.iccid_batch import classify_cells, iccids_of
-from domain.invoices import InvoiceColumns, InvoiceRefused, cents_of
+from domain.invoices import InvoiceColumns, InvoiceRefused, millionths_of
 from domain.lines import Reason
 from storage.readers.block import USUAL_LIMITS, FileLimits
 from storage.readers.delimited import cells_of, is_separator_line, lines_of, readings_of
@@ -29,7 +29,7 @@ BLOCK_LINES = 65_536
 NAMED = 20
 """So many lines that cannot be read are named."""
 SCHEMA = pa.schema(
-    [("iccid", pa.string()), ("amount_cents", pa.int64()), ("currency", pa.string()), ("product", pa.string())]
+    [("iccid", pa.string()), ("amount_millionths", pa.int64()), ("currency", pa.string()), ("product", pa.string())]
 )
 _SILENT = frozenset({Reason.BLANK, Reason.NO_ICCID})
 
@@ -106,7 +106,7 @@ class _Parser:
         self._columns = columns
         self._profiles = profiles
         self._read = read
-        self._cents: dict[str, int | None] = {}
+        self._sums: dict[tuple[str, str], int | None] = {}
 
     def tables(self, parts: Iterable[Sequence[Cells]], name: str) -> Iterator[pa.Table]:
         """The lines below the header, part by part. Raises `InvoiceRefused` where a heading is missing."""
@@ -164,19 +164,20 @@ class _Parser:
         return pa.table([iccids, pa.array(amounts, pa.int64()), currencies, products], schema=SCHEMA)
 
     def _amount(self, line: int, row: Cells, place: int | None) -> int | None:
-        """A sum in cents; None where it says none that can be read, or where no column does."""
+        """A sum in millionths; None where it says none that can be read, or where no column does."""
         if place is None:
             return None
         text = _cell(row, place)
         is_number = place < len(row) and not isinstance(row[place], str)
-        if is_number or text not in self._cents:
+        written = text, "." if is_number else self._columns.decimal
+        if written not in self._sums:
             try:
-                self._cents[text] = cents_of(text, "." if is_number else self._columns.decimal)
+                self._sums[written] = millionths_of(*written)
             except ValueError:
-                self._cents[text] = None
-        if self._cents[text] is None:
+                self._sums[written] = None
+        if self._sums[written] is None:
             self._read.note(line, "the sum cannot be read")
-        return self._cents[text]
+        return self._sums[written]
 
 
 def _cell(row: Cells, place: int | None) -> str:

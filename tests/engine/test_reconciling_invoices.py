@@ -8,7 +8,7 @@ import pytest
 import xlsxwriter
 
 from domain.iccid import IssuerProfile
-from domain.invoices import InvoiceColumns, InvoiceRefused, cents_of, month_of_name
+from domain.invoices import InvoiceColumns, InvoiceRefused, millionths_of, month_of_name
 from domain.lifecycle import Action, SimState, Step
 from engine.invoices import newest_in, read_one
 from engine.reconciliation_document import document_of
@@ -48,6 +48,16 @@ def test_what_is_billed_for_nothing_and_what_is_not_billed_have_their_sums(world
     assert sums == {STOPPED: (123_456, "EUR"), STRANGER: (200, "EUR"), UNBILLED: (110, "USD")}
     facts = [(fact.value, fact.currency) for fact in document_of(world.rig.context, run).facts if fact.currency]
     assert facts == [(123_656, "EUR")]
+
+
+def test_sums_below_a_cent_count_and_one_that_cannot_be_read_makes_the_whole_unknown(world: Reconciled) -> None:
+    lines = [f"x;{BILLED};1,00", f"x;{UNBILLED};1,00", *[f"x;{STOPPED};0,004"] * 500]
+    lines += [f"x;{STRANGER};1,00", f"x;{STRANGER};n/a"]
+    run = world.reconcile(invoices=invoice(world, *lines))
+    assert {one.iccid: (one.kind, one.amount_cents) for one in world.all(run)} == {
+        STOPPED: ("overbilled", 200),
+        STRANGER: ("overbilled", None),
+    }
 
 
 def test_hostile_cells_are_counted_and_believed_in_nothing(world: Reconciled) -> None:
@@ -107,7 +117,7 @@ def test_the_newest_month_of_a_folder_is_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "1,2,x", "=1", "9E9", "1 000 000 000 000 000", "-"])
 def test_what_is_no_plain_sum_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no sum"):
-        cents_of(text)
+        millionths_of(text)
 
 
 def test_a_name_with_two_months_is_refused() -> None:
