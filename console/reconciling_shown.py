@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from storage.findings import Run
 
 
-def show_run(screen: Screen, context: "Context", run: "Run", *, publishes: bool) -> bool:
-    """Warnings first, then the counts, then where the report is; whether nothing asks for a person."""
+def show_run(screen: Screen, context: "Context", run: "Run", *, publishes: bool) -> tuple[bool, str | None]:
+    """Warnings first, then the counts, then where the report is; whether nothing asks for a person, and its page."""
     from engine.reconciliation_document import facts_of
     from engine.reporting import publish
     from reports.reconciliation import reconciliation_report, warnings_of
@@ -26,12 +26,13 @@ def show_run(screen: Screen, context: "Context", run: "Run", *, publishes: bool)
     screen.say(f"{report.title}, as of {run.as_of:%Y-%m-%d %H:%M:%S} UTC.", Tone.QUIET)
     rows = [(fact.label, fact_in_words(fact)) for fact in report.facts]
     screen.table([Column(""), Column("", number=True)], rows, indent=2)
-    if publishes and context.shelf is not None:
-        screen.say(f"The report: {publish(context, report).page}", Tone.QUIET)
+    page = publish(context, report).page if publishes and context.shelf is not None else None
+    if page:
+        screen.say(f"The report: {page}", Tone.QUIET)
     found = told.findings["change"].isin(["new", "still"]).any()
     if not found and not missing:
         screen.say("Everything agrees.", Tone.GOOD)
-    return not found and not missing
+    return not found and not missing, page
 
 
 def run_facts(context: "Context", run: "Run") -> dict[str, object]:
