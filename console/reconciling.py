@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from console.acting_shown import plan_facts, show_left_alone, show_plan
 from console.agreeing import agreed
@@ -15,7 +15,6 @@ from console.bringing_on import WAIT_SECONDS, bring_on
 from console.commands import FINE, NEEDS_YOU
 from console.door import AtDoor, CannotDo, Door
 from console.following import ACTING, Follower
-from console.importing import Wait
 from console.planning import AsJson
 from console.reconciling_shown import run_facts, show_run
 from console.screen import Screen
@@ -29,7 +28,15 @@ if TYPE_CHECKING:
     from storage.findings import Run
 
 LONGEST_SECONDS = 6 * 3600.0
-"""How long listings may take before the rest is unknown in this run."""
+"""How long listings may take here before the rest is unknown in this run."""
+NOT_COMPLETED = (
+    "The flow run has not completed, so nothing is shown and nothing repaired. Look at it on the Prefect server. Once "
+    "it has ended, `simline reconcile --as-of DAY` shows what it found. --wait follows it longer, --here does without."
+)
+NOTHING_WRITTEN = (
+    "The flow run completed, and this database has no new run. Give this machine and the worker the same `database`, "
+    "then reconcile again."
+)
 
 
 def reconcile(
@@ -49,7 +56,14 @@ def reconcile(
     yes: Annotated[bool, Parameter(help="Do not ask.", show_default=False)] = False,
     yes_really: Annotated[bool, Parameter(help="Repair although it is very much.", show_default=False)] = False,
     as_json: AsJson = False,
-    wait: Wait = WAIT_SECONDS,
+    wait: Annotated[
+        float,
+        Parameter(
+            metavar="SECONDS",
+            help="How long to follow a Prefect server's run, and then the SIMs that are repaired.",
+            validator=validators.Number(gte=0),
+        ),
+    ] = WAIT_SECONDS,
     here: Here = False,
     door: AtDoor,
 ) -> int:
@@ -64,20 +78,21 @@ def reconcile(
     if as_of is not None and (repair or invoice):
         raise CannotDo("--as-of shows what was found then: nothing is repaired, and no invoice is read for it.")
     scope = Scope(carrier_account, product)
+    is_there = has_server() and not here and not invoice
     spoken = replace(door, screen=Screen(door.screen.err, door.screen.err)) if as_json else door
     follower = Follower(spoken.screen, ACTING)
     with door.engine(None) as context:
         accounts = accounts_of(context, scope)
         if as_of is not None:
             run = run_as_of(context, scope, _moment(as_of))
-        elif has_server() and not here and not invoice:
-            run = _there(spoken, context, scope)
+        elif is_there:
+            run = _there(spoken, context, scope, wait)
         else:
             run = _here(spoken, context, scope, accounts, _invoices(spoken, context, accounts, invoice))
         is_fine = show_run(spoken.screen, context, run, publishes=as_of is None)
         plan = _plan(spoken, context, run) if repair else None
         if plan is not None and plan.sim_count:
-            _repair(spoken, context, plan, follower, said=(yes, yes_really), wait=None if here else wait)
+            _repair(spoken, context, plan, follower, said=(yes, yes_really), wait=wait, here=here)
         if as_json:
             plans = {str(action): plan_facts(one) for action, one in plan.plans.items()} if plan else None
             unwanted = list(plan.unwanted) if plan else []
@@ -125,16 +140,24 @@ def _here(door: Door, context: "Context", scope: "Scope", accounts: list[str], i
     return compare(context, scope, asked, invoices, actor=door.actor)
 
 
-def _there(door: Door, context: "Context", scope: "Scope") -> "Run":
-    """Have the deployment reconcile, follow it, and take the run that it wrote down."""
-    from engine.reconciling import run_as_of
+def _there(door: Door, context: "Context", scope: "Scope", wait_seconds: float) -> "Run":
+    """Have the deployment reconcile, follow it, and take the run that it wrote down.
+
+    An incomplete night ends as a failed flow run: what it wrote down says so itself. Raises `CannotDo` where there is
+    nothing newer than before, or nothing that this flow run vouches for.
+    """
+    from engine.reconciling import is_whole, last_run
     from flows.deployed import start_reconcile
     from tasks.parameters import ReconcileParameters
 
+    before = last_run(context, scope)
     parameters = ReconcileParameters(carrier_account=scope.carrier_account, product=scope.product)
     with stop_sign(door.screen, FOLLOWING_STOPS) as sign:
-        follow_there(door.screen, sign, partial(start_reconcile, parameters), wait_seconds=LONGEST_SECONDS)
-    return run_as_of(context, scope, datetime.now(UTC))
+        completed = follow_there(door.screen, sign, partial(start_reconcile, parameters), wait_seconds=wait_seconds)
+    run = last_run(context, scope, before)
+    if run is not None and (completed or not is_whole(context, run)):
+        return run
+    raise CannotDo(NOTHING_WRITTEN if completed else NOT_COMPLETED)
 
 
 def _plan(door: Door, context: "Context", run: "Run") -> "RepairPlan":
@@ -161,7 +184,8 @@ def _repair(
     follower: Follower,
     *,
     said: tuple[bool, bool],
-    wait: float | None,
+    wait: float,
+    here: bool,
 ) -> None:
     """A person's yes, then the ledger, then the carriers. Raises `CannotDo` beyond the brake without its option."""
     from engine.repairing import repair
@@ -176,6 +200,5 @@ def _repair(
         return
     acted = repair(context, plan, actor=door.actor, beyond_the_brake=yes_really)
     follower.database, follower.manifest_ids = context.database, [one.id for one in acted]
-    seconds = WAIT_SECONDS if wait is None else wait
-    if seconds > 0 and not follower.is_over():
-        bring_on(door, context, follower, seconds, None if wait is None else start_settle)
+    if wait > 0 and not follower.is_over():
+        bring_on(door, context, follower, wait, None if here else start_settle)

@@ -105,6 +105,18 @@ def compare(context: Context, scope: Scope, asked: Wanted, invoices: Invoices, *
     return run
 
 
+def last_run(context: Context, scope: Scope, after: Run | None = None) -> Run | None:
+    """The run of this scope that was written down last; None unless it came after that one."""
+    with context.database.read() as tx:
+        return findings.last(tx, scope.name, after.id if after else 0)
+
+
+def is_whole(context: Context, run: Run) -> bool:
+    """Whether every account of the run was listed to its end."""
+    with context.database.read() as tx:
+        return all(account.is_complete for account in findings.accounts(tx, run.id))
+
+
 def run_as_of(context: Context, scope: Scope, moment: datetime) -> Run:
     """The newest run of this scope that was not later. Raises `CannotReconcile` where there is none."""
     with context.database.read() as tx:

@@ -86,6 +86,14 @@ def newest(tx: Transaction, scope: str, until: datetime | None = None) -> Run | 
     return None if row is None else Run(*row)
 
 
+def last(tx: Transaction, scope: str, after: int = 0) -> Run | None:
+    """The run of a scope that was written down last, if it came after the one of this id: no clock decides that."""
+    c = reconciliations.c
+    rows = select(*_RUN).where(c.scope == scope, c.id > after)
+    row = tx.execute(rows.order_by(c.id.desc()).limit(1)).one_or_none()
+    return None if row is None else Run(*row)
+
+
 def one(tx: Transaction, run_id: int) -> Run:
     """The run of this id."""
     return Run(*tx.execute(select(*_RUN).where(reconciliations.c.id == run_id)).one())

@@ -1,5 +1,6 @@
 """`reconcile`: what it says, what it leaves alone, and what a yes lets it mend."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,53 @@ def test_nothing_is_changed_without_repair_and_only_after_a_yes(settled: Any, ic
     settled.simline("reconcile", "--repair", "--yes")
     assert len(settled.changes()) == before + 1
     assert settled.server.carrier.fleet.find(iccid(0)).state is SimState.ACTIVE
+
+
+def test_alerts_are_raised_as_a_deployment_raises_them_and_once(settled: Any, iccid: Any) -> None:
+    settled.server.carrier.fleet.put(iccid(7), SimState.ACTIVE, None)
+    said = settled.simline("reconcile")
+    settled.simline("reconcile")
+    settled.simline("reconcile", "--as-of", "2100-01-01")
+    (alert,) = settled.simline("alerts", "--json").json
+    assert (alert["kind"], alert["facts"]["ghost"]) == ("reconciliation-findings", 1)
+    assert alert["facts"]["report"] in "".join(said.out.split("\n"))
+
+
+def test_a_flow_run_that_did_not_complete_shows_no_older_run_and_repairs_nothing(
+    settled: Any, iccid: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for no server: whatever became of the flow run, what was found before it is not what it found."""
+    settled.server.carrier.fleet.put(iccid(0), SimState.DEACTIVATED, None)
+    assert settled.simline("reconcile").status == NEEDS_YOU
+    settled.server.carrier.fleet.put(iccid(0), SimState.ACTIVE, None)
+    before = len(settled.changes())
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    for completed, sentence in ((False, "The flow run has not completed"), (True, "this database has no new run")):
+        monkeypatch.setattr("console.reconciling.follow_there", lambda *_, ended=completed, **__: ended)
+        said = settled.simline("reconcile", "--repair", "--yes")
+        assert said.status == CANNOT
+        assert sentence in " ".join(said.err.split())
+        assert said.out == ""
+    assert len(settled.changes()) == before
+
+
+def test_an_incomplete_run_is_shown_although_its_flow_run_failed(
+    settled: Any, process: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled.simline("reconcile")
+    with create_engine(f"sqlite:///{settled.folder / 'simline.db'}").begin() as connection:
+        connection.execute(text("UPDATE listings SET ended_at = ended_at - 3600"))
+    settled.server.carrier.faults = Faults({Fault.ERROR_503: 1.0}, frozenset({RequestKind.LIST, RequestKind.READ}))
+
+    def fails_there(*_: object, **__: object) -> bool:
+        assert process("reconcile", "--here").returncode == NEEDS_YOU
+        return False
+
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    monkeypatch.setattr("console.reconciling.follow_there", fails_there)
+    said = settled.simline("reconcile")
+    assert said.status == NEEDS_YOU
+    assert "! Incomplete: supersim." in said.out
 
 
 def test_words_that_make_no_sense_are_refused(place: Any) -> None:

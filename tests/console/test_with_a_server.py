@@ -17,6 +17,7 @@ from sqlalchemy import create_engine, text
 
 from console.at_server import FOLLOWING_STOPS
 from console.commands import CANNOT, FINE, NEEDS_YOU, STOPPED
+from domain.lifecycle import SimState
 from tests.flows.prefect_server import ROOT, deploy, end_group, server, worker
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -157,6 +158,28 @@ def test_usage_is_collected_and_reported_by_the_deployments_and_told_as_without_
         shown = process("usage", "report", *days, "--wait", "150", env=no_secrets, timeout=250)
         assert shown.returncode == NEEDS_YOU
         assert shown.stdout.index("Not known: ") < shown.stdout.index("1.23 MB")
+
+
+def test_reconcile_is_left_to_its_deployment_and_shows_what_that_found(
+    place: Any, iccid: Any, process: Callable[..., Any], deployed: Home
+) -> None:
+    environment, home = deployed
+    assert "Everything agrees." in place.simline("reconcile").out
+    place.server.carrier.fleet.put(iccid(0), SimState.ACTIVE, None)
+    alone = process("reconcile", "--repair", "--yes", "--wait", "3", env=mine(deployed), timeout=200)
+    assert alone.returncode == CANNOT
+    assert "waits for a worker" in alone.stdout
+    assert "The flow run has not completed" in alone.stderr
+    assert "Everything agrees." not in alone.stdout
+
+    lists_again = {"SIMLINE_RECONCILIATION__AGAIN_MINUTES": "0"}
+    with worker(environment | {"SIMLINE_CONFIG": str(place.folder / "simline.toml")} | lists_again, home):
+        said = process("reconcile", "--wait", "150", env=mine(deployed), timeout=250)
+        assert said.returncode == NEEDS_YOU, said.stdout + said.stderr
+        assert "Prefect runs it: flow run" in said.stdout
+        assert re.search(r"Ghosts +1\n", said.stdout)
+        (alert,) = place.simline("alerts", "--json").json
+        assert alert["kind"] == "reconciliation-findings"
 
 
 def watched(place: Any, rows: Any, environment: dict[str, str]) -> None:

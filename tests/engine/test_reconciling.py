@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from carriers.simulated.faults import Fault, Faults, RequestKind
 from domain.lifecycle import Action, SimState, Step
+from engine.reconciling import Scope, last_run
 from storage.database import Database
-from tests.engine.reconciled import Reconciled, now, open_reconciled
+from storage.reconciling_schema import reconciliations
+from tests.engine.reconciled import EVERYTHING, Reconciled, now, open_reconciled
 from tests.engine.rig import iccids
 
 
@@ -53,8 +55,7 @@ def test_a_sim_of_ours_that_runs_though_nobody_asked_is_a_mismatch(world: Reconc
     runs, waits = iccids(2)
     world.at_carrier(runs)
     world.at_carrier(waits, SimState.INACTIVE)
-    never: dict[str, Any] = {"first_activated_at": None, "last_activated_at": None}
-    world.ours(runs, waits, state=SimState.INACTIVE, step=step, **never)
+    world.ours(runs, waits, state=SimState.INACTIVE, step=step, first_activated_at=None, last_activated_at=None)
     run = world.reconcile()
     assert world.found(run) == {"state_mismatch": {runs}}
     assert [(one.wanted, one.carrier_state) for one in world.all(run)] == [("", "active")]
@@ -108,6 +109,16 @@ def test_what_changed_since_the_last_run_is_new_gone_or_still_there(world: Recon
     world.an_hour_later()
     world.at_carrier(first)
     assert world.all(world.reconcile())[0].change == "new"
+
+
+def test_the_last_run_is_the_one_that_was_written_down_last_whatever_the_clocks_say(world: Reconciled) -> None:
+    first = world.reconcile()
+    with world.database.begin() as tx:
+        tx.execute(update(reconciliations).values(as_of=now() + timedelta(days=1)))
+    second = world.reconcile()
+    assert last_run(world.rig.context, EVERYTHING, first) == second
+    assert last_run(world.rig.context, EVERYTHING, second) is None
+    assert last_run(world.rig.context, Scope(product="tracker")) is None
 
 
 def test_a_second_run_within_minutes_asks_the_carrier_for_nothing(world: Reconciled) -> None:
