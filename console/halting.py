@@ -46,7 +46,7 @@ def pause(manifest: Manifest, /, *, reason: Reason, as_json: AsJson = False, doo
         return FINE
     door.screen.say(f"{halted.manifest_id} {'is' if halted.changed else 'was already'} paused.", Tone.GOOD)
     _say_in_hand(door.screen, halted)
-    door.screen.say(f"`simline resume {halted.manifest_id}` lets it go on.", Tone.QUIET)
+    door.screen.say(f"`simline resume {halted.manifest_id} --reason WHY` lets it go on.", Tone.QUIET)
     return FINE
 
 
@@ -54,6 +54,7 @@ def resume(
     manifest: Manifest,
     /,
     *,
+    reason: Reason,
     no_activate: NoActivate = False,
     wait: Wait = WAIT_SECONDS,
     here: Here = False,
@@ -67,9 +68,10 @@ def resume(
     from engine import halting
     from flows.deployed import start_provision
 
+    must_say_why(reason, "the pallets are sorted")
     follower = Follower(door.screen)
     with door.engine(follower.news) as context:
-        freed = _said(lambda: halting.resume(context.database, manifest))
+        freed = _said(lambda: halting.resume(context.database, manifest, reason=reason, actor=door.actor))
         if not freed.changed:
             door.screen.say(f"{freed.manifest_id} was not paused.", Tone.QUIET)
             return FINE

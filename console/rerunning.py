@@ -97,7 +97,8 @@ def rerun(
             ids = _let_go_on(door, context, row.id, only, reason)
         follower.database, follower.manifest_ids = context.database, ids
         if row.halt is Halt.PAUSED:
-            door.screen.say(f"{row.id} is paused: `simline resume {row.id}` lets it send again.", Tone.ATTENTION)
+            again = f"`simline resume {row.id} --reason WHY` lets it send again."
+            door.screen.say(f"{row.id} is paused: {again}", Tone.ATTENTION)
         elif wait > 0 and not no_activate and not follower.is_over():
             start = None if here else lambda: [start_provision(each) for each in ids][-1]
             bring_on(door, context, follower, wait, start)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.commands import FINE, NEEDS_YOU
-from console.screen import Column, Fit, Screen, toned
+from console.screen import Column, Fit, Screen, toned, when
 from domain.lifecycle import BUCKETS, Bucket, Step
 from domain.lines import SENTENCES, Verdict
 from reports.pages import money, short
@@ -48,6 +48,8 @@ def show_receipt(screen: Screen, receipt: Receipt, where: Mapping[str, str]) -> 
     screen.say(f"  {said.sentence}")
     if receipt.reason:
         screen.say(f"  {receipt.reason}")
+    for note in receipt.halts:
+        screen.say(f"  {when(note.at)} UTC, {note.word.value}, said by {note.by}: {note.reason}")
     if receipt.counts.lines:
         screen.gap()
         show_numbers(screen, receipt)

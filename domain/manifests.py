@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -25,6 +26,24 @@ class Halt(StrEnum):
 
     PAUSED = "paused"  # until somebody lets it go on
     CANCELLED = "cancelled"  # what was not sent is withdrawn; only a re-run takes that back
+
+
+class HaltWord(StrEnum):
+    """What a person said over a manifest in mid-run. Each is kept for good, with who said it and why."""
+
+    PAUSE = "pause"
+    RESUME = "resume"  # takes a pause back, or, by a re-run, a cancelling
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class HaltNote:
+    """One such word, when it was said (UTC), by whom and why."""
+
+    at: datetime
+    word: HaltWord
+    by: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

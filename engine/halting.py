@@ -49,11 +49,11 @@ def pause(database: Database, asked: str, *, reason: str, actor: str) -> Halted:
         return Halted(row.id, Halt.PAUSED, changed, halting.in_hand(tx, row.id))
 
 
-def resume(database: Database, asked: str) -> Halted:
+def resume(database: Database, asked: str, *, reason: str, actor: str) -> Halted:
     """Let a paused manifest go on. Safe to repeat. Raises `NoSuchManifest`, `CannotHalt`, `DatabaseUnavailable`."""
     with database.begin() as tx:
         row = manifests.find(tx, asked)
-        changed = halting.lift(tx, row.id, Halt.PAUSED)
+        changed = halting.lift(tx, row.id, Halt.PAUSED, reason=reason, by=actor)
         if manifests.find(tx, row.id).halt is Halt.CANCELLED:
             raise CannotHalt(_why_not(row))
         return Halted(row.id, None, changed)

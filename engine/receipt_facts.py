@@ -11,7 +11,7 @@ from domain.manifests import Halt, ManifestState
 from reports.outcomes_csv import SimOutcome
 from reports.receipt import PlanShare, ReasonCount, Receipt
 from reports.receipt_page import SHOWN_ROWS
-from storage import manifests, outcomes
+from storage import halting, manifests, outcomes
 from storage.database import Transaction
 from storage.manifests import ManifestRow
 
@@ -21,7 +21,7 @@ TROUBLED = frozenset({Step.REJECTED, Step.TIMED_OUT, Step.NEEDS_REVIEW, Step.HEL
 def receipt_of(tx: Transaction, row: ManifestRow, *, in_full: bool = True) -> Receipt:
     """The receipt as of now, without its files. Raises `ReceiptDoesNotAddUp`: then our own bookkeeping is at fault.
 
-    Not `in_full` it has no plans and no reasons, and reads no SIM: for lists.
+    Not `in_full` it has no plans, no reasons and no words of people, and reads no SIM: for lists.
     """
     return Receipt(
         manifest_id=row.id,
@@ -37,6 +37,7 @@ def receipt_of(tx: Transaction, row: ManifestRow, *, in_full: bool = True) -> Re
         size_bytes=row.size_bytes,
         reason=_halted_by(row) or row.reason,
         halt=_halt_of(row),
+        halts=halting.notes(tx, row.id) if in_full else (),
         product_id=row.product_id,
         home_country=row.home_country,
         loaded_at=row.loaded_at,

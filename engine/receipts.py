@@ -74,7 +74,13 @@ def write_receipt(context: Context, manifest_id: str, *, afresh: bool = False) -
         receipt, where = _publish(context, row, receipt, results, page_rows=page_rows, folder=Path(folder))
     with context.commit("receipt") as tx:
         manifests.keep_receipt(
-            tx, manifest_id, receipt_json(receipt), receipt.as_of, steps=receipt.steps, halt=receipt.halt
+            tx,
+            manifest_id,
+            receipt_json(receipt),
+            receipt.as_of,
+            steps=receipt.steps,
+            halt=receipt.halt,
+            halts=len(receipt.halts),
         )
     context.at("after-receipt")
     context.watch(Progress("receipt", done=1, manifest_id=manifest_id))

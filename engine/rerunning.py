@@ -88,7 +88,8 @@ def rerun(context: Context, manifest_id: str, only: Only, *, reason: str, actor:
 def _move(tx: Transaction, row: ManifestRow, pairs: Iterable[tuple[Step, Step]], word: _Word, tally: Tally) -> None:
     """Every operation at the first step of a pair to its second one."""
     if (Step.WITHDRAWN, Step.PLANNED) in pairs and _may_come_back(tx, row):
-        halting.lift(tx, row.id, Halt.CANCELLED)  # first: whoever withdraws now is waited for, and then stops
+        # first: whoever withdraws now is waited for, and then stops
+        halting.lift(tx, row.id, Halt.CANCELLED, reason=word.reason, by=word.actor)
     for source, target in pairs:
         ids = ledger.at_step(tx, row.id, source)
         if row.releases and target is Step.PLANNED:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from domain.lifecycle import BUCKETS, Bucket, Step
 from domain.lines import LineCounts, Reason, Verdict
-from domain.manifests import Halt, ManifestState
+from domain.manifests import Halt, HaltNote, ManifestState
 
 
 class ReceiptDoesNotAddUp(ValueError):
@@ -58,8 +58,9 @@ class ReasonCount:
 class Receipt:
     """What became of a manifest as of `as_of`. Times are UTC. Raises `ReceiptDoesNotAddUp`.
 
-    `reason` is a sentence (why it was refused, quarantined, halted or waits for approval); `steps` counts the accepted
-    SIMs by step. Where `by_plan` or a verdict of `by_reason` is given, it is given in full.
+    `reason` is a sentence (why it was refused, quarantined, halted or waits for approval); `halts` is what people said
+    over it in mid-run, oldest first; `steps` counts the accepted SIMs by step. Where `by_plan` or a verdict of
+    `by_reason` is given, it is given in full.
     """
 
     manifest_id: str
@@ -75,6 +76,7 @@ class Receipt:
     size_bytes: int | None = None
     halt: Halt | None = None
     reason: str | None = None
+    halts: Sequence[HaltNote] = ()
     product_id: str | None = None
     home_country: str | None = None
     loaded_at: datetime | None = None

@@ -8,17 +8,17 @@ from typing import Any
 
 from domain.lifecycle import Step
 from domain.lines import LineCounts, Reason, Verdict
-from domain.manifests import Halt, ManifestState
+from domain.manifests import Halt, HaltNote, HaltWord, ManifestState
 from reports.receipt import PlanShare, ReasonCount, Receipt, ReceiptDoesNotAddUp
 
 SCHEMA_VERSION = 1
 """Raised when a key changes its meaning or goes; a new key does not raise it.
 
 Version 1, in this order: schema_version; manifest_id, name, source, sha256, size_bytes, same_content_as; state,
-halt, reason, product_id, home_country, actor; received_at, loaded_at, finished_at, as_of (ISO 8601, UTC, ends in Z);
-counts (lines and its five ends); buckets (the four ends of `accepted`); steps (only those that occur); by_plan and
-by_reason (sorted objects of `PlanShare` and `ReasonCount`); files (kind -> file name beside this one). Absent values
-are null.
+halt, reason, halts (objects of `HaltNote`, oldest first), product_id, home_country, actor; received_at, loaded_at,
+finished_at, as_of (ISO 8601, UTC, ends in Z); counts (lines and its five ends); buckets (the four ends of `accepted`);
+steps (only those that occur); by_plan and by_reason (sorted objects of `PlanShare` and `ReasonCount`); files (kind ->
+file name beside this one). Absent values are null.
 """
 
 _STEPS, _VERDICTS = list(Step), list(Verdict)
@@ -60,6 +60,7 @@ def receipt_json(receipt: Receipt) -> str:
         "state": receipt.state,
         "halt": receipt.halt,
         "reason": receipt.reason,
+        "halts": [dataclasses.asdict(note) | {"at": utc_text(note.at)} for note in receipt.halts],
         "product_id": receipt.product_id,
         "home_country": receipt.home_country,
         "actor": receipt.actor,
@@ -92,7 +93,7 @@ def read_receipt_json(text: str) -> Receipt:
 
 
 def _receipt_of(content: Mapping[str, Any]) -> Receipt:
-    content = {"halt": None, **content}  # a receipt from before there was one
+    content = {"halt": None, "halts": [], **content}  # a receipt from before there were such
     fields = {one.name: content[one.name] for one in dataclasses.fields(Receipt)}
     times = ("received_at", "loaded_at", "finished_at", "as_of")
     return Receipt(
@@ -101,12 +102,17 @@ def _receipt_of(content: Mapping[str, Any]) -> Receipt:
         | {
             "state": ManifestState(fields["state"]),
             "halt": Halt(fields["halt"]) if fields["halt"] else None,
+            "halts": tuple(_note_of(note) for note in fields["halts"]),
             "counts": LineCounts(**fields["counts"]),
             "steps": {Step(step): count for step, count in fields["steps"].items()},
             "by_plan": tuple(PlanShare(**share) for share in fields["by_plan"]),
             "by_reason": tuple(_reason_of(row) for row in fields["by_reason"]),
         }
     )
+
+
+def _note_of(note: Mapping[str, str]) -> HaltNote:
+    return HaltNote(datetime.fromisoformat(note["at"]), HaltWord(note["word"]), note["by"], note["reason"])
 
 
 def _reason_of(row: Mapping[str, Any]) -> ReasonCount:

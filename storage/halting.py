@@ -1,16 +1,17 @@
-"""A person's word over a whole manifest, in its row: paused, cancelled, or free to go on."""
+"""A person's word over a whole manifest, in its row: paused, cancelled, or free to go on; and every such word, kept."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, insert, literal, select, text, update
 
 from domain.lifecycle import Step
-from domain.manifests import Halt, ManifestState
+from domain.manifests import Halt, HaltNote, HaltWord, ManifestState
 from storage import ledger
+from storage.bulk import storable
 from storage.database import Transaction
 from storage.ledger import Move
-from storage.schema import HALTED, manifests, operations
+from storage.schema import HALTED, halts, manifests, operations
 from storage.spans import of_manifest
 
 HALTABLE = (ManifestState.RECEIVED.value, ManifestState.LOADED.value)
@@ -44,15 +45,41 @@ def halt(tx: Transaction, manifest_id: str, word: Halt, *, reason: str, by: str)
     may = c.halt.is_(None) if word is Halt.PAUSED else c.halt.is_distinct_from(Halt.CANCELLED.value)
     new = {"halt": word.value, "halted_by": by, "halt_reason": reason, "halted_at": tx.now()}
     mine = update(manifests).where(c.id == manifest_id, c.state.in_(HALTABLE), may)
-    return bool(tx.execute(mine.values(new)).rowcount)
+    changed = bool(tx.execute(mine.values(new)).rowcount)
+    if changed:
+        _note(tx, manifest_id, _WORDS[word], reason=reason, by=by)
+    return changed
 
 
-def lift(tx: Transaction, manifest_id: str, word: Halt) -> bool:
+def lift(tx: Transaction, manifest_id: str, word: Halt, *, reason: str, by: str) -> bool:
     """Take this word back; False where it does not stand there."""
     c = manifests.c
     none = dict.fromkeys(("halt", "halted_by", "halt_reason", "halted_at"))
     mine = update(manifests).where(c.id == manifest_id, c.halt == word.value)
-    return bool(tx.execute(mine.values(none)).rowcount)
+    changed = bool(tx.execute(mine.values(none)).rowcount)
+    if changed:
+        _note(tx, manifest_id, HaltWord.RESUME, reason=reason, by=by)
+    return changed
+
+
+_WORDS = {Halt.PAUSED: HaltWord.PAUSE, Halt.CANCELLED: HaltWord.CANCEL}
+
+
+def _note(tx: Transaction, manifest_id: str, word: HaltWord, *, reason: str, by: str) -> None:
+    """Keep the word behind those that were said before; whoever says one holds the manifest's row."""
+    c = halts.c
+    said = {"at": literal(tx.now(), c.at.type), "word": literal(word.value)}
+    said |= {"by": literal(storable(by)), "reason": literal(storable(reason))}
+    next_one = select(func.coalesce(func.max(c.nth), 0) + 1).where(c.manifest_id == manifest_id).scalar_subquery()
+    row = select(literal(manifest_id), next_one, *said.values())
+    tx.execute(insert(halts).from_select(["manifest_id", "nth", *said], row))
+
+
+def notes(tx: Transaction, manifest_id: str) -> list[HaltNote]:
+    """What people said over this manifest in mid-run, oldest first."""
+    c = halts.c
+    rows = select(c.at, c.word, c.by, c.reason).where(c.manifest_id == manifest_id).order_by(c.nth)
+    return [HaltNote(at, HaltWord(word), by, reason) for at, word, by, reason in tx.execute(rows)]
 
 
 def in_hand(tx: Transaction, manifest_id: str) -> InHand:

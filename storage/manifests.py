@@ -18,6 +18,7 @@ from domain.lines import LineCounts
 from domain.manifests import ACTIONS, Halt, ItemIdentity, ManifestState
 from storage.among import among
 from storage.database import Transaction
+from storage.schema import halts as table_of_halts
 from storage.schema import manifests, operations
 from storage.spans import close_span, of_its_manifest
 
@@ -272,16 +273,17 @@ def keep_receipt(
     *,
     steps: Mapping[Step, int],
     halt: Halt | None = None,
+    halts: int = 0,
 ) -> None:
-    """Keep the newest receipt, and the operations by step and the halt that it shows."""
-    new = {"receipt": receipt, "receipt_at": as_of, "receipt_steps": _as_text(steps, halt)}
+    """Keep the newest receipt, and the operations by step, the halt and the number of words that it shows."""
+    new = {"receipt": receipt, "receipt_at": as_of, "receipt_steps": _as_text(steps, halt, halts)}
     tx.execute(update(manifests).where(manifests.c.id == manifest_id).values(new))
 
 
 def due_for_receipt(tx: Transaction) -> dict[str, str]:
     """Manifests whose receipt is missing or no longer true, oldest first, each with its source.
 
-    Loaded ones are compared by their halt and their counts, which reads their operations once.
+    Loaded ones are compared by what was said over them and by their counts, which reads their operations once.
     """
     c = manifests.c
     none_yet = and_(c.receipt_at.is_(None), c.state != ManifestState.RECEIVED.value)
@@ -291,8 +293,9 @@ def due_for_receipt(tx: Transaction) -> dict[str, str]:
     rows = rows.where(or_(none_yet, finished_since, loaded))
     candidates = tx.execute(rows.order_by(c.received_at, c.id)).all()
     unsure = [row.id for row in candidates if row.state == ManifestState.LOADED.value and row.receipt_at is not None]
-    counts = _counts_of(tx, unsure)
-    true_still = {row.id for row in candidates if row.receipt_steps == _as_text(counts.get(row.id, {}), row.halt)}
+    counts, said = _counts_of(tx, unsure), _halts_of(tx, unsure)
+    now = {row.id: _as_text(counts.get(row.id, {}), row.halt, said.get(row.id, 0)) for row in candidates}
+    true_still = {row.id for row in candidates if row.receipt_steps == now[row.id]}
     return {row.id: row.source for row in candidates if row.id not in true_still or row.id not in unsure}
 
 
@@ -306,9 +309,16 @@ def _counts_of(tx: Transaction, manifest_ids: Sequence[str]) -> dict[str, dict[S
     return counts
 
 
-def _as_text(steps: Mapping[Step, int], halt: str | None) -> str:
+def _halts_of(tx: Transaction, manifest_ids: Sequence[str]) -> dict[str, int]:
+    c = table_of_halts.c
+    rows = select(c.manifest_id, func.max(c.nth)).where(among(tx, c.manifest_id, manifest_ids)).group_by(c.manifest_id)
+    return dict(tx.execute(rows).tuples().all()) if manifest_ids else {}
+
+
+def _as_text(steps: Mapping[Step, int], halt: str | None, halts: int) -> str:
     counts = {step.value: steps[step] for step in sorted(steps) if steps[step]}
-    return json.dumps(counts | {"halt": str(halt)} if halt else counts)
+    words = {"halt": str(halt) if halt else None, "halts": halts or None}
+    return json.dumps(counts | {name: word for name, word in words.items() if word})
 
 
 _PLAIN = tuple(name for name in ManifestRow.__slots__ if name not in ("state", "counts", "halt"))

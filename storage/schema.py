@@ -187,6 +187,18 @@ manifests = Table(
     Index("ix_manifests_halted", "state", sqlite_where=text(HALTED), postgresql_where=text(HALTED)),
 )
 
+halts = Table(
+    "halts",  # what people said over manifests in mid-run; rows are only ever added
+    metadata,
+    Column("manifest_id", Key, ForeignKey("manifests.id"), primary_key=True),
+    Column("nth", Integer, primary_key=True, autoincrement=False),  # 1 is the first that was said of it
+    Column("at", UtcTime, nullable=False),
+    Column("word", Text, nullable=False),  # domain.manifests.HaltWord
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 rejections = Table(
     "rejections",
     metadata,

@@ -255,7 +255,7 @@ class SteerParameters(Parameters):
             "cancel: what was not sent is withdrawn; only a re-run of `withdrawn` takes that back.",
         ),
     ]
-    reason: Annotated[str, Field(title="Why", description="Shown on the receipt.", min_length=3)]
+    reason: Annotated[str, Field(title="Why", description="Kept, and shown on the receipt.", min_length=3)]
     actor: Person
 
 

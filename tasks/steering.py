@@ -25,7 +25,7 @@ def _said(database: Database, parameters: SteerParameters) -> Halted:
         case Steering.PAUSE:
             return pause(database, parameters.manifest_id, reason=parameters.reason, actor=parameters.actor)
         case Steering.RESUME:
-            return resume(database, parameters.manifest_id)
+            return resume(database, parameters.manifest_id, reason=parameters.reason, actor=parameters.actor)
         case Steering.CANCEL:
             return cancel(database, parameters.manifest_id, reason=parameters.reason, actor=parameters.actor)
 

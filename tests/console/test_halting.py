@@ -30,18 +30,23 @@ def test_a_paused_manifest_sends_nothing_until_it_is_resumed(loaded: Any) -> Non
     assert "Paused by" in shown.out
     assert "wrong pallet" in shown.out
     assert "paused" in loaded.simline("status").out
-    resumed = loaded.simline("resume", "order.csv")
+    resumed = loaded.simline("resume", "order.csv", "--reason", "sorted it out")
     assert resumed.status == FINE
     assert "All 3 SIMs are active" in resumed.out
     assert len(loaded.changes()) == 6
+    shown = loaded.simline("status", "order.csv")
+    assert "pause, said by" in shown.out
+    assert shown.out.index("wrong pallet") < shown.out.index("sorted it out")
+    told = loaded.simline("status", "order.csv", "--json").json["halts"]
+    assert [(one["word"], one["reason"]) for one in told] == [("pause", "wrong pallet"), ("resume", "sorted it out")]
 
 
 def test_saying_it_twice_is_the_same_as_once(loaded: Any) -> None:
     loaded.simline("pause", "order.csv", *WHY)
     again = loaded.simline("pause", "order.csv", "--reason", "me too", "--json")
     assert (again.status, again.json["changed"], again.json["halt"]) == (FINE, False, "paused")
-    loaded.simline("resume", "order.csv", "--no-activate")
-    said = loaded.simline("resume", "order.csv")
+    loaded.simline("resume", "order.csv", *WHY, "--no-activate")
+    said = loaded.simline("resume", "order.csv", *WHY)
     assert said.status == FINE
     assert "was not paused" in said.out
 

@@ -77,7 +77,7 @@ def test_a_paused_action_sends_nothing_until_it_is_resumed(fleet: Rig, scripted:
     pause(fleet.context.database, action_id, reason="wrong season", actor="bob")
     drain(fleet.context, ACCOUNT, at_most_seconds=10)
     assert scripted.submitted == []
-    resume(fleet.context.database, action_id)
+    resume(fleet.context.database, action_id, reason="right season", actor="ann")
     drain(fleet.context, ACCOUNT, at_most_seconds=10)
     assert len(scripted.submitted) == 3
 

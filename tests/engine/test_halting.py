@@ -70,8 +70,8 @@ def test_a_resumed_manifest_sends_what_is_left_once_and_nothing_is_lost(
 ) -> None:
     stop(rig, half_sent)
     settle_due(rig.context, ACCOUNT)
-    assert resume(rig.context.database, half_sent).changed
-    assert not resume(rig.context.database, half_sent).changed
+    assert resume(rig.context.database, half_sent, reason="sorted", actor="bob").changed
+    assert not resume(rig.context.database, half_sent, reason="sorted", actor="bob").changed
     send_due(rig.context, ACCOUNT)
     assert rig.steps() == {Step.DONE: 6}
     assert len(scripted.submitted) == 4
@@ -95,10 +95,34 @@ def test_pausing_twice_keeps_the_first_reason(rig: Rig, half_sent: str) -> None:
 
 def test_the_receipt_is_made_again_when_a_pause_comes_and_when_it_goes(rig: Rig, half_sent: str) -> None:
     refresh_receipts(rig.context)
-    for change in (lambda: stop(rig, half_sent), lambda: resume(rig.context.database, half_sent)):
-        change()
+
+    def go_on() -> None:
+        resume(rig.context.database, half_sent, reason="sorted", actor="bob")
+
+    for changes in ([lambda: stop(rig, half_sent)], [go_on], [lambda: stop(rig, half_sent), go_on]):
+        for change in changes:
+            change()
         assert set(refresh_receipts(rig.context)) == {half_sent}
         assert refresh_receipts(rig.context) == {}
+
+
+def test_who_stopped_it_who_let_it_go_on_and_why_is_kept_for_good(rig: Rig, half_sent: str) -> None:
+    database = rig.context.database
+    stop(rig, half_sent)
+    stop(rig, half_sent)
+    resume(database, half_sent, reason="sorted", actor="bob")
+    resume(database, half_sent, reason="sorted", actor="bob")
+    cancel(database, half_sent, reason="wrong product", actor="ann")
+    rerun(rig.context, half_sent, Only.WITHDRAWN, reason="it was right", actor="bob")
+    shown = receipt(rig, half_sent)
+    assert [(one.word, one.by, one.reason) for one in shown.halts] == [
+        ("pause", "ann", "wrong pallet"),
+        ("resume", "bob", "sorted"),
+        ("cancel", "ann", "wrong product"),
+        ("resume", "bob", "it was right"),
+    ]
+    assert sorted(shown.halts, key=lambda one: one.at) == list(shown.halts)
+    assert shown.halt is None
 
 
 def test_what_workers_hold_is_told(rig: Rig) -> None:
@@ -212,10 +236,10 @@ def test_a_word_that_does_not_fit_changes_nothing_and_says_why(rig: Rig, scripte
     words: dict[str, Callable[[str], object]] = {
         "pause": lambda id_: pause(database, id_, reason="stop", actor="ann"),
         "cancel": lambda id_: cancel(database, id_, reason="stop", actor="ann"),
-        "resume": lambda id_: resume(database, id_),
+        "resume": lambda id_: resume(database, id_, reason="sorted", actor="bob"),
     }
     if word == "resume":
-        assert resume(database, over).changed is False
+        assert resume(database, over, reason="sorted", actor="bob").changed is False
     else:
         with pytest.raises(CannotHalt, match="finished: nothing of it waits"):
             words[word](over)

@@ -71,7 +71,7 @@ def test_what_is_resumed_after_the_protection_is_withdrawn_and_not_sent(
 ) -> None:
     pause(fleet.context.database, release, reason="look", actor="ann")
     protect(fleet)
-    resume(fleet.context.database, release)
+    resume(fleet.context.database, release, reason="looked", actor="ann")
     sent = drain(fleet.context, ACCOUNT, at_most_seconds=10)
     assert (scripted.submitted, sent.steps[Step.WITHDRAWN.value]) == ([], 3)
     assert fleet.steps() == {Step.DONE: 3, Step.WITHDRAWN: 3}

@@ -28,7 +28,7 @@ from flows.provision import provision
 from flows.rerun import rerun
 from flows.settle import settle
 from flows.steer import steer
-from storage import catalogue
+from storage import catalogue, halting
 from storage.catalogue import Product
 from storage.schema import operations, sims
 from storage.sources.contract import Item, SourceUnavailable
@@ -278,6 +278,9 @@ def test_a_manifest_is_paused_resumed_and_cancelled_through_its_flow(workshop: W
     assert activate() == 0
     assert provision(ProvisionParameters(manifest_id=manifest_id)) == "loaded"
     assert say(Steering.RESUME) == 0
+    with workshop.context.database.read() as tx:
+        said = [(one.word, one.by, one.reason) for one in halting.notes(tx, manifest_id)]
+    assert said == [("pause", "ann", "wrong pallet"), ("resume", "ann", "wrong pallet")]
     assert [say(Steering.CANCEL), say(Steering.CANCEL)] == [3, 0]
     assert activate() == 0
     assert workshop.manifest(manifest_id).state is ManifestState.FINISHED

@@ -51,7 +51,7 @@ def test_nothing_leaves_once_the_leases_of_before_the_pause_are_over_and_all_is_
     assert latest_change(site) <= paused_at + TIMING.lease_seconds
     assert site.rig.steps()[Step.PLANNED] > 0
     assert site.listing()[0].state is ManifestState.LOADED
-    resume(site.rig.context.database, manifest_id)
+    resume(site.rig.context.database, manifest_id, reason="sorted", actor="ann")
     assert ended(workers[0]) == 0
     assert ended(workers[1]) in (0, KILLED)
     assert site.states() == dict.fromkeys(numbers, SimState.ACTIVE)

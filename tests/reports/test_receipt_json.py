@@ -5,6 +5,7 @@ from datetime import timedelta, timezone
 import pytest
 
 from domain.lifecycle import Step
+from domain.manifests import HaltNote, HaltWord
 from reports.receipt import Receipt, ReceiptDoesNotAddUp
 from reports.receipt_json import SCHEMA_VERSION, ReceiptUnreadable, read_receipt_json, receipt_json
 from reports.receipt_page import receipt_html
@@ -38,6 +39,24 @@ def test_a_receipt_survives_json_unchanged(mixed: Receipt) -> None:
     assert read_receipt_json(receipt_json(mixed)) == mixed
 
 
+def test_what_people_said_over_it_survives_json_and_stands_on_the_page(mixed: Receipt) -> None:
+    said = (
+        HaltNote(mixed.received_at, HaltWord.PAUSE, "ann", "wrong <pallet>"),
+        HaltNote(mixed.as_of, HaltWord.RESUME, "bob", "sorted it out"),
+    )
+    halted = replace(mixed, halts=said)
+    assert read_receipt_json(receipt_json(halted)) == halted
+    page = receipt_html(halted)
+    assert "pause, said by <bdi>ann</bdi>: <bdi>wrong &lt;pallet&gt;</bdi>" in page
+    assert page.index("wrong &lt;pallet&gt;") < page.index("sorted it out")
+
+
+def test_a_receipt_from_before_such_words_were_kept_is_read(mixed: Receipt) -> None:
+    content = json.loads(receipt_json(mixed))
+    del content["halts"]
+    assert read_receipt_json(json.dumps(content)) == mixed
+
+
 def test_hostile_names_survive_json_and_stay_ascii(mixed: Receipt) -> None:
     hostile = replace(mixed, name='</script>\x00\u202e"\udc80' + "n" * 1024)
     text = receipt_json(hostile)
@@ -50,7 +69,7 @@ def test_the_keys_are_those_of_the_documented_version(mixed: Receipt) -> None:
     content = json.loads(receipt_json(mixed))
     assert content["schema_version"] == SCHEMA_VERSION == 1
     assert " ".join(content) == (
-        "schema_version manifest_id name source sha256 size_bytes same_content_as state halt reason product_id "
+        "schema_version manifest_id name source sha256 size_bytes same_content_as state halt reason halts product_id "
         "home_country actor received_at loaded_at finished_at as_of counts buckets steps by_plan by_reason files"
     )
     assert content["as_of"] == "2025-06-02T10:12:12Z"

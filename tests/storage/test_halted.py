@@ -26,6 +26,10 @@ def halt(tx: Transaction, manifest_id: str, word: Halt = Halt.PAUSED) -> bool:
     return halting.halt(tx, manifest_id, word, reason="wrong pallet", by="ann")
 
 
+def lift(tx: Transaction, manifest_id: str, word: Halt) -> bool:
+    return halting.lift(tx, manifest_id, word, reason="sorted", by="bob")
+
+
 def taken(tx: Transaction, limit: int = 100) -> list[str]:
     return [one.iccid for one in ledger.take_to_send(tx, "kore", LEASE, limit=limit, deadline_seconds=60)]
 
@@ -61,9 +65,9 @@ def test_a_lifted_pause_lets_everything_go_on(stocked: Database, delivered: Deli
     manifest_id = delivered("a.csv", iccids(3))
     with stocked.begin() as tx:
         halt(tx, manifest_id)
-        assert not halting.lift(tx, manifest_id, Halt.CANCELLED)
-        assert halting.lift(tx, manifest_id, Halt.PAUSED)
-        assert not halting.lift(tx, manifest_id, Halt.PAUSED)
+        assert not lift(tx, manifest_id, Halt.CANCELLED)
+        assert lift(tx, manifest_id, Halt.PAUSED)
+        assert not lift(tx, manifest_id, Halt.PAUSED)
         assert sorted(taken(tx)) == iccids(3)
         row = manifests.find(tx, manifest_id)
     assert (row.halt, row.halted_by, row.halt_reason, row.halted_at) == (None, None, None, None)
@@ -90,7 +94,7 @@ def test_withdrawing_goes_on_batch_by_batch_and_stops_when_the_cancelling_was_ta
         assert halting.cancelled(tx) == [word]
         first, after = halting.withdraw(tx, word, Step.PLANNED, after=0, limit=2)
         assert (first, after) == (2, 2)
-        halting.lift(tx, manifest_id, Halt.CANCELLED)
+        lift(tx, manifest_id, Halt.CANCELLED)
         assert halting.withdraw(tx, word, Step.PLANNED, after=2, limit=2) == (0, None)
         assert manifests.operation_counts(tx, manifest_id) == {Step.WITHDRAWN: 2, Step.PLANNED: 3}
 

@@ -9,11 +9,12 @@ from hatchling.builders.wheel import WheelBuilder
 from sqlalchemy import insert, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from storage import migrate
+from domain.manifests import Halt
+from storage import halting, migrate
 from storage.alert_schema import alerts
 from storage.database import Database, DatabaseUnavailable
 from storage.reconciling_schema import findings
-from storage.schema import history, metadata
+from storage.schema import history, manifests, metadata
 from storage.usage_schema import usage_days
 
 
@@ -79,6 +80,18 @@ def test_two_upgrades_at_once_both_end_well(empty_database: Database) -> None:
         thread.join()
     assert errors == []
     assert migrate.is_current(empty_database)
+
+
+@pytest.mark.parametrize("change", ["UPDATE halts SET reason = 'better'", "DELETE FROM halts"])
+def test_what_people_said_over_a_manifest_is_never_rewritten(database: Database, change: str) -> None:
+    with database.begin() as tx:
+        row = {"id": "m-1", "source": "inbox", "item_key": "a.csv", "version": "1", "state": "loaded", "actor": "test"}
+        tx.execute(insert(manifests).values(row | {"received_at": tx.now()}))
+        assert halting.halt(tx, "m-1", Halt.PAUSED, reason="wrong pallet", by="ann")
+    with pytest.raises(DBAPIError, match="append-only"), database.begin() as tx:
+        tx.execute(text(change))
+    with database.read() as tx:
+        assert [one.reason for one in halting.notes(tx, "m-1")] == ["wrong pallet"]
 
 
 @pytest.mark.parametrize("change", ["UPDATE history SET reason = 'better'", "DELETE FROM history"])

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from storage.migrations.alerts import create_alerts
-from storage.migrations.parts import ID, KEY, TIME, partial_index
+from storage.migrations.parts import ID, KEY, TIME, partial_index, seal
 from storage.migrations.reconciling import create_reconciling
 from storage.migrations.usage import create_usage
 
@@ -18,12 +18,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create every table, and the rule that history is only ever added to."""
+    """Create every table, and the rule that history and halts are only ever added to."""
     _accounts()
     _products()
     _plans()
     _devices()
     _manifests()
+    _halts()
     _rejections()
     _placements()
     _sims()
@@ -34,7 +35,8 @@ def upgrade() -> None:
     create_usage()
     create_alerts()
     create_reconciling()
-    _seal_history()
+    seal("history")
+    seal("halts")
 
 
 def _accounts() -> None:
@@ -133,6 +135,21 @@ def _manifests() -> None:
     )
     op.create_index("ix_manifests_sha256", "manifests", ["sha256"])
     partial_index("ix_manifests_halted", "manifests", ["state"], "halt IS NOT NULL")
+
+
+def _halts() -> None:
+    op.create_table(
+        "halts",
+        sa.Column("manifest_id", KEY, nullable=False),
+        sa.Column("nth", sa.Integer(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("word", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("manifest_id", "nth", name="pk_halts"),
+        sa.ForeignKeyConstraint(["manifest_id"], ["manifests.id"], name="fk_halts_manifest_id_manifests"),
+        sqlite_with_rowid=False,
+    )
 
 
 def _rejections() -> None:
@@ -292,25 +309,3 @@ def _limits() -> None:
         sa.Column("last_failure", sa.Text()),
         sa.PrimaryKeyConstraint("carrier_account", name="pk_limits"),
     )
-
-
-SENTENCE = "history is append-only: a row once written is never changed or deleted"
-
-
-def _seal_history() -> None:
-    """One row per transition, for good: the database itself refuses to change or delete it."""
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute(
-            "CREATE FUNCTION refuse_change_of_history() RETURNS trigger LANGUAGE plpgsql AS "
-            f"$$ BEGIN RAISE EXCEPTION '{SENTENCE}'; END $$"
-        )
-        op.execute(
-            "CREATE TRIGGER history_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON history "
-            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_history()"
-        )
-        return
-    for change in ("UPDATE", "DELETE"):
-        op.execute(
-            f"CREATE TRIGGER history_refuses_{change.lower()} BEFORE {change} ON history "
-            f"BEGIN SELECT RAISE(ABORT, '{SENTENCE}'); END"
-        )
