@@ -15,7 +15,7 @@ import pytest
 
 from carriers.simulated.log import changing_requests, effect_counts, read_log
 from console.commands import CANNOT, FINE, STOPPED
-from console.demo.stage import DROPS, delivered_iccids, stage
+from console.demo.stage import DROPS, delivered_iccids, drop_manifests, shipped_manifests, stage
 from console.door import CannotDo
 from domain.iccid import validate
 from tests.console.conftest import ROOT
@@ -48,6 +48,14 @@ def requests_for_a_change(folder: Path) -> int:
     """How many requests for a change the carriers have ever seen."""
     logs = [read_log(log) for log in (folder / "carriers").glob("*.log")]
     return sum(len(changing_requests(log)) for log in logs)
+
+
+def test_what_the_check_at_the_end_holds_against_the_ledger_is_what_was_dropped(tmp_path: Path) -> None:
+    inbox = tmp_path / "manifests" / "inbox"
+    dropped = {path.relative_to(inbox).as_posix(): path.read_bytes() for path in drop_manifests(tmp_path)}
+    with shipped_manifests() as inputs:
+        assert {name: path.read_bytes() for name, path in inputs.items()} == dropped
+    assert len(dropped) == len(DROPS)
 
 
 @pytest.mark.slow
