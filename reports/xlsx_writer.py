@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import xlsxwriter
 
 from reports.cells import safe_cell
@@ -94,14 +95,16 @@ class _Book:
 
     def _section(self, section: Section) -> None:
         name = self._names.free(section.name)
+        styles = [self._formats[column.unit] for column in section.columns]
         sheet, row = self._sheet(section, name), 0
         for cells in _rows(section):
             if row == self._most_rows:
                 self._close(sheet, section, row)
                 sheet, row = self._sheet(section, name), 0
             row += 1
-            for at, (column, value) in enumerate(zip(section.columns, cells, strict=True)):
-                _write(sheet, (row, at), value, column.unit, self._formats[column.unit])
+            for at, cell in enumerate(cells):
+                if cell is not None:
+                    _put(sheet, row, at, cell, styles[at])
         self._close(sheet, section, row)
         totals = totals_of(section).lines()
         if totals and row + 1 + len(totals) > self._most_rows:
@@ -132,28 +135,51 @@ class _Book:
                 _write(sheet, (row, at), value, column.unit, self._total_formats[column.unit])
 
 
-def _rows(section: Section) -> Iterator[tuple[Any, ...]]:
+Cell = str | float | date
+"""What a cell holds: text, a number, or a day with or without a time."""
+
+
+def _rows(section: Section) -> Iterator[tuple[Cell | None, ...]]:
+    """The section's rows as their cells are, made column by column: a million rows are mostly this."""
     for rows in slices(section.rows):
-        yield from zip(*(rows[column.name] for column in section.columns), strict=True)
+        columns = (_cells(rows[column.name], column.unit) for column in section.columns)
+        yield from zip(*columns, strict=True)
+
+
+def _cells(values: "pd.Series[Any]", unit: Unit) -> list[Cell | None]:
+    """A cell for each value; none for what is not known."""
+    unknown = values.isna().tolist()
+    return [None if missing else _cell(value, unit) for value, missing in zip(values.tolist(), unknown, strict=True)]
+
+
+def _cell(value: Any, unit: Unit) -> Cell:
+    if unit is Unit.ICCID or unit is Unit.TEXT:
+        return text_cell(str(value))
+    if unit in NUMBERS:
+        if unit is Unit.SHARE:
+            return float(value)
+        if abs(int(value)) >= EXACT:
+            return str(plain(value, unit))
+        return int(value) / 100 if unit is Unit.CENTS else float(value)
+    time = as_utc(value).replace(tzinfo=None) if unit is Unit.TIME else as_day(value)
+    if (time.date() if isinstance(time, datetime) else time) >= FIRST_DAY:
+        return time
+    return text_cell(plain(value, unit))
 
 
 def _write(sheet: Any, place: tuple[int, int], value: Any, unit: Unit, style: Any) -> None:
     """One cell; what is not known stays empty."""
-    if is_unknown(value):
-        return
-    if unit in NUMBERS:
-        number = plain(value, unit)
-        if unit is Unit.SHARE or abs(int(value)) < EXACT:
-            sheet.write_number(*place, float(number), style)
-        else:
-            sheet.write_string(*place, str(number), style)
-        return
-    if unit in (Unit.DAY, Unit.TIME):
-        time = as_utc(value).replace(tzinfo=None) if unit is Unit.TIME else as_day(value)
-        if (time.date() if isinstance(time, datetime) else time) >= FIRST_DAY:
-            sheet.write_datetime(*place, time, style)
-            return
-    sheet.write_string(*place, text_cell(plain(value, unit)), style)
+    if not is_unknown(value):
+        _put(sheet, *place, _cell(value, unit), style)
+
+
+def _put(sheet: Any, row: int, at: int, cell: Cell, style: Any) -> None:
+    if isinstance(cell, str):
+        sheet.write_string(row, at, cell, style)
+    elif isinstance(cell, float):
+        sheet.write_number(row, at, cell, style)
+    else:
+        sheet.write_datetime(row, at, cell, style)
 
 
 def text_cell(text: str) -> str:
