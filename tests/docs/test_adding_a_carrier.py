@@ -46,6 +46,15 @@ def test_the_ways_to_lose_an_answer_are_counted_right() -> None:
     assert f"{len(NO_ANSWER)} ways to lose an answer" in PAGE.text
 
 
+def test_the_sixth_carrier_is_the_files_and_lines_that_the_page_counts() -> None:
+    files = (ROOT / "tests" / "carriers" / "sixth").glob("*.py")
+    lines = {file.name: len(file.read_text(encoding="utf-8").splitlines()) for file in files}
+    told = re.findall(r"`(\w+\.py)` \((\d+)(?: lines)?\)", PAGE.section("## The carriers"))
+    assert {name: int(count) for name, count in told} == lines
+    assert f"{sum(lines.values())} lines in three files" in PAGE.text
+    assert len(lines) == 3
+
+
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:carriers|tests)/[a-z_/]+\.py)`", PAGE.text))))
 def test_every_file_that_the_page_names_is_there(path: str) -> None:
     assert (ROOT / path).is_file()
