@@ -232,12 +232,13 @@ class InvoiceSection(Section):
 
 
 class ReconciliationSection(Section):
-    """When nightly reconciliation speaks of a zombie, and how it goes on."""
+    """When nightly reconciliation speaks of a zombie, how it goes on, and how long its runs are kept."""
 
     zombie_days: Annotated[int, Field(ge=1, le=400)] = _RECONCILIATION.zombie_days
     settled_days: Annotated[int, Field(ge=1, le=30)] = _RECONCILIATION.settled_days
     again_minutes: Annotated[int, Field(ge=0, le=1_440)] = _RECONCILIATION.again_minutes
     resume_hours: Annotated[int, Field(ge=0, le=168)] = _RECONCILIATION.resume_hours
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] = _RECONCILIATION.keep_days
     invoices: dict[ShortName, InvoiceSection] = {}
 
     def rules(self) -> ReconciliationRules:

@@ -1,6 +1,8 @@
 """`reports`: what is kept, and what has had its time."""
 
 import sys
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -14,6 +16,9 @@ from reports.verdict import Tone, counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from config.settings import Settings
+    from storage.database import Database
+    from storage.findings import Run
     from storage.shelf.records import Kept
     from storage.shelf.shelf import Shelf
 
@@ -30,8 +35,8 @@ def reports(
     """The reports that are kept.
 
     By kind, the newest of each first. --clean-up removes the ones whose days are over, and nothing that simline did not
-    put there. With --json and without --yes it only shows what it would remove. Each night the deployment `clean-up`
-    does the same.
+    put there; runs of `reconcile` go after days of their own. With --json and without --yes it only shows what it would
+    remove. Each night the deployment `clean-up` does the same.
     """
     from config.build import open_shelf
 
@@ -50,25 +55,60 @@ def reports(
 
 
 def _clean_up(door: Door, shelf: "Shelf", *, yes: bool, as_json: bool) -> int:
-    from datetime import timedelta
-
-    days = door.settings().reports.keep_days
-    with door.ledger() as database, database.read() as tx:
-        now = tx.now()
-    old = shelf.too_old(now, days)
-    removed: Sequence[Kept] = []
-    if not as_json and old:
-        _show(door.screen, shelf, old)
-    if old and (yes or (not as_json and _agreed(door, f"{counted(len(old), 'report')} would be removed."))):
-        removed = shelf.remove([one.name for one in old], kept_before=now - timedelta(days=days))
+    with door.ledger() as database:
+        old = _too_old(database, shelf, door.settings())
+        if old.reports and not as_json:
+            _show(door.screen, shelf, old.reports)
+        is_meant = yes or (bool(old) and not as_json and _agreed(door, f"{old} would be removed."))
+        removed = _removed(database, shelf, old) if is_meant else replace(old, reports=[], runs=[])
     if as_json:
-        door.screen.json({"too_old": [_facts(shelf, one) for one in old], "removed": [one.name for one in removed]})
+        told = {
+            "too_old": [_facts(shelf, one) for one in old.reports],
+            "removed": [one.name for one in removed.reports],
+        }
+        runs = {"old_reconciliations": [one.as_of for one in old.runs], "removed_reconciliations": len(removed.runs)}
+        door.screen.json(told | runs)
     elif old:
-        said = f"{counted(len(removed), 'report')} removed." if removed else "Nothing was removed."
+        said = f"{removed} removed." if removed else "Nothing was removed."
         door.screen.say(said, Tone.GOOD if removed else Tone.QUIET)
     else:
-        door.screen.say(f"No report is older than {days:,} days: there is nothing to remove.", Tone.QUIET)
+        door.screen.say("No report or reconciliation has had its days: there is nothing to remove.", Tone.QUIET)
     return FINE
+
+
+@dataclass(frozen=True, slots=True)
+class _Old:
+    """What has had its days, and of before when that is."""
+
+    reports: "Sequence[Kept]"
+    runs: "Sequence[Run]"
+    reports_before: datetime
+    runs_before: datetime
+
+    def __bool__(self) -> bool:
+        return bool(self.reports or self.runs)
+
+    def __str__(self) -> str:
+        counts = ((len(self.reports), "report"), (len(self.runs), "reconciliation"))
+        return " and ".join(counted(count, word) for count, word in counts if count)
+
+
+def _too_old(database: "Database", shelf: "Shelf", settings: "Settings") -> _Old:
+    from storage.forgetting import old_runs
+
+    days, run_days = settings.reports.keep_days, settings.reconciliation.keep_days
+    with database.read() as tx:
+        now = tx.now()
+        runs = old_runs(tx, now - timedelta(days=run_days))
+    return _Old(shelf.too_old(now, days), runs, now - timedelta(days=days), now - timedelta(days=run_days))
+
+
+def _removed(database: "Database", shelf: "Shelf", old: _Old) -> _Old:
+    from engine.reconciling import forget_runs
+
+    names = [one.name for one in old.reports]
+    reports = shelf.remove(names, kept_before=old.reports_before) if names else []
+    return replace(old, reports=reports, runs=forget_runs(database, old.runs_before))
 
 
 def _agreed(door: Door, sentence: str) -> bool:

@@ -325,12 +325,14 @@ class Change(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ReconciliationRules:
     """`zombie_days`: so long without use. `settled_days`: younger days may still be told. `again_minutes`: a listing
-    that ended so lately is not made again. `resume_hours`: one that broke off so lately is gone on with."""
+    that ended so lately is not made again. `resume_hours`: one that broke off so lately is gone on with. A run is
+    kept for `keep_days`."""
 
     zombie_days: int = 30
     settled_days: int = 3
     again_minutes: int = 10
     resume_hours: int = 12
+    keep_days: int = 400
 
 
 def kinds_in_order(kinds: Iterable[Kind]) -> tuple[Kind, ...]:

@@ -10,8 +10,9 @@ from datetime import datetime
 from domain.usage import last_settled
 from engine.context import Context, Progress
 from engine.listing import Progressed, Wanted, list_some, wanted_now
-from storage import catalogue, findings
+from storage import catalogue, findings, forgetting
 from storage.comparing import Asked, Invoice, compared
+from storage.database import Database
 from storage.findings import Run
 
 LOOK_AGAIN_SECONDS = 1.0
@@ -115,6 +116,21 @@ def is_whole(context: Context, run: Run) -> bool:
     """Whether every account of the run was listed to its end."""
     with context.database.read() as tx:
         return all(account.is_complete for account in findings.accounts(tx, run.id))
+
+
+def forget_runs(database: Database, before: datetime) -> list[Run]:
+    """Drop the runs of before then with what they found, but for the newest of each scope; which ones.
+
+    What was listed of accounts that nobody has listed since goes too. Safe to repeat and to do side by side.
+    """
+    with database.read() as tx:
+        old = forgetting.old_runs(tx, before)
+    for run in old:  # each for itself: a run may have found a million SIMs, and others write too
+        with database.begin() as tx:
+            forgetting.forget_run(tx, run.id)
+    with database.begin() as tx:
+        forgetting.forget_listings(tx, before)
+    return old
 
 
 def run_as_of(context: Context, scope: Scope, moment: datetime) -> Run:

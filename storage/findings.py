@@ -67,7 +67,7 @@ class Finding:
     first_found: datetime
 
 
-_RUN = [reconciliations.c[name] for name in Run.__slots__]
+RUN_COLUMNS = [reconciliations.c[name] for name in Run.__slots__]
 _FINDING = [findings.c[name] for name in Finding.__slots__]
 
 
@@ -79,7 +79,7 @@ def scope_of(carrier_account: str | None, product: str | None) -> str:
 def newest(tx: Transaction, scope: str, until: datetime | None = None) -> Run | None:
     """The newest run of a scope, or the newest that was not later than `until`."""
     c = reconciliations.c
-    rows = select(*_RUN).where(c.scope == scope)
+    rows = select(*RUN_COLUMNS).where(c.scope == scope)
     if until is not None:
         rows = rows.where(c.as_of <= until)
     row = tx.execute(rows.order_by(c.as_of.desc(), c.id.desc()).limit(1)).one_or_none()
@@ -89,14 +89,14 @@ def newest(tx: Transaction, scope: str, until: datetime | None = None) -> Run | 
 def last(tx: Transaction, scope: str, after: int = 0) -> Run | None:
     """The run of a scope that was written down last, if it came after the one of this id: no clock decides that."""
     c = reconciliations.c
-    rows = select(*_RUN).where(c.scope == scope, c.id > after)
+    rows = select(*RUN_COLUMNS).where(c.scope == scope, c.id > after)
     row = tx.execute(rows.order_by(c.id.desc()).limit(1)).one_or_none()
     return None if row is None else Run(*row)
 
 
 def one(tx: Transaction, run_id: int) -> Run:
     """The run of this id."""
-    return Run(*tx.execute(select(*_RUN).where(reconciliations.c.id == run_id)).one())
+    return Run(*tx.execute(select(*RUN_COLUMNS).where(reconciliations.c.id == run_id)).one())
 
 
 def keep(

@@ -167,7 +167,7 @@ class RerunParameters(Parameters):
 
 
 class CleanUpParameters(Parameters):
-    """Remove the reports whose days are over."""
+    """Remove the reports and reconciliations whose days are over."""
 
     dry_run: Annotated[
         bool, Field(title="Only show", description="The run's log says what would be removed; nothing is.")

@@ -1,6 +1,7 @@
 """Reconciliation as steps: every carrier account listed side by side, then one comparison, kept and shown."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from prefect.futures import wait
 
@@ -8,11 +9,12 @@ from engine.context import Context
 from engine.invoices import of_folders
 from engine.listing import Progressed, Wanted
 from engine.reconciliation_document import document_of, facts_of
-from engine.reconciling import Invoices, Scope, accounts_of, compare, list_account, wanted
+from engine.reconciling import Invoices, Scope, accounts_of, compare, forget_runs, list_account, wanted
 from engine.report_alerts import alert_of_reconciliation
 from reports.reconciliation import warnings_of
 from storage import findings
 from storage.findings import Run
+from storage.forgetting import old_runs
 from tasks.context import engine
 from tasks.decorator import task
 from tasks.logs import run_log
@@ -69,6 +71,21 @@ def end_with_what_is_missing(context: Context, run: Run, works: Mapping[str, Pro
     if not all(one["is_complete"] for one in told.accounts):
         problems = [f"{name}: {one.problem}" for name, one in works.items() if one.problem]
         raise RunFailed([*warnings_of(told), *problems])
+
+
+@task(name="forget reconciliations", run_name="forget reconciliations")
+def remove_old_runs(*, dry_run: bool = False) -> list[Run]:
+    """Remove the reconciliations whose days are over, with what they found; which ones. Safe to repeat."""
+    context = engine()
+    with context.database.read() as tx:
+        before = tx.now() - timedelta(days=context.reconciliation.keep_days)
+        old = old_runs(tx, before)
+    if not dry_run:
+        old = forget_runs(context.database, before)
+    with run_log() as log:
+        for run in old:
+            log.info(f"{'would remove' if dry_run else 'removed'} the reconciliation of {run.as_of:%Y-%m-%d %H:%M:%S}")
+    return old
 
 
 def _scope(parameters: ReconcileParameters) -> Scope:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from config.build import build_context, close_context
 from config.loading import load_settings
@@ -64,6 +65,23 @@ def test_the_days_are_the_configured_ones(place: Any, monkeypatch: pytest.Monkey
     keep(place, "usage-1", days=8)
     monkeypatch.setenv("SIMLINE_REPORTS__KEEP_DAYS", "7")
     assert place.simline("reports", "--clean-up", "--json", "--yes").json["removed"] == ["usage-1"]
+
+
+def test_reconciliations_that_had_their_days_go_with_the_reports(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(2):
+        place.simline("reconcile")
+    with create_engine(f"sqlite:///{place.folder / 'simline.db'}").begin() as connection:
+        connection.execute(text("UPDATE reconciliations SET as_of = as_of - 8 * 86400"))
+    assert "there is nothing to remove" in place.simline("reports", "--clean-up").out
+    monkeypatch.setenv("SIMLINE_RECONCILIATION__KEEP_DAYS", "7")
+    asked = place.simline("reports", "--clean-up")
+    assert asked.status == CANNOT
+    assert "1 reconciliation would be removed. Say --yes to agree" in " ".join(asked.err.split())
+    shown = place.simline("reports", "--clean-up", "--json").json
+    assert (len(shown["old_reconciliations"]), shown["removed_reconciliations"]) == (1, 0)
+    assert "1 reconciliation removed" in place.simline("reports", "--clean-up", "--yes").out
+    assert "there is nothing to remove" in place.simline("reports", "--clean-up").out
+    assert place.simline("reconcile", "--as-of", "2100-01-01").status == FINE
 
 
 def test_check_tells_whether_reports_can_be_kept(place: Any) -> None:

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
+from sqlalchemy import func, select, update
 
+from engine.reconciling import Invoices, Scope, compare, wanted
 from flows.clean_up import clean_up
+from storage.reconciling_schema import reconciliations
 from storage.shelf.records import kept_of, record_of
 from tasks.parameters import CleanUpParameters
 from tasks.reports import publish_report
@@ -55,3 +58,16 @@ def test_clean_up_removes_what_had_its_days_and_a_second_run_finds_nothing(works
     assert not page.exists()
     assert clean_up() == 0
     assert page.with_name("usage-new.html").exists()
+
+
+def test_clean_up_removes_old_reconciliations_and_leaves_the_newest(workshop: Workshop) -> None:
+    context = workshop.context
+    for _ in range(3):
+        compare(context, Scope(), wanted(context), Invoices(), actor="test")
+    with context.database.begin() as tx:
+        tx.execute(update(reconciliations).values(as_of=AS_OF.replace(year=2020)))
+    assert clean_up(CleanUpParameters(dry_run=True)) == 2
+    assert clean_up() == 2
+    assert clean_up() == 0
+    with context.database.read() as tx:
+        assert tx.execute(select(func.max(reconciliations.c.id))).scalar_one() == 3
