@@ -99,7 +99,10 @@ def test_the_receipt_is_made_again_when_a_pause_comes_and_when_it_goes(rig: Rig,
     def go_on() -> None:
         resume(rig.context.database, half_sent, reason="sorted", actor="bob")
 
-    for changes in ([lambda: stop(rig, half_sent)], [go_on], [lambda: stop(rig, half_sent), go_on]):
+    def pause_it() -> None:
+        stop(rig, half_sent)
+
+    for changes in ((pause_it,), (go_on,), (pause_it, go_on)):
         for change in changes:
             change()
         assert set(refresh_receipts(rig.context)) == {half_sent}
