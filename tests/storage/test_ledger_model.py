@@ -2,12 +2,11 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -59,16 +58,36 @@ class Held:
     steps: dict[int, Step] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Template:
+    """A database that nobody uses, and the server that it is on, if it is on one."""
+
+    url: str
+    server: str | None
+    folder: Path
+
+    @contextmanager
+    def copied(self) -> Iterator[str]:
+        """The address of a copy: an example leaves history, and that stays."""
+        name = str(make_url(self.url).database)
+        if self.server is None:
+            shutil.copyfile(name, self.folder / "example.db")
+            yield f"sqlite:///{self.folder / 'example.db'}"
+            return
+        with postgres_database(self.server, f"TEMPLATE {name}") as (_, copy):
+            yield copy
+
+
 class LedgerMachine(RuleBasedStateMachine):
     """Every call of the ledger must do exactly what the model says."""
 
-    fresh: ClassVar[staticmethod[[], AbstractContextManager[str]]]
+    template: Template
 
     def __init__(self) -> None:
         super().__init__()
         self.clock = MovingClock(START)
         self.opened = ExitStack()
-        self.database = Database(self.opened.enter_context(self.fresh()), clock=self.clock)
+        self.database = Database(self.opened.enter_context(self.template.copied()), clock=self.clock)
         self.now, self.fences = 0.0, count()
         block = LoadBlock(NUMBERS, list(range(SIMS)), "tracker", "kore", "kore/eu", "DE")
         with self.database.begin() as tx:
@@ -88,6 +107,9 @@ class LedgerMachine(RuleBasedStateMachine):
     def due(self, *steps: Step) -> set[int]:
         return {id_ for id_, row in self.model.items() if row.step in steps and row.due <= self.now}
 
+    def some_are(self, *steps: Step) -> bool:
+        return any(row.step in steps for row in self.model.values())
+
     @rule(seconds=st.sampled_from([1.0, 30.0, LEASE, QUIET, 4000.0]))
     def time_goes_by(self, seconds: float) -> None:
         self.now += seconds
@@ -105,6 +127,7 @@ class LedgerMachine(RuleBasedStateMachine):
             row.step, row.fence, row.due, row.intents = Step.INTENT, lease.fence, self.now + LEASE, row.intents + 1
         self.held.append(Held(lease.fence, dict.fromkeys(taken, Step.INTENT)))
 
+    @precondition(lambda self: self.some_are(Step.ACCEPTED, Step.UNKNOWN))
     @rule(limit=st.integers(1, SIMS))
     def take_to_settle(self, limit: int) -> None:
         lease, may = self.lease(), self.due(Step.ACCEPTED, Step.UNKNOWN)
@@ -138,6 +161,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if mine:
             row.let_go(target, self.now + seconds)
 
+    @precondition(lambda self: self.some_are(Step.INTENT, Step.ACCEPTED))
     @rule(choice=st.data())
     def a_carrier_calls(self, choice: st.DataObject) -> None:
         """A hint: it brings forward what nobody holds, and stands beside what somebody holds, once."""
@@ -156,6 +180,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if held:
             row.hinted = soonest
 
+    @precondition(lambda self: self.some_are(Step.INTENT))
     @rule()
     def expire(self) -> None:
         lost = self.due(Step.INTENT)
@@ -165,6 +190,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for id_ in lost:
             self.model[id_].let_go(Step.UNKNOWN, self.now + QUIET)
 
+    @precondition(lambda self: self.some_are(Step.REJECTED))
     @rule()
     def a_person_lets_the_refused_go_on(self) -> None:
         refused = {id_ for id_, row in self.model.items() if row.step is Step.REJECTED}
@@ -199,23 +225,11 @@ def _at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-@contextmanager
-def copied(url: str, server: str | None, folder: Path) -> Iterator[str]:
-    """The address of a database like this one, which nobody uses: an example leaves history, and that stays."""
-    name = str(make_url(url).database)
-    if server is None:
-        shutil.copyfile(name, folder / "example.db")
-        yield f"sqlite:///{folder / 'example.db'}"
-        return
-    with postgres_database(server, f"TEMPLATE {name}") as (_, copy):
-        yield copy
-
-
 @pytest.mark.slow
 def test_the_ledger_does_what_its_model_says(database_url: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     backend = make_url(database_url).get_backend_name()
     server = request.getfixturevalue("postgres_server") if backend == "postgresql" else None
-    LedgerMachine.fresh = staticmethod(lambda: copied(database_url, server, tmp_path))
+    LedgerMachine.template = Template(database_url, server, tmp_path)
     calm = settings(
         max_examples=EXAMPLES[backend],
         stateful_step_count=40,
