@@ -31,7 +31,7 @@ NO_ANSWER = [
     (Fault.SLOW, 1),
     (Fault.DRIBBLE, 1),
 ]
-OF_TIME = (Fault.HANG, Fault.SLOW, Fault.DRIBBLE)
+OF_TIME = frozenset({Fault.HANG, Fault.SLOW, Fault.DRIBBLE})
 OF_A_BODY = (Fault.TRUNCATED, Fault.INVALID_JSON, Fault.DRIBBLE)
 
 
