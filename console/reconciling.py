@@ -37,6 +37,14 @@ NOTHING_WRITTEN = (
     "The flow run completed, and this database has no new run. Give this machine and the worker the same `database`, "
     "then reconcile again."
 )
+Wait = Annotated[
+    float,
+    Parameter(
+        metavar="SECONDS",
+        help="How long to follow a Prefect server's run, and then the SIMs that are repaired.",
+        validator=validators.Number(gte=0),
+    ),
+]
 
 
 def reconcile(
@@ -56,14 +64,7 @@ def reconcile(
     yes: Annotated[bool, Parameter(help="Do not ask.", show_default=False)] = False,
     yes_really: Annotated[bool, Parameter(help="Repair although it is very much.", show_default=False)] = False,
     as_json: AsJson = False,
-    wait: Annotated[
-        float,
-        Parameter(
-            metavar="SECONDS",
-            help="How long to follow a Prefect server's run, and then the SIMs that are repaired.",
-            validator=validators.Number(gte=0),
-        ),
-    ] = WAIT_SECONDS,
+    wait: Wait = WAIT_SECONDS,
     here: Here = False,
     door: AtDoor,
 ) -> int:
@@ -94,9 +95,7 @@ def reconcile(
         if plan is not None and plan.sim_count:
             _repair(spoken, context, plan, follower, said=(yes, yes_really), wait=wait, here=here)
         if as_json:
-            plans = {str(action): plan_facts(one) for action, one in plan.plans.items()} if plan else None
-            unwanted = list(plan.unwanted) if plan else []
-            door.screen.json(run_facts(context, run) | {"repair": plans, "unwanted": unwanted})
+            door.screen.json(run_facts(context, run) | _repair_facts(plan))
     return FINE if is_fine else NEEDS_YOU
 
 
@@ -175,6 +174,14 @@ def _plan(door: Door, context: "Context", run: "Run") -> "RepairPlan":
     for kind, count in plan.left_to_people.items():
         door.screen.say(f"{counted(count, 'SIM')}, {kind.replace('_', ' ')}: {NEXT_STEPS[Kind(kind)]}", Tone.ATTENTION)
     return plan
+
+
+def _repair_facts(plan: "RepairPlan | None") -> dict[str, object]:
+    """What could be mended by action, and the SIMs that nobody wants anything of."""
+    if plan is None:
+        return {"repair": None, "unwanted": []}
+    plans = {str(action): plan_facts(one) for action, one in plan.plans.items()}
+    return {"repair": plans, "unwanted": list(plan.unwanted)}
 
 
 def _repair(
