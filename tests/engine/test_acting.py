@@ -302,7 +302,8 @@ def test_two_operations_in_flight_are_a_broken_promise(fleet: Rig) -> None:
     ask(fleet, Action.ACTIVATE, iccid)
     with fleet.context.database.begin() as tx:
         ids = tx.execute(select(operations.c.id).where(operations.c.step == "planned")).scalars().all()
-        tx.execute(update(operations).values(step="intent", transitions=2).where(operations.c.id.in_(ids)))
+        under_way = {"step": "intent", "transitions": 2, "deadline_at": tx.now()}
+        tx.execute(update(operations).values(under_way).where(operations.c.id.in_(ids)))
         told = {"stage": "change", "from_step": "planned", "to_step": "intent", "reason": "taken", "actor": "x"}
         tx.execute(history.insert(), [{"operation_id": id_, "nth": 2, "at": tx.now(), **told} for id_ in ids])
     (found,) = violations(fleet.context, inputs=fleet.inputs)
