@@ -115,7 +115,7 @@ NEXT_STEPS: dict[Kind, str] = {
     Kind.MISSING: "Ask the carrier. Release it here to write it off, or import it again.",
     Kind.STUCK: "Look at it with `simline show ICCID`; settle it, run its manifest again, or write to the carrier.",
     Kind.STATE_MISMATCH: "`simline reconcile --repair` asks for what was wanted once more. Where nothing was wanted, "
-    "`simline deactivate` stops it, and a rerun of its manifest keeps it.",
+    "`simline deactivate ICCID --reason WHY` stops it, and a rerun of its manifest keeps it.",
     Kind.ORPHAN_TRAFFIC: "Open a ticket with the carrier: it did not stop the SIM.",
     Kind.OVERBILLED: "Dispute the sum with the carrier.",
     Kind.UNBILLED: "Expect it on a later invoice, and set the sum aside.",

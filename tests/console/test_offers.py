@@ -79,6 +79,7 @@ def test_a_carrier_that_can_do_everything_says_so() -> None:
         "tells usage": "all SIMs, in pages",
         "usage is written in": "bytes",
         "usage by day": "yes",
+        "a day of usage is one of": "UTC",
         "usage is kept for": "90 days",
         "usage is late by": "24 h",
     }
@@ -87,8 +88,13 @@ def test_a_carrier_that_can_do_everything_says_so() -> None:
 def test_questions_that_do_not_arise_have_no_answer() -> None:
     said = column(BARE)
     silent = ["SIMs a claim", "SIMs a deactivation", "SIMs a release", "can be asked for", "queued changes act within"]
-    of_usage = ["usage is written in", "usage by day", "usage is kept for", "usage is late by"]
-    assert [title for title, cell in said.items() if cell == "-"] == [*silent, "lists by state", *of_usage]
+    of_usage = ["usage is written in", "usage by day", "a day of usage is one of", "usage is kept for"]
+    assert [title for title, cell in said.items() if cell == "-"] == [
+        *silent,
+        "lists by state",
+        *of_usage,
+        "usage is late by",
+    ]
     assert (said["lists"], said["tells usage"], said["a 429 says when in"]) == ("no", "no", "nothing")
     assert (said["first look after"], said["lost requests act within"]) == ("0.5 s", "1 min")
 
