@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.settings import PREFECT_RESULTS_PERSIST_BY_DEFAULT, temporary_settings
 
 from engine.context import RealStopwatch
@@ -180,6 +181,6 @@ def test_a_table_is_cut_at_its_bound_and_says_so() -> None:
 
     shows()
     with get_client(sync_client=True) as client:
-        [artifact] = [one for one in client.read_artifacts() if one.key == key]
+        [artifact] = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
     assert str(artifact.data).count('"n"') == TABLE_ROWS
     assert artifact.description == "Rows. The first 1,000 of 1,005 rows; all are in the receipts."

@@ -113,12 +113,16 @@ def test_postgresql_hands_accepted_sims_out_by_a_cursor_of_its_own(
         assert sum(1 for _ in rows) == 9
 
 
+def to_plan(country: str) -> Placement:
+    """A place of the product's in this country."""
+    return Placement("tracker", country, "kore", "kore/eu", False)
+
+
 def test_a_manifest_keeps_where_its_sims_went(stocked: Database, delivered: Delivered, iccids: Numbers) -> None:
-    manifest_id = delivered("a.txt", iccids(3), home_countries=["DE", "FR", "FR"])
-    went = {Placement("tracker", country, "kore", "kore/eu", False): count for country, count in (("DE", 1), ("FR", 2))}
+    manifest_id = delivered("a.txt", iccids(3))  # three for Germany
     with stocked.begin() as tx:
-        loading.record_placements(tx, manifest_id, went | {Placement("tracker", "IT", "kore", "kore/eu", False): 0})
+        loading.record_placements(tx, manifest_id, {to_plan("FR"): 5, to_plan("IT"): 0})
         tx.execute(update(sims).values(product_id="elsewhere"))  # what happens later is not what was accepted
         totals = outcomes.plan_totals(tx, manifest_id)
-    assert [(one.home_country, one.plan_name, one.sim_count) for one in totals] == [("FR", "eu", 2), ("DE", "eu", 1)]
+    assert [(one.home_country, one.plan_name, one.sim_count) for one in totals] == [("FR", "eu", 5), ("DE", "eu", 3)]
     assert {(one.monthly_price_cents, one.currency, one.product_id) for one in totals} == {(110, "EUR", "tracker")}
