@@ -15,6 +15,7 @@ from console.following import Follower
 from console.planning import AsJson
 from console.stopping import StopSign, stop_sign
 from console.sweeping import Wait
+from console.usage_reporting import report
 from reports.verdict import Tone
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 usage = App(name="usage", help="Collect and report what the SIMs have used.")
 
-usage.command("console.usage_reporting:report")
+usage.command(report)
 
 First = Annotated[
     date | None,

@@ -27,7 +27,9 @@ def show_run(screen: Screen, context: "Context", run: "Run", *, publishes: bool)
     rows = [(fact.label, fact_in_words(fact)) for fact in report.facts]
     screen.table([Column(""), Column("", number=True)], rows, indent=2)
     if publishes and context.shelf is not None:
-        screen.say(f"The report: {publish(context, report).page}", Tone.QUIET)
+        with screen.busy("The report is made."):
+            page = publish(context, report).page
+        screen.say(f"The report: {page}", Tone.QUIET)
     found = told.findings["change"].isin(["new", "still"]).any()
     if not found and not missing:
         screen.say("Everything agrees.", Tone.GOOD)

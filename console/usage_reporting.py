@@ -73,7 +73,7 @@ def _report_here(door: Door, asked: dict[str, Any], *, as_json: bool) -> int:
     from engine.reporting import publish
     from engine.usage_report import NothingToReport, question, usage_report
 
-    with door.engine() as context:
+    with door.engine() as context, door.screen.busy("The report is made."):
         try:
             made = usage_report(context, question(context, **asked))
         except NothingToReport as nothing:
