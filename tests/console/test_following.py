@@ -91,8 +91,10 @@ def test_on_a_terminal_a_bar_without_a_total_counts_and_is_taken_away() -> None:
     follower = Follower(Screen(console, console))
     with follower.drawn():
         follower.news(Progress("read", 4_000))
-        follower.news(Progress("read", 4_000, 9_000))
     assert "4,000 lines" in written.getvalue()
+    with follower.drawn():
+        follower.news(Progress("read", 4_000))
+        follower.news(Progress("read", 4_000, 9_000))
     assert "4,000 of 9,000 lines" in written.getvalue()
     assert written.getvalue().endswith("\x1b[1A\x1b[2K")
 
