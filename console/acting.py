@@ -15,7 +15,7 @@ from console.bringing_on import WAIT_SECONDS, bring_on, fresh_receipts
 from console.commands import FINE, NEEDS_YOU
 from console.door import AtDoor, CannotDo, Door
 from console.following import ACTING, Follower
-from console.given import LIKE_AN_ICCID, file_of, refuse_unknown
+from console.given import LIKE_AN_ICCID, file_of, refuse_unknown, there
 from console.importing import Wait
 from console.planning import AsJson
 from console.screen import Screen
@@ -230,7 +230,4 @@ def _file(iccids: tuple[str, ...], file: Path | None, scratch: Path, at_most_byt
         path = scratch / "typed.txt"
         path.write_text("".join(f"{word}\n" for word in words))
         return path
-    path = file_of(words, scratch, at_most_bytes)
-    if not path.is_file():
-        raise CannotDo(f"There is no file {path}. Check the name.")
-    return path
+    return there(file_of(words, scratch, at_most_bytes))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 900
 """How long a command follows its SIMs before it leaves the rest to the schedule."""
+RECEIPTS = "Receipts are made."
 
 
 def bring_on(
@@ -61,7 +62,8 @@ def fresh_receipts(screen: Screen, context: "Context") -> tuple[int, bool]:
     from engine.receipts import refresh_receipts
 
     troubles: list[Trouble] = []
-    made = refresh_receipts(context, unless_database(troubles.append))
+    with screen.busy(RECEIPTS):
+        made = refresh_receipts(context, unless_database(troubles.append))
     for sentence in waiting_receipts(troubles):
         screen.say(sentence, Tone.ATTENTION)
     return len(made), not troubles
@@ -77,12 +79,14 @@ def end_with_receipts(door: Door, context: "Context", manifest_ids: Iterable[str
 
     troubles: list[Trouble] = []
     ids = list(manifest_ids)
-    fresh = refresh_receipts(context, unless_database(troubles.append))
+    with door.screen.busy(RECEIPTS):
+        fresh = refresh_receipts(context, unless_database(troubles.append))
     waiting = {one.name for one in troubles}
     status = FINE
     for manifest_id in ids:
         if manifest_id not in fresh and manifest_id not in waiting:
-            with Attempts(context.stopwatch, unless_database(troubles.append)).trying("", manifest_id):
+            attempts = Attempts(context.stopwatch, unless_database(troubles.append))
+            with door.screen.busy(RECEIPTS), attempts.trying("", manifest_id):
                 fresh[manifest_id] = write_receipt(context, manifest_id)
         receipt = receipt_now(context.database, manifest_id)
         door.screen.gap()

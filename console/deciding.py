@@ -126,8 +126,10 @@ def _lines(file: Path) -> list[str]:
     """The lines that say something; a remark begins with #."""
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CannotDo(f"{file} cannot be read as a list of ICCIDs: {error}") from None
+    except OSError as error:
+        raise CannotDo(f"{file} cannot be read as a list of ICCIDs: {error.strerror}. Check the name.") from None
+    except UnicodeDecodeError:
+        raise CannotDo(f"{file} cannot be read as a list of ICCIDs: it is no text in UTF-8. One a line.") from None
     return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 

@@ -83,14 +83,16 @@ class Follower:
     def news(self, told: "Progress") -> None:
         """The engine's `watch`: what was read is in the news itself, the rest is looked up."""
         if told.stage == "read":
-            self.show("read", told.done, told.total or told.done, "lines")
+            self.show("read", told.done, told.total, "lines")
+        elif told.stage == "listing":
+            self.show(f"list {told.carrier_account}", told.done, told.total, "SIMs")
         elif told.stage == "usage":
             self.show(f"usage {told.carrier_account}", told.done, told.total or told.done, "requests")
         elif told.stage in ("send", "settle"):
             self.look()
 
-    def show(self, stage: str, done: int, total: int, unit: str) -> None:
-        """How far something is that the caller counts itself; drawn only where somebody takes it away again."""
+    def show(self, stage: str, done: int, total: int | None, unit: str) -> None:
+        """How far something is; drawn where somebody takes it away again. `total` is None while nobody knows it."""
         if self._is_drawn:
             self._drawing.show(stage, done, total, unit)
 
@@ -129,7 +131,7 @@ class Follower:
 
 
 class _Drawing(Protocol):
-    def show(self, stage: str, done: int, total: int, unit: str) -> None:
+    def show(self, stage: str, done: int, total: int | None, unit: str) -> None:
         """How far this stage is."""
 
     def clear(self) -> None:
@@ -144,7 +146,7 @@ class _Bars:
         self._bars: Bars | None = None
         self._tasks: dict[str, int] = {}
 
-    def show(self, stage: str, done: int, total: int, unit: str) -> None:
+    def show(self, stage: str, done: int, total: int | None, unit: str) -> None:
         """See `_Drawing.show`."""
         if self._bars is None:
             self._bars = _bars(self._screen)
@@ -167,12 +169,14 @@ def _bars(screen: Screen) -> "Bars":
     from rich.text import Text
 
     class Count(ProgressColumn):
-        """`1,200 of 3,000 SIMs`."""
+        """`1,200 of 3,000 SIMs`; `1,200 SIMs` where nobody knows of how many."""
 
         def render(self, task: Bar) -> Text:
             """The cell."""
-            width = len(f"{task.total or 0:,.0f}")
-            return Text(f"{task.completed:>{width},.0f} of {task.total or 0:,.0f} {task.fields['unit']}")
+            if task.total is None:
+                return Text(f"{task.completed:,.0f} {task.fields['unit']}")
+            width = len(f"{task.total:,.0f}")
+            return Text(f"{task.completed:>{width},.0f} of {task.total:,.0f} {task.fields['unit']}")
 
     class Speed(ProgressColumn):
         """`48/s, 12 s left`."""
@@ -199,18 +203,17 @@ class _Lines:
         self._over: set[str] = set()
         self._last: dict[str, tuple[int, float]] = {}
 
-    def show(self, stage: str, done: int, total: int, unit: str) -> None:
+    def show(self, stage: str, done: int, total: int | None, unit: str) -> None:
         """See `_Drawing.show`."""
         now = time.monotonic()
         before, at = self._last.setdefault(stage, (done, now))
         if total and done >= total and stage not in self._over:
             self._over.add(stage)
             self._screen.say(f"{stage}: {done:,} {unit}", Tone.GOOD)
-        elif before < done < total and now - at >= LINE_EVERY_SECONDS:
+        elif before < done and (total is None or done < total) and now - at >= LINE_EVERY_SECONDS:
             self._last[stage] = (done, now)
-            self._screen.say(
-                f"{stage}: {done:,} of {total:,} {unit}, {(done - before) / (now - at):,.0f}/s", Tone.MOVING
-            )
+            of_all = f" of {total:,}" if total else ""
+            self._screen.say(f"{stage}: {done:,}{of_all} {unit}, {(done - before) / (now - at):,.0f}/s", Tone.MOVING)
 
     def clear(self) -> None:
         """See `_Drawing.clear`."""

@@ -71,6 +71,15 @@ def file_of(words: Sequence[str], kept_in: Path, at_most_bytes: int) -> Path:
     return Path(words[0])
 
 
+def there(path: Path) -> Path:
+    """The file, if it is one. Raises `CannotDo`."""
+    if path.is_file():
+        return path
+    if path.exists():
+        raise CannotDo(f"{path} is not a file. Name one manifest.")
+    raise CannotDo(f"There is no file {path}. Check the name.")
+
+
 def _refuse_more(words: Sequence[str]) -> None:
     if len(words) > 1:
         raise CannotDo(f"Name one file at a time, or ICCIDs only: {words[1]!r} is too much.")

@@ -90,6 +90,9 @@ def _all(door: Door, database: "Database", after: str | None, limit: int, *, as_
         door.screen.json({"manifests": facts, "next": _next(receipts, limit), "paused": paused})
         return
     say_paused(door.screen, paused)
+    if not receipts and after is not None:
+        door.screen.say(f"There is no manifest older than {after}.", Tone.QUIET)
+        return
     if not receipts:
         door.screen.say("No manifest yet. `simline import FILE --product NAME` brings the first.", Tone.QUIET)
         return

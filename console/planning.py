@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from console.commands import FINE, NEEDS_YOU
-from console.door import AtDoor, CannotDo, Door
-from console.given import delivery_of, file_of, refuse_unknown
+from console.door import AtDoor, Door
+from console.following import Follower
+from console.given import delivery_of, file_of, refuse_unknown, there
 from console.importing import CarrierAccount, HomeCountry, Product, What, defaults_of
 from console.screen import Column, Fit, Screen, lasting
 from console.summary import example, nearby
@@ -44,9 +45,11 @@ def plan(
     from engine.placing import Defaults as Given
 
     given = Given(product, home_country, carrier_account)
-    with door.engine() as context, tempfile.TemporaryDirectory(dir=context.scratch) as scratch:
+    follower = Follower(Screen(door.screen.err, door.screen.err) if as_json else door.screen)
+    with door.engine(follower.news) as context, tempfile.TemporaryDirectory(dir=context.scratch) as scratch:
         refuse_unknown(context, given)
-        name, previewed = _preview(door, context, manifest, given, Path(scratch))
+        with follower.drawn():
+            name, previewed = _preview(door, context, manifest, given, Path(scratch))
     if as_json:
         door.screen.json(_as_json(name, previewed))
     else:
@@ -67,9 +70,7 @@ def _preview(
         sidecar = (item.sidecar_name or "", content) if content is not None else None
         path, defaults = source.take(item, scratch), defaults_of(source, item, given)
         return words[0], preview(context, path, Path(item.identity.key).name, defaults, sidecar)
-    path = file_of(words, scratch, context.file_limits.file_bytes)
-    if not path.is_file():
-        raise CannotDo(f"There is no file {path}. Check the name.")
+    path = there(file_of(words, scratch, context.file_limits.file_bytes))
     return nearby(str(path)), preview(context, path, path.name, given)
 
 

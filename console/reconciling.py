@@ -82,14 +82,15 @@ def reconcile(
     is_there = has_server() and not here and not invoice
     spoken = replace(door, screen=Screen(door.screen.err, door.screen.err)) if as_json else door
     follower = Follower(spoken.screen, ACTING)
-    with door.engine(None) as context:
+    with door.engine(follower.news) as context:
         accounts = accounts_of(context, scope)
         if as_of is not None:
             run = run_as_of(context, scope, _moment(as_of))
         elif is_there:
             run = _there(spoken, context, scope, wait)
         else:
-            run = _here(spoken, context, scope, accounts, _invoices(spoken, context, accounts, invoice))
+            invoices = _invoices(spoken, context, accounts, invoice)
+            run = _here(spoken, context, scope, invoices, accounts=accounts, follower=follower)
         is_fine = show_run(spoken.screen, context, run, publishes=as_of is None)
         plan = _plan(spoken, context, run) if repair else None
         if plan is not None and plan.sim_count:
@@ -127,16 +128,19 @@ def _invoices(door: Door, context: "Context", accounts: list[str], given: tuple[
     return Invoices(read, refused)
 
 
-def _here(door: Door, context: "Context", scope: "Scope", accounts: list[str], invoices: "Invoices") -> "Run":
+def _here(
+    door: Door, context: "Context", scope: "Scope", invoices: "Invoices", *, accounts: list[str], follower: Follower
+) -> "Run":
     from engine.reconciling import compare, list_account, wanted
 
     asked = wanted(context)
-    with stop_sign(door.screen) as sign:
+    with follower.drawn(), stop_sign(door.screen) as sign:
         for account in accounts:
             door.screen.say(f"{account} is listed.", Tone.MOVING)
             until = 0.0 if sign.is_up else context.stopwatch.monotonic() + LONGEST_SECONDS
             list_account(context, account, asked, until=until)
-    return compare(context, scope, asked, invoices, actor=door.actor)
+    with door.screen.busy("What was listed is compared."):
+        return compare(context, scope, asked, invoices, actor=door.actor)
 
 
 def _there(door: Door, context: "Context", scope: "Scope", wait_seconds: float) -> "Run":

@@ -28,7 +28,8 @@ def show_run(screen: Screen, context: "Context", run: "Run", *, publishes: bool)
     rows = [(fact.label, fact_in_words(fact)) for fact in report.facts]
     screen.table([Column(""), Column("", number=True)], rows, indent=2)
     if publishes:
-        page = publish(context, report).page if context.shelf is not None else None
+        with screen.busy("The report is made."):
+            page = publish(context, report).page if context.shelf is not None else None
         if page:
             screen.say(f"The report: {page}", Tone.QUIET)
         if alert_of_reconciliation(context, run, page):

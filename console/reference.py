@@ -19,7 +19,7 @@ Exit statuses, of every command:
 | status | meaning |
 |---|---|
 | 0 | all is well; what is still in progress goes on by itself |
-| 1 | the work was done, and something in it needs a person: rejected lines, SIMs that failed, a refused file |
+| 1 | the work was done, and something in it needs a person: rejected lines, failed SIMs, a receipt that waits |
 | 2 | it could not be done; one sentence on the standard error says why and what to do |
 | 130 | stopped by a person; nothing is lost |
 

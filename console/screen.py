@@ -7,7 +7,8 @@ a terminal there are no control codes and no wrapped sentences, so that scripts 
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -83,6 +84,15 @@ class Screen:
         """What went wrong and what to do, one line for each sentence given."""
         for line in sentence.splitlines():
             _print(self.err, line, Tone.REFUSED, "")
+
+    @contextmanager
+    def busy(self, sentence: str) -> Iterator[None]:
+        """What the block does, for whoever watches and may wait some seconds; gone when it ends. Elsewhere nothing."""
+        if not self.is_live:
+            yield
+            return
+        with self.out.status(Text(sentence, style="quiet"), spinner_style="moving"):
+            yield
 
     def gap(self) -> None:
         """An empty line."""

@@ -119,7 +119,7 @@ def receipt(
     """
     from engine.receipts import write_receipt
 
-    with door.engine() as context:
+    with door.engine() as context, door.screen.busy("The receipt is made."):
         found = receipt_now(context.database, manifest)
         where = write_receipt(context, found.manifest_id)
         if write_to is not None:

@@ -70,13 +70,15 @@ def pick_up(
             taken = [intake.manifest_id for intake in sweep(door, context, names, troubles.append)]
         follower.database, follower.manifest_ids = context.database, taken
         gone = {one.source for one in troubles if not one.name}
+        _complain(door.screen, troubles)
         if not taken and not troubles:
             door.screen.say("Nothing new lies in the sources.", Tone.QUIET)
         if not no_activate:
+            failed: list[Trouble] = []
             with _round(door, follower) as sign:
-                work(door.screen, context, sign, troubles.append, everything)
-        for sentence in waiting_manifests(troubles):
-            door.screen.complain(sentence)
+                work(door.screen, context, sign, failed.append, everything)
+            _complain(door.screen, failed)
+            troubles += failed
         status = max(end_with_receipts(door, context, taken), NEEDS_YOU if troubles else FINE)
         return CANNOT if gone >= set(names) and not taken else status
 
@@ -114,8 +116,7 @@ def settle(
     with door.engine(follower.news) as context:
         with _round(door, follower) as sign:
             problems = work(door.screen, context, sign, troubles.append, everything, say_all=True)
-        for sentence in waiting_manifests(troubles):
-            door.screen.complain(sentence)
+        _complain(door.screen, troubles)
         fresh, all_made = fresh_receipts(door.screen, context)
         if fresh:
             door.screen.say(f"{counted(fresh, 'receipt')} made again.", Tone.QUIET)
@@ -128,6 +129,11 @@ def sweep(door: Door, context: "Context", names: list[str], tell: "Tell") -> "It
 
     for name in names:
         yield from swept(context, name, actor=door.actor, tell=unless_database(tell))
+
+
+def _complain(screen: Screen, troubles: "list[Trouble]") -> None:
+    for sentence in waiting_manifests(troubles):
+        screen.complain(sentence)
 
 
 @contextmanager

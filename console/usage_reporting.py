@@ -93,7 +93,7 @@ def _made_here(door: Door, asked: dict[str, Any], *, as_json: bool) -> "Publishe
     from engine.usage_report import report_of
     from storage.usage_figures import figures
 
-    with door.engine() as context:
+    with door.engine() as context, door.screen.busy("The report is made."):
         about = _question(context.database, list(context.carriers), asked)
         told = figures(context.database, context.scratch, about, context.thresholds)
         published = publish(context, report_of(told))

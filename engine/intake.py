@@ -81,7 +81,7 @@ def take_in(context: Context, delivery: Delivery) -> Intake:
     """
     rules = reading_rules(context)
     try:
-        surveyed = look_through(delivery, rules)
+        surveyed = look_through(context, delivery, rules)
         _renew(context, delivery)
         return _load(context, delivery, rules, surveyed)
     except ManifestRefused as refusal:
@@ -96,10 +96,14 @@ def refuse(context: Context, manifest_id: str, fence: str, refusal: ManifestRefu
     return _mark(context, fence, Intake(manifest_id, state, LineCounts(), str(refusal)))
 
 
-def look_through(delivery: Delivery, rules: ReadingRules) -> Survey:
+def look_through(context: Context, delivery: Delivery, rules: ReadingRules) -> Survey:
     """The first reading. Raises `ManifestRefused`."""
+
+    def so_far(line_count: int) -> None:
+        context.watch(Progress("read", line_count, None, delivery.manifest_id))
+
     totals = parse_sidecar(*delivery.sidecar) if delivery.sidecar else None
-    return survey(delivery.path, delivery.name, rules, totals)
+    return survey(delivery.path, delivery.name, rules, totals, so_far)
 
 
 def _renew(context: Context, delivery: Delivery) -> None:

@@ -48,7 +48,7 @@ def preview(
     identity = ItemIdentity("preview", fence, "")
     delivery = Delivery(identity.manifest_id, fence, path, name, defaults, "preview", sidecar=sidecar)
     rules = reading_rules(context)
-    surveyed = look_through(delivery, rules)
+    surveyed = look_through(context, delivery, rules)
     try:
         with context.database.begin() as tx:
             manifests.claim(tx, identity, fence=fence, lease_seconds=context.timing.file_lease_seconds, actor="preview")

@@ -138,5 +138,7 @@ def run_as_of(context: Context, scope: Scope, moment: datetime) -> Run:
     with context.database.read() as tx:
         run = findings.newest(tx, scope.name, moment)
     if run is None:
-        raise CannotReconcile(f"Nothing was reconciled until {moment:%Y-%m-%d %H:%M:%S} UTC in this scope.")
+        raise CannotReconcile(
+            f"Nothing was reconciled until {moment:%Y-%m-%d %H:%M:%S} UTC in this scope. Name a later time."
+        )
     return run

@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -60,12 +60,25 @@ class Survey:
         return np.unique(self.first_lines)
 
 
-def survey(path: Path, name: str, rules: ReadingRules, sidecar: ControlTotal | None) -> Survey:
-    """Read the whole file once. Raises `ManifestRefused` for what makes the file unusable as a whole."""
+def nobody_counts(_line_count: int) -> None:
+    """The default: how many lines were read so far is of no interest."""
+
+
+def survey(
+    path: Path,
+    name: str,
+    rules: ReadingRules,
+    sidecar: ControlTotal | None,
+    so_far: Callable[[int], None] = nobody_counts,
+) -> Survey:
+    """Read the whole file once, and tell how many lines so far.
+
+    Raises `ManifestRefused` for what makes the file unusable as a whole.
+    """
     size = path.stat().st_size
     check_size(size, rules.limits)
     sha256 = sha256_of(path)
-    keys, lines, attempts, line_count, trailer = _read_keys(path, name, rules)
+    keys, lines, attempts, line_count, trailer = _read_keys(path, name, rules, so_far)
     _check_totals(path, trailer, sidecar, attempts, sha256)
     later, first_lines = duplicates(keys, lines)
     order = np.argsort(lines[later], kind="stable")
@@ -122,7 +135,7 @@ def sha256_before_trailer(path: Path) -> str:
 
 
 def _read_keys(
-    path: Path, name: str, rules: ReadingRules
+    path: Path, name: str, rules: ReadingRules, so_far: Callable[[int], None]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], int, int, ControlTotal | None]:
     keys: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
     lines: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
@@ -134,6 +147,7 @@ def _read_keys(
         line_count += block.line_count
         rejected += sum(one.line_count for one in block.outcomes if one.verdict is Verdict.REJECTED)
         trailer = block.trailer or trailer
+        so_far(line_count)
     all_keys = np.concatenate(keys)
     return all_keys, np.concatenate(lines), len(all_keys) + rejected, line_count, trailer
 

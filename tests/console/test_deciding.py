@@ -99,7 +99,7 @@ def test_only_one_part_of_a_manifest_is_meant_where_it_is_named(stuck: Any) -> N
         (("8988307000000000001", "--manifest", "order.csv"), "Say which SIMs"),
         (("8988307000000000001",), "It has 19; supersim has 20. Nothing was changed."),
         (("8934076500002589174", "--only", "timed-out"), "--only chooses among a manifest's SIMs"),
-        (("--file", "nothing.txt"), "cannot be read as a list"),
+        (("--file", "nothing.txt"), "cannot be read as a list of ICCIDs: No such file or directory. Check the name."),
     ],
 )
 def test_what_is_not_meant_clearly_is_a_sentence(place: Any, words: tuple[str, ...], sentence: str) -> None:

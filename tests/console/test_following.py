@@ -74,6 +74,31 @@ def test_on_a_terminal_bars_are_drawn_and_taken_away() -> None:
     assert written.getvalue().endswith("\x1b[1A\x1b[2K")
 
 
+def test_without_a_total_what_is_done_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter(range(0, 1000, 6))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(times)))
+    written = StringIO()
+    follower = Follower(open_screen(written, written))
+    with follower.drawn():
+        for done in (10, 20, 40):
+            follower.news(Progress("listing", done, carrier_account="kore"))
+    assert written.getvalue() == "… list kore: 40 SIMs, 2/s\n"
+
+
+def test_on_a_terminal_a_bar_without_a_total_counts_and_is_taken_away() -> None:
+    written = StringIO()
+    console = Console(file=written, force_terminal=True, width=80, theme=COLOURS)
+    follower = Follower(Screen(console, console))
+    with follower.drawn():
+        follower.news(Progress("read", 4_000))
+    assert "4,000 lines" in written.getvalue()
+    with follower.drawn():
+        follower.news(Progress("read", 4_000))
+        follower.news(Progress("read", 4_000, 9_000))
+    assert "4,000 of 9,000 lines" in written.getvalue()
+    assert written.getvalue().endswith("\x1b[1A\x1b[2K")
+
+
 @pytest.mark.parametrize("is_terminal", [True, False])
 def test_nothing_is_drawn_where_nobody_takes_it_away_again(is_terminal: bool) -> None:
     written = StringIO()

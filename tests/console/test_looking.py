@@ -29,6 +29,7 @@ def test_status_as_json_has_the_receipts_and_the_next_page(stocked: Any) -> None
     assert [one["name"] for one in page["manifests"]] == ["second.csv"]
     assert page["manifests"][0]["steps"] == {"planned": 1}
     rest = stocked.simline("status", "--json", "--after", page["next"]).json
+    assert "no manifest older than m-1" in stocked.simline("status", "--after", "m-1").out
     assert [one["name"] for one in rest["manifests"]] == ["first.csv"]
     assert rest["next"] is None
 

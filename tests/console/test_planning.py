@@ -72,6 +72,7 @@ def test_iccids_can_be_planned_without_a_file_and_leave_none(place: Any, iccid: 
     ("name", "header", "row", "sentence"),
     [
         ("none.csv", None, "", "There is no file none.csv"),
+        ("manifests", None, "", "manifests is not a file. Name one manifest."),
         ("a.pdf", "iccid", "1", "name ends in .txt, .csv, .tsv or .xlsx"),
         ("keys.csv", "iccid,ki", "1,2", "key material"),
     ],
@@ -84,6 +85,15 @@ def test_a_file_that_cannot_be_planned_says_why(
     said = place.simline("plan", name, *WHERE)
     assert said.status == CANNOT
     assert sentence in said.err
+
+
+def test_on_a_terminal_a_plan_shows_how_far_it_is_and_leaves_no_bar_behind(
+    place: Any, rows: Any, terminal: Any
+) -> None:
+    said = terminal("plan", place.file("order.csv", *rows(3)), *WHERE)
+    assert said.status == FINE
+    assert "4 lines" in said.out[: said.out.index("order.csv: ")]
+    assert said.out.count("\x1b[?25l") == said.out.count("\x1b[?25h") > 0
 
 
 def test_the_database_is_the_same_after_a_plan(place: Any, rows: Any) -> None:

@@ -35,6 +35,16 @@ ROWS = [("a" * 30, 1_234_567, "the words of a long sentence " * 4), ("b", 1, Non
 COLUMNS = [Column("name", fit=Fit.CUT), Column("count", number=True), Column("why", fit=Fit.FOLD)]
 
 
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_whoever_watches_sees_what_is_waited_for_and_nothing_of_it_stays(is_terminal: bool) -> None:
+    written = StringIO()
+    console = Console(file=written, force_terminal=is_terminal, width=80, theme=COLOURS)
+    with Screen(console, console).busy("The report is made."):
+        console.print("said meanwhile")
+    assert ("The report is made." in written.getvalue()) is is_terminal
+    assert written.getvalue().endswith("\x1b[?25h\r\x1b[1A\x1b[2K" if is_terminal else "said meanwhile\n")
+
+
 def test_numbers_stand_to_the_right_with_their_thousands_parted() -> None:
     screen, written = paper()
     screen.table([Column("n", number=True)], [[1_234_567], [1]])
