@@ -79,10 +79,16 @@ def reconcile(
         if plan is not None and plan.sim_count:
             _repair(spoken, context, plan, follower, said=(yes, yes_really), wait=None if here else wait)
         if as_json:
-            plans = {str(action): plan_facts(one) for action, one in plan.plans.items()} if plan else None
-            unwanted = list(plan.unwanted) if plan else []
-            door.screen.json(run_facts(context, run) | {"repair": plans, "unwanted": unwanted})
+            door.screen.json(run_facts(context, run) | _repair_facts(plan))
     return FINE if is_fine else NEEDS_YOU
+
+
+def _repair_facts(plan: "RepairPlan | None") -> dict[str, object]:
+    """What could be mended, and the SIMs of which nothing is wanted, for programs; nothing without --repair."""
+    if plan is None:
+        return {"repair": None, "unwanted": []}
+    plans = {str(action): plan_facts(one) for action, one in plan.plans.items()}
+    return {"repair": plans, "unwanted": list(plan.unwanted)}
 
 
 def _moment(text: str) -> datetime:
