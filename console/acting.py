@@ -108,7 +108,8 @@ def activate(
     """Activate SIMs again that were deactivated.
 
     For SIMs that are ours; new ones come with `simline import`. Shows what would become of each SIM, and asks. What is
-    active already is asked for nothing; an operation under way is waited for.
+    active already is asked for nothing; an operation under way is waited for. A SIM that was released is taken in again
+    where it is named itself; where its carrier wants a registration code, a file brings it.
     """
     wish = _Wish(Action.ACTIVATE, reason, yes or yes_really, "--yes", yes_really, dry_run, as_json, wait, here)
     return _carry_out(door, wish, iccids, which)
@@ -217,7 +218,8 @@ def _asked(context: "Context", action: Action, iccids: tuple[str, ...], which: W
     with tempfile.TemporaryDirectory(dir=context.scratch) as scratch:
         path = _file(iccids, which.file, Path(scratch), context.file_limits.file_bytes)
         named = named_in(context, path, path.name)
-    return Asked(action, named.iccids, not_read=named.not_read)
+    codes = named.codes if action is Action.ACTIVATE else {}
+    return Asked(action, named.iccids, not_read=named.not_read, codes=codes)
 
 
 def _file(iccids: tuple[str, ...], file: Path | None, scratch: Path, at_most_bytes: int) -> Path:

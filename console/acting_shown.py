@@ -36,7 +36,7 @@ def show_plan(screen: Screen, plan: "ActionPlan") -> None:
         screen.say(f"Line {outcome.line}: {short(outcome.text, 40)}  {LINE_SENTENCES[outcome.reason]}", Tone.ATTENTION)
     if len(plan.not_read) > SHOWN:
         screen.say(f"And {len(plan.not_read) - SHOWN:,} more lines like these.", Tone.ATTENTION)
-    if plan.count(Fate.PLANNED, Fate.QUEUED):
+    if plan.count(Fate.PLANNED, Fate.QUEUED, Fate.TAKEN_BACK):
         screen.say(f"Sending takes about {lasting(max(1.0, plan.seconds))} at the carrier's limit.", Tone.MOVING)
 
 

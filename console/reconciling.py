@@ -100,6 +100,14 @@ def reconcile(
     return FINE if is_fine else NEEDS_YOU
 
 
+def _repair_facts(plan: "RepairPlan | None") -> dict[str, object]:
+    """What could be mended, and the SIMs of which nothing is wanted, for programs; nothing without --repair."""
+    if plan is None:
+        return {"repair": None, "unwanted": []}
+    plans = {str(action): plan_facts(one) for action, one in plan.plans.items()}
+    return {"repair": plans, "unwanted": list(plan.unwanted)}
+
+
 def _moment(text: str) -> datetime:
     """A time, or the end of a day, in UTC."""
     try:

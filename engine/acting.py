@@ -16,6 +16,8 @@ from domain.lifecycle import Action, Stage, Step
 from domain.lines import LineCounts, LineOutcome, Reason, Verdict
 from domain.usage import Days, last_settled
 from engine.context import Context, Progress
+from engine.sandbox import hold_what_exceeds
+from engine.taking_back import is_released, returning_last, take_back
 from storage import acting, catalogue, ledger
 from storage.acting import SimStanding, Wish
 from storage.database import Transaction
@@ -28,8 +30,9 @@ from storage.turns import take_turn
 class Asked:
     """What is asked of which SIMs: those of these ICCIDs, or all that fit the choice.
 
-    `not_read` are lines of the file that named them and that hold no ICCID that can be used. With
-    `leaves_busy_alone` nothing is asked of SIMs with an operation under way, not even for later.
+    `not_read` are lines of the file that named them and that hold no ICCID that can be used; `codes` are registration
+    codes in plain text, for SIMs that are taken in again. With `leaves_busy_alone` nothing is asked of SIMs with an
+    operation under way, not even for later, nor of released ones.
     """
 
     action: Action
@@ -37,6 +40,7 @@ class Asked:
     choice: Choice | None = None
     not_read: Sequence[LineOutcome] = ()
     leaves_busy_alone: bool = False
+    codes: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +153,10 @@ def act(context: Context, asked: Asked, *, reason: str, actor: str, agreed: Agre
         if not plan.sim_count:
             return Acted(wish.id, plan)
         acting.record(tx, wish, _counts(plan), list(_left(plan)))
-        ids = acting.plan_operations(tx, wish, found.wanted)
+        wanted = returning_last(found.wanted)
+        claiming = take_back(context, tx, wish.id, wanted, asked.codes)
+        ids = acting.plan_operations(tx, wish, wanted, claiming=claiming)
+        hold_what_exceeds(tx, wish.id, {one.product_id for one in wanted if is_released(one)}, actor)
         _free(tx, wish, [ids[iccid] for iccid in plan.iccids.get(Fate.FREED, ())], plan)
     context.watch(Progress("act", plan.sim_count, plan.sim_count))
     return Acted(wish.id, plan)
@@ -194,7 +201,7 @@ def _sorted(context: Context, tx: Transaction, asked: Asked) -> _Sorted:
     protected = {product.id for product in catalogue.products(tx) if product.protect_from_release}
     found = _Sorted()
     for one in acting.standings(tx, named, asked.action):
-        fate = fate_of(asked.action, _standing(context, one, protected))
+        fate = fate_of(asked.action, _standing(context, asked, one, protected))
         found.add(one, Fate.BUSY if asked.leaves_busy_alone and fate is Fate.QUEUED else fate)
     ours = {iccid for iccids in found.by_fate.values() for iccid in iccids}
     if strangers := [iccid for iccid in named if iccid not in ours]:
@@ -202,13 +209,16 @@ def _sorted(context: Context, tx: Transaction, asked: Asked) -> _Sorted:
     return found
 
 
-def _standing(context: Context, one: SimStanding, protected: set[str]) -> Standing:
+def _standing(context: Context, asked: Asked, one: SimStanding, protected: set[str]) -> Standing:
     work = context.carriers.get(one.carrier_account)
+    needs_code = work is not None and work.carrier.capabilities.needs_registration_code
     return Standing(
         state=one.state,
         newest=one.newest,
         is_protected=one.product_id in protected,
         offers=work.carrier.capabilities.states if work else None,
+        may_return=asked.choice is None and not asked.leaves_busy_alone,
+        lacks_code=needs_code and not one.has_code and one.iccid not in asked.codes,
     )
 
 
@@ -230,7 +240,7 @@ def _durations(context: Context, action: Action, found: _Sorted) -> Iterator[flo
     """Seconds of requests at each carrier's pace; one names as many SIMs as it can."""
     to_send: dict[str, int] = {}
     for (account, _, _, fate), count in found.groups.items():
-        if fate in (Fate.PLANNED, Fate.QUEUED):
+        if fate in (Fate.PLANNED, Fate.QUEUED, Fate.TAKEN_BACK):
             to_send[account] = to_send.get(account, 0) + count
     for account, count in to_send.items():
         work = context.carriers[account]

@@ -236,7 +236,10 @@ def _not_new(result: loading.LoadResult, corrected: set[str]) -> Iterable[LineOu
 
 def _stays(result: loading.LoadResult, iccid: str) -> str:
     if iccid in result.released:
-        return "It was released from this product and stays so; another product can import it."
+        return (
+            "It was released from this product and stays so; another product can import it, and "
+            "`simline activate ICCID --reason WHY` takes it in again."
+        )
     return f"It stays at carrier account {result.elsewhere[iccid]}." if iccid in result.elsewhere else ""
 
 

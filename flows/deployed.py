@@ -2,13 +2,11 @@
 
 from flows.server import NotDeployed, server
 from tasks.parameters import (
-    ActParameters,
     Parameters,
     PickUpParameters,
     ProvisionParameters,
     ReconcileParameters,
     ReportUsageParameters,
-    RerunParameters,
     SettleParameters,
     UsageParameters,
 )
@@ -46,16 +44,6 @@ def start_report_usage(parameters: ReportUsageParameters) -> str:
 def start_reconcile(parameters: ReconcileParameters) -> str:
     """Start `reconcile/reconcile`; the id of its flow run. Raises `NotDeployed`, `ServerAway`."""
     return _start("reconcile/reconcile", parameters, None)
-
-
-def start_rerun(parameters: RerunParameters) -> str:
-    """Start `rerun/rerun`; the id of its flow run. Raises `NotDeployed`, `ServerAway`."""
-    return _start("rerun/rerun", parameters, None)
-
-
-def start_act(parameters: ActParameters) -> str:
-    """Start `act/act`; the id of its flow run. Raises `NotDeployed`, `ServerAway`."""
-    return _start("act/act", parameters, None)
 
 
 def _start(deployment: str, parameters: Parameters, idempotency_key: str | None) -> str:

@@ -1,6 +1,6 @@
 """A person's actions on SIMs in the ledger: how the SIMs stand, the operations that are planned, and freed SIMs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
@@ -40,6 +40,7 @@ class SimStanding:
     state: SimState
     newest: tuple[Action, Step] | None
     generation: int
+    has_code: bool = False  # a registration code is stored
 
 
 def chosen(tx: Transaction, choice: Choice) -> list[str]:
@@ -56,7 +57,8 @@ def standings(tx: Transaction, iccids: Sequence[str], action: Action) -> Iterato
 
 def _standings(tx: Transaction, iccids: Sequence[str], action: Action) -> Iterator[SimStanding]:
     s, o = sims.c, operations.c
-    columns = (s.iccid, s.product_id, s.home_country, s.carrier_account, s.state)
+    has_code = s.registration_code.is_not(None).label("has_code")
+    columns = (s.iccid, s.product_id, s.home_country, s.carrier_account, s.state, has_code)
     rows = {row.iccid: row for row in tx.execute(select(*columns).where(among(tx, s.iccid, iccids)))}
     newest: dict[str, tuple[Action, Step]] = {}
     generations: dict[str, int] = {}
@@ -69,7 +71,7 @@ def _standings(tx: Transaction, iccids: Sequence[str], action: Action) -> Iterat
     for iccid in filter(rows.__contains__, iccids):
         row = rows[iccid]
         placed = (row.product_id, row.home_country, row.carrier_account, SimState(row.state))
-        yield SimStanding(iccid, *placed, newest.get(iccid), generations.get(iccid, 0))
+        yield SimStanding(iccid, *placed, newest.get(iccid), generations.get(iccid, 0), bool(row.has_code))
 
 
 def _weight(step: Step) -> int:
@@ -107,10 +109,13 @@ def record(tx: Transaction, wish: Wish, counts: LineCounts, left: Sequence[LineO
     record_outcomes(tx, wish.id, left)
 
 
-def plan_operations(tx: Transaction, wish: Wish, wanted: Sequence[SimStanding]) -> dict[str, int]:
+def plan_operations(
+    tx: Transaction, wish: Wish, wanted: Sequence[SimStanding], *, claiming: Collection[str] = ()
+) -> dict[str, int]:
     """One planned operation for each of these SIMs, its next generation, due at once; ICCID -> id of its operation.
 
-    History begins with who asked and why. The wish has its row (`record`); the caller holds the turn.
+    `claiming` are ICCIDs that are claimed first. History begins with who asked and why. The wish has its row
+    (`record`); the caller holds the turn.
     """
     o = operations.c
     before = tx.execute(select(func.coalesce(func.max(o.id), 0))).scalar_one()
@@ -123,7 +128,7 @@ def plan_operations(tx: Transaction, wish: Wish, wanted: Sequence[SimStanding]) 
         "manifest_id": wish.id,
         "line": list(range(1, len(wanted) + 1)),
         "step": Step.PLANNED.value,
-        "stage": Stage.CHANGE.value,
+        "stage": [(Stage.CLAIM if one.iccid in claiming else Stage.CHANGE).value for one in wanted],
         "due_at": tx.now(),
         "created_at": tx.now(),
         "transitions": 1,

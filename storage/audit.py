@@ -7,7 +7,7 @@ from itertools import accumulate
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, text
 
-from domain.lifecycle import OPEN_STEPS, Step
+from domain.lifecycle import OPEN_STEPS, Stage, Step
 from domain.lines import LineCounts, Verdict
 from domain.manifests import ACTIONS, ManifestState
 from storage.database import Transaction
@@ -183,9 +183,11 @@ def generations(tx: Transaction, account: str) -> dict[tuple[str, str], int]:
 
 
 def claims(tx: Transaction, account: str) -> dict[str, int]:
-    """ICCID -> how many times a manifest brought the SIM to this carrier account: once, and again after a release."""
-    o = operations.c
-    rows = select(o.iccid, func.count()).where(o.carrier_account == account, _from_a_file()).group_by(o.iccid)
+    """ICCID -> how many times the SIM was brought to this carrier account: once, and again after a release."""
+    o, h = operations.c, history.c
+    began = select(h.operation_id).where(h.nth == 1, h.stage == Stage.CLAIM.value)  # an action that takes one back
+    brought = or_(_from_a_file(), o.id.in_(began))
+    rows = select(o.iccid, func.count()).where(o.carrier_account == account, brought).group_by(o.iccid)
     return dict(tx.execute(rows).tuples().all())
 
 

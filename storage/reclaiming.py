@@ -1,4 +1,4 @@
-"""A SIM that one product released becomes another one's: its row begins anew, its operations and their history stay.
+"""A SIM that was released begins anew, in another product or in the same: its operations and their history stay.
 
 Where it stood before is kept in `former_placements`: what it used until then stays that product's and plan's.
 """
@@ -25,20 +25,40 @@ _FORGOTTEN = (
 
 def give_to_new_owner(tx: Transaction, values: Mapping[str, Any]) -> None:
     """Write over the rows of these released SIMs: columns as they would be inserted, a text holding for every row."""
-    s, count = sims.c, len(values["iccid"])
+    s, count, at = sims.c, len(values["iccid"]), values["created_at"]
     lists = {name: _each(values.get(name), count) for name in ("iccid", *_PLACED, *_BROUGHT)}
     codes = values.get("registration_code") or [None] * count
     lists["registration_code"] = [code.decode("ascii") if code else None for code in codes]
-    fresh = {
-        **{s[name]: null() for name in _FORGOTTEN},
-        **{s.activations_count: 0, s.deactivations_count: 0, s.state: SimState.ABSENT.value},
-        **{s.manifest_id: values["manifest_id"], s.created_at: values["created_at"]},
-    }
     with staged(tx, lists) as rows:
-        _keep_former(tx, rows, values["created_at"])
+        _keep_former(tx, rows, at)
         brought = {s[name]: rows.c[name] for name in (*_PLACED, *_BROUGHT)}
         code = {s.registration_code: cast(rows.c.registration_code, LargeBinary)}
-        tx.execute(update(sims).where(s.iccid == rows.c.iccid).values(fresh | brought | code))
+        new = _fresh(values["manifest_id"], at) | brought | code
+        tx.execute(update(sims).where(s.iccid == rows.c.iccid).values(new))
+
+
+def take_back(tx: Transaction, manifest_id: str, lines: Mapping[str, int], codes: Mapping[str, bytes]) -> None:
+    """Begin the rows of these released SIMs (ICCID -> its line) anew where they stood: product, plan, country, device.
+
+    `codes` are sealed; a SIM without one keeps what is stored.
+    """
+    s, now = sims.c, tx.now()
+    sealed = [codes[iccid].decode("ascii") if iccid in codes else None for iccid in lines]
+    with staged(tx, {"iccid": list(lines), "line": list(lines.values()), "registration_code": sealed}) as rows:
+        _keep_former(tx, rows, now)
+        code = func.coalesce(cast(rows.c.registration_code, LargeBinary), s.registration_code)
+        new = _fresh(manifest_id, now) | {s.line: rows.c.line, s.registration_code: code}
+        tx.execute(update(sims).where(s.iccid == rows.c.iccid).values(new))
+
+
+def _fresh(manifest_id: str, now: datetime) -> dict[Any, Any]:
+    """What a row that begins anew forgets, and who brought it."""
+    s = sims.c
+    return {
+        **{s[name]: null() for name in _FORGOTTEN},
+        **{s.activations_count: 0, s.deactivations_count: 0, s.state: SimState.ABSENT.value},
+        **{s.manifest_id: manifest_id, s.created_at: now},
+    }
 
 
 def _keep_former(tx: Transaction, rows: TableClause, moved_at: datetime) -> None:

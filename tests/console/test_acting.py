@@ -138,6 +138,21 @@ def test_a_release_wants_its_own_yes(refused: Any, iccid: Any) -> None:
     assert f"{iccid(1)}  released" in refused.simline("show", iccid(1)).out
 
 
+def test_a_released_sim_is_taken_in_again_by_a_file_with_its_code(refused: Any, iccid: Any) -> None:
+    assert refused.simline("release", iccid(1), *WHY, "--yes-release").status == FINE
+    said = refused.simline("activate", iccid(1), *WHY, "--yes")
+    assert said.status == NEEDS_YOU
+    assert "takes it in again only with its registration code, which is not kept" in said.out
+    refused.server.carrier.fleet.add_card(iccid(1), "CODE1")
+    file = refused.file("back.csv", f"{iccid(1)},CODE1")
+    said = refused.simline("activate", "--file", file, *WHY, "--yes")
+    assert said.status == FINE
+    assert "It was released, and is taken in again" in said.out
+    assert "activate: 1 done." in said.out
+    assert "CODE1" not in said.out + said.err
+    assert f"{iccid(1)}  active" in refused.simline("show", iccid(1)).out
+
+
 def test_a_protected_product_keeps_its_sims(refused: Any, iccid: Any) -> None:
     toml = refused.folder / "simline.toml"
     toml.write_text(toml.read_text().replace('id = "tracker"\n', 'id = "tracker"\nprotect_from_release = true\n'))

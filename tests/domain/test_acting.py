@@ -1,6 +1,6 @@
 """What an action means for one SIM, by every state and step; whatever people ask for, in any order, one at a time."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
@@ -80,6 +80,18 @@ def test_where_the_last_operation_is_not_settled_nothing_is_asked_whatever_the_s
     fates = {state: fate_of(asked, Standing(state, (last, step))) for state in SimState}
     assert fates.pop(SimState.RELEASED) is Fate.RELEASED
     assert set(fates.values()) == {Fate.UNSETTLED}
+
+
+def test_a_released_sim_is_taken_in_again_only_where_it_was_named_and_its_carrier_can() -> None:
+    released = Standing(SimState.RELEASED, (RELEASE, Step.DONE), may_return=True)
+    assert fate_of(ACTIVATE, released) is Fate.TAKEN_BACK
+    assert fate_of(ACTIVATE, replace(released, lacks_code=True)) is Fate.NEEDS_CODE
+    assert fate_of(ACTIVATE, replace(released, offers=())) is Fate.NOT_OFFERED
+    assert fate_of(ACTIVATE, replace(released, newest=(RELEASE, Step.TIMED_OUT))) is Fate.UNSETTLED
+    assert {fate_of(action, released) for action in (DEACTIVATE, RELEASE)} == {Fate.RELEASED}
+    assert fate_of(ACTIVATE, replace(released, may_return=False)) is Fate.RELEASED
+    under_way = Standing(SimState.ACTIVE, (RELEASE, Step.ACCEPTED), may_return=True)
+    assert fate_of(ACTIVATE, under_way) is Fate.RELEASED
 
 
 def test_what_the_carrier_refused_leaves_a_sim_that_can_be_freed() -> None:

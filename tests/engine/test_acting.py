@@ -170,7 +170,7 @@ def test_a_release_that_is_done_frees_the_sim_and_forgets_the_carriers_id(fleet:
     drain(fleet.context, ACCOUNT, at_most_seconds=10)
     released = the(fleet, iccid)
     assert (released.state, released.carrier_reference) == (SimState.RELEASED, None)
-    assert fates(ask(fleet, Action.ACTIVATE, iccid)) == {Fate.RELEASED: 1}
+    assert fates(ask(fleet, Action.DEACTIVATE, iccid)) == {Fate.RELEASED: 1}
     with fleet.context.database.read() as tx:
         assert sims.fleet_count(tx, "tracker") == 2
 

@@ -166,6 +166,23 @@ def test_sims_that_somebody_removed_at_the_carrier_come_back_by_an_import_or_go_
 
 
 @pytest.mark.parametrize("site", [one for one in SITES if one.carrier in ("particle", "telnyx")], indirect=True)
+def test_what_a_product_released_is_taken_in_again_where_a_person_names_it(
+    rig: Rig, server: SimulatedCarrierServer, site: Site
+) -> None:
+    ask(rig, Action.RELEASE)
+    ends_done(rig, 2 * len(FLEET))
+    if site.carrier == "telnyx":
+        assert ask(rig, Action.ACTIVATE) == {Fate.NEEDS_CODE: len(FLEET)}
+    codes = {iccid: f"code-{iccid}" for iccid in FLEET}
+    asked = Asked(Action.ACTIVATE, FLEET, codes=codes)
+    acted = act(rig.context, asked, reason="sold by mistake", actor="ann", agreed=Agreed())
+    assert acted.plan.count(Fate.TAKEN_BACK) == len(FLEET)
+    ends_done(rig, 3 * len(FLEET))
+    assert states(rig) == {SimState.ACTIVE}
+    kept(rig, server, RequestKind.ACTIVATE, RequestKind.RELEASE, RequestKind.ACTIVATE)
+
+
+@pytest.mark.parametrize("site", [one for one in SITES if one.carrier in ("particle", "telnyx")], indirect=True)
 def test_what_one_product_released_another_one_claims_anew(rig: Rig, server: SimulatedCarrierServer) -> None:
     ask(rig, Action.RELEASE)
     ends_done(rig, 2 * len(FLEET))

@@ -96,13 +96,13 @@ def test_pausing_twice_keeps_the_first_reason(rig: Rig, half_sent: str) -> None:
 def test_the_receipt_is_made_again_when_a_pause_comes_and_when_it_goes(rig: Rig, half_sent: str) -> None:
     refresh_receipts(rig.context)
 
+    def halt() -> None:
+        stop(rig, half_sent)
+
     def go_on() -> None:
         resume(rig.context.database, half_sent, reason="sorted", actor="bob")
 
-    def pause_it() -> None:
-        stop(rig, half_sent)
-
-    for changes in ((pause_it,), (go_on,), (pause_it, go_on)):
+    for changes in ([halt], [go_on], [halt, go_on]):
         for change in changes:
             change()
         assert set(refresh_receipts(rig.context)) == {half_sent}

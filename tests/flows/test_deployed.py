@@ -14,10 +14,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from domain.lifecycle import Step
 from domain.manifests import ManifestState
-from engine.rerunning import Only
-from flows.deployed import start_provision, start_rerun
+from flows.deployed import start_provision
 from flows.following import follow
-from tasks.parameters import RerunParameters
 from tests.configured import iccids
 from tests.flows.conftest import Until
 from tests.flows.prefect_server import ROOT, deploy, server, worker
@@ -123,13 +121,28 @@ def test_a_rerun_through_the_deployment_sends_what_the_carrier_refused(plant: Pl
     workshop = plant.workshop
     manifest_id, before = workshop.manifest("refused.csv").id, len(workshop.changes())
     workshop.carriers["second"].carrier.fleet.add_card(REFUSED, f"code-{REFUSED}")
-    asked = RerunParameters(manifest_id=manifest_id, only=Only.FAILED, reason="the carrier has it now", actor="ann")
-    states = list(follow(start_rerun(asked)))
-    assert states[0].name == "Scheduled"
-    assert states[-1].name == "Completed", states[-1].message
+    why = {"reason": "the carrier has it now", "actor": "ann"}
+    plant.run("rerun/rerun", manifest_id=manifest_id, only="failed", **why)
     plant.run("settle/settle")  # its schedule has been seen at work; this saves the rest of a minute
     until(lambda: workshop.steps() == {Step.DONE: 32})
     assert {entry.iccids for entry in workshop.changes()[before:]} == {(REFUSED,)}
+
+
+def test_sims_are_deactivated_through_the_deployment_once_and_only_when_somebody_confirms(
+    plant: Plant, until: Until
+) -> None:
+    workshop, two = plant.workshop, iccids("supersim", 2)
+    before, done = len(workshop.changes()), workshop.steps()[Step.DONE]
+    asked = {"action": "deactivate", "iccids": two, "reason": "devices returned", "actor": "ann"}
+    plant.run("act/act", **asked)
+    assert len(workshop.changes()) == before
+    for _ in range(2):
+        plant.run("act/act", **asked, confirmation="yes")
+        plant.run("settle/settle")
+        until(lambda: workshop.steps() == {Step.DONE: done + 2})
+    assert sorted(entry.iccids for entry in workshop.changes()[before:]) == [(iccid,) for iccid in two]
+    assert workshop.states()["deactivated"] == 2
+    until(lambda: "action" in plant.artifact_keys())
 
 
 def test_a_manifest_started_once_has_one_run_and_started_again_another(plant: Plant) -> None:
