@@ -69,7 +69,7 @@ def _orders(world: World, kind: RequestKind) -> list[Order]:
     stage = Stage.CLAIM if kind is RequestKind.CLAIM else Stage.CHANGE
     action = Action.ACTIVATE if kind is RequestKind.CLAIM else Action(kind)
     count = min(world.can.at_most(stage, action), MOST_SIMS)
-    iccids = [world.subject.iccid(FIRST_NUMBER[kind] + number) for number in range(count)]
+    iccids = [world.subject.iccid(FIRST_NUMBER[kind] + 100 * world.turn + number) for number in range(count)]
     for iccid in iccids:
         world.server.carrier.fleet.add_card(iccid, code_of(iccid))
     if stage is Stage.CLAIM:

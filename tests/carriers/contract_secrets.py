@@ -19,6 +19,7 @@ from carriers.registry import open_carrier
 from carriers.simulated.faults import CHANGES, Fault, Faults
 from carriers.simulated.registry import simulation_of
 from carriers.simulated.server import SimulatedCarrierServer
+from carriers.simulated.spoil import INSTEAD, SPOILT
 from carriers.telnyx_calls import PUBLIC_KEY
 from tests.carriers.conftest import Simulate
 from tests.carriers.contract_faults import OF_TIME
@@ -28,6 +29,12 @@ from tests.carriers.contract_subject import Contract, Reach, World, code_of
 CALLED = {CALLBACK_URL: "https://hooks.example.com", PUBLIC_KEY: base64.b64encode(32 * b"k").decode()}
 MARK, CODE_MARK = "m4rk3r", code_of("")
 STRANGERS_CALL = Callback(f"iccid={MARK}", {"x-twilio-signature": MARK, "telnyx-timestamp": "0"}, MARK.encode())
+FAULTS: dict[str, list[Fault | None]] = {
+    "none, or later": [None, *(fault for fault in Fault if fault not in INSTEAD and fault not in SPOILT)],
+    "instead of the effect": [fault for fault in INSTEAD if fault not in OF_TIME],
+    "on the way back": [fault for fault in SPOILT if fault not in OF_TIME],
+    "in time": [*OF_TIME],
+}
 
 
 class SecretsContract(Contract):
@@ -35,68 +42,56 @@ class SecretsContract(Contract):
 
     hurry_seconds = 0.3
 
-    @pytest.mark.parametrize("fault", [None, *Fault])
+    @pytest.mark.parametrize("where", FAULTS)
     def test_no_fault_brings_a_secret_to_light(
-        self,
-        fault: Fault | None,
-        simulate: Simulate,
-        reach: Reach,
-        tmp_path: Path,
-        caplog: pytest.LogCaptureFixture,
+        self, where: str, simulate: Simulate, reach: Reach, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         carrier = self.subject.carrier
         marked = {name: f"{MARK}-{name}" for name in (*simulation_of(carrier).credentials, CALLBACK_SECRET)}
         marked |= self.subject.marks
-        faults = Faults({fault: 1.0} if fault else {}, slow_seconds=2 * self.hurry_seconds)
-        options = replace(
-            self.options,
-            open_registry=True,
-            credentials=marked,
-            log_file=tmp_path / "requests.jsonl",
-            state_file=tmp_path / "state.jsonl",
-        )
+        log, state = tmp_path / "requests.jsonl", tmp_path / "state.jsonl"
+        options = replace(self.options, open_registry=True, credentials=marked, log_file=log, state_file=state)
         with caplog.at_level(logging.DEBUG), stamina.set_testing(True, attempts=2):  # what is repeated is so at once
             server = simulate(options, carrier=carrier)
             account = self.account(reach(server))
             account = replace(account, secrets=marked, options=account.options | CALLED)
-            shown = "".join(self._shown_by(account, server, faults))
-        written = "".join(file.read_text() for file in tmp_path.iterdir())
-        assert '"kind"' in written
-        seen = shown + caplog.text + written
-        assert [mark for mark in (MARK, CODE_MARK, *self.subject.marks.values()) if mark in seen] == []
+            shown = self._shown_by(account, server, FAULTS[where])
+        assert '"kind"' in log.read_text()
+        seen = {**shown, "log": caplog.text, "requests": log.read_text(), "fleet": state.read_text()}
+        marks = (MARK, CODE_MARK, *self.subject.marks.values())
+        assert [place for place, text in seen.items() if any(mark in text for mark in marks)] == []
 
-    def _shown_by(self, account: CarrierAccount, server: SimulatedCarrierServer, faults: Faults) -> Iterator[str]:
-        """What every kind of request under this account lets people see while the fault lasts.
-
-        The first of them buys the token where there is one: for that the fault is there from the start.
-        """
-        server.carrier.faults = faults
-        seconds = self.hurry_seconds if faults.rates.keys() & OF_TIME else self.timeout_seconds
-        hurried = replace(account, timeout_seconds=seconds)
-        first = World(self.subject, server, open_carrier(hurried), hurried)
-        yield from _told(outcomes(changes(first)[:1]))
-        first.carrier.close()
-        first.works()
+    def _shown_by(
+        self, account: CarrierAccount, server: SimulatedCarrierServer, faults: Sequence[Fault | None]
+    ) -> dict[str, str]:
+        """What every kind of request under this account lets people see while each fault lasts."""
         world = World(self.subject, server, open_carrier(account), account)
-        asked, changed = [*questions(world), Ready("check", (), lambda _gate: world.carrier.check())], changes(world)
-        if isinstance(world.carrier, Calling):
-            asked.append(Ready("call", (), partial(_hear, world)))
+        asked = list(_asked(world))
+        seconds = self.hurry_seconds if OF_TIME.issuperset(faults) else self.timeout_seconds
         world.hurries(seconds)
-        yield from self._shown_while(replace(faults, kinds=CHANGES), world, changed)
-        yield from self._shown_while(faults, world, asked)
-        yield from map(repr, (account, world.carrier, vars(world.carrier), world.claim_of(world.iccid)))
+        account, shown = replace(account, timeout_seconds=seconds), {}
+        for fault in faults:
+            world.turn += 1
+            settings = Faults({fault: 1.0} if fault else {}, slow_seconds=2 * self.hurry_seconds)
+            first = replace(world, carrier=open_carrier(account))  # buys the token under the fault, where there is one
+            told = [*_told_while(settings, first, changes(first)[:1])]
+            first.carrier.close()
+            for ready, met in ((changes(world), replace(settings, kinds=CHANGES)), (asked, settings)):
+                before = {one.name: world.requests(*one.kinds) for one in ready}
+                told += _told_while(met, world, ready)
+                _wait_for(world, ready, before)
+            shown[str(fault)] = "".join(told)
+        shown["adapter"] = repr((account, world.carrier, vars(world.carrier), world.claim_of(world.iccid)))
         world.carrier.close()
+        return shown
 
-    def _shown_while(self, faults: Faults, world: World, ready: Sequence[Ready]) -> Iterator[str]:
-        """What comes of these requests, each of which has to reach the carrier."""
-        before = {one.name: world.requests(*one.kinds) for one in ready}
-        world.server.carrier.faults = faults
-        yield from _told(outcomes(ready))
-        until = time.monotonic() + 5  # an adapter may have given up before its request was written down
-        while missing := [one.name for one in ready if one.kinds and world.requests(*one.kinds) == before[one.name]]:
-            assert time.monotonic() < until, f"never sent: {missing}"
-            time.sleep(0.02)
-        world.works()
+
+def _asked(world: World) -> Iterator[Ready]:
+    """Everything that changes nothing."""
+    yield from questions(world)
+    yield Ready("check", (), lambda _gate: world.carrier.check())
+    if isinstance(world.carrier, Calling):
+        yield Ready("call", (), partial(_hear, world))
 
 
 def _hear(world: World, _gate: Gate) -> object:
@@ -104,9 +99,20 @@ def _hear(world: World, _gate: Gate) -> object:
     return world.carrier.heard(STRANGERS_CALL)
 
 
-def _told(made: Mapping[str, object]) -> Iterator[str]:
-    """Answers as they print, and of errors the whole trace."""
+def _told_while(faults: Faults, world: World, ready: Sequence[Ready]) -> Iterator[str]:
+    """What comes of these requests under these faults: answers as they print, and of errors the whole trace."""
+    world.server.carrier.faults = faults
+    made = outcomes(ready)
+    world.works()
     for outcome in made.values():
         yield repr(outcome)
         if isinstance(outcome, CarrierError):
             yield "".join(traceback.format_exception(outcome))
+
+
+def _wait_for(world: World, ready: Sequence[Ready], before: Mapping[str, int]) -> None:
+    """Each of these reaches the carrier; an adapter may have given up before its request was written down."""
+    until = time.monotonic() + 5
+    while missing := [one.name for one in ready if one.kinds and world.requests(*one.kinds) == before[one.name]]:
+        assert time.monotonic() < until, f"never sent: {missing}"
+        time.sleep(0.02)

@@ -83,6 +83,7 @@ class World:
     server: SimulatedCarrierServer
     carrier: Carrier
     account: CarrierAccount
+    turn: int = 0  # requests of each kind name other SIMs in another turn
 
     @property
     def can(self) -> Capabilities:

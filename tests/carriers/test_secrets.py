@@ -11,9 +11,11 @@ from carriers.contract import CarrierAccount, OpenGate, Order
 from carriers.errors import CarrierError
 from carriers.registry import open_carrier
 from carriers.simulated.carrier import Options
+from carriers.simulated.faults import Fault
 from carriers.simulated.supersim import CREDENTIALS
 from domain.lifecycle import Action, Stage
 from tests.carriers.canned import Canned, CannedCarrier
+from tests.carriers.contract_secrets import FAULTS
 
 PASSWORD, CLIENT_SECRET, CODE = "p4ssw0rd-marker", "cl13nt-s3cr3t-marker", "r3g-c0d3-marker"
 KEYS = CREDENTIALS | {"auth_token": PASSWORD, "client_secret": CLIENT_SECRET}
@@ -61,3 +63,8 @@ def test_a_secret_that_cannot_stand_in_a_header_is_not_quoted() -> None:
 
 def test_the_options_of_a_simulated_carrier_do_not_show_its_keys() -> None:
     assert PASSWORD not in repr(Options(credentials=KEYS))
+
+
+def test_every_fault_is_among_those_that_the_contract_has_secrets_meet() -> None:
+    met = [fault for faults in FAULTS.values() for fault in faults if fault]
+    assert sorted(met) == sorted(Fault)
