@@ -14,6 +14,9 @@ ALONE = [ $$? -eq 1 ] && .venv/bin/python -m pytest --last-failed --last-failed-
 QUICK := -m "not slow" -k "not postgresql" --ignore=tests/console --ignore=tests/flows --ignore=tests/reliability
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
+# Containers often forbid bytecode. Then every process that a test starts compiles the project anew: a third of the time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint bench lock clean venv
 
