@@ -188,14 +188,6 @@ def _plan(door: Door, context: "Context", run: "Run") -> "RepairPlan":
     return plan
 
 
-def _repair_facts(plan: "RepairPlan | None") -> dict[str, object]:
-    """What could be mended by action, and the SIMs that nobody wants anything of."""
-    if plan is None:
-        return {"repair": None, "unwanted": []}
-    plans = {str(action): plan_facts(one) for action, one in plan.plans.items()}
-    return {"repair": plans, "unwanted": list(plan.unwanted)}
-
-
 def _repair(
     door: Door,
     context: "Context",
