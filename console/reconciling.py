@@ -79,14 +79,13 @@ def reconcile(
     if as_of is not None and (repair or invoice):
         raise CannotDo("--as-of shows what was found then: nothing is repaired, and no invoice is read for it.")
     scope = Scope(carrier_account, product)
-    is_there = has_server() and not here and not invoice
     spoken = replace(door, screen=Screen(door.screen.err, door.screen.err)) if as_json else door
     follower = Follower(spoken.screen, ACTING)
     with door.engine(follower.news) as context:
         accounts = accounts_of(context, scope)
         if as_of is not None:
             run = run_as_of(context, scope, _moment(as_of))
-        elif is_there:
+        elif has_server() and not here and not invoice:
             run = _there(spoken, context, scope, wait)
         else:
             invoices = _invoices(spoken, context, accounts, invoice)

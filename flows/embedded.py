@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.unheard import unheard
+
 if TYPE_CHECKING:
     from uvicorn import Server
 
@@ -44,27 +46,6 @@ def embedded(home: Path, *, log_level: str = "WARNING") -> Iterator[str]:
             with unheard(thread):
                 server.should_exit = True
                 thread.join(STARTUP_SECONDS)
-
-
-@contextmanager
-def unheard(thread: threading.Thread) -> Iterator[None]:
-    """What this thread logs in the block is shown to nobody.
-
-    A server that ends breaks off what it was writing down about our runs, and each time tells so with a traceback.
-    Nothing of ours hangs on that: the ledger is another database.
-    """
-
-    def is_of_another(record: logging.LogRecord) -> bool:
-        return record.thread != thread.ident
-
-    handlers = list(logging.getLogger().handlers)
-    for handler in handlers:
-        handler.addFilter(is_of_another)
-    try:
-        yield
-    finally:
-        for handler in handlers:
-            handler.removeFilter(is_of_another)
 
 
 def _settings(home: Path, log_level: str) -> dict[Any, Any]:

@@ -13,7 +13,7 @@ from domain.lifecycle import Action, SimState, Step
 from storage.among import among
 from storage.bulk import staged
 from storage.database import Transaction
-from storage.schema import former_placements, operations, sims
+from storage.schema import former_placements, operations, placements, sims
 
 _PLACED = ("product_id", "carrier_account", "plan_id", "home_country", "line")
 _BROUGHT = ("device_id", "device_name", "note")
@@ -46,9 +46,19 @@ def take_back(tx: Transaction, manifest_id: str, lines: Mapping[str, int], codes
     sealed = [codes[iccid].decode("ascii") if iccid in codes else None for iccid in lines]
     with staged(tx, {"iccid": list(lines), "line": list(lines.values()), "registration_code": sealed}) as rows:
         _keep_former(tx, rows, now)
+        _place_as_before(tx, rows, manifest_id)
         code = func.coalesce(cast(rows.c.registration_code, LargeBinary), s.registration_code)
         new = _fresh(manifest_id, now) | {s.line: rows.c.line, s.registration_code: code}
         tx.execute(update(sims).where(s.iccid == rows.c.iccid).values(new))
+
+
+def _place_as_before(tx: Transaction, rows: TableClause, manifest_id: str) -> None:
+    """Where these SIMs stood is where this manifest places them."""
+    s = sims.c
+    place = (s.product_id, s.home_country, s.carrier_account, s.plan_id)
+    found = select(literal(manifest_id), *place, func.count()).join(rows, rows.c.iccid == s.iccid).group_by(*place)
+    names = ["manifest_id", *(column.name for column in place), "sim_count"]
+    tx.execute(insert(placements).from_select(names, found))
 
 
 def _fresh(manifest_id: str, now: datetime) -> dict[Any, Any]:

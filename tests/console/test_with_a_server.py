@@ -13,17 +13,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from sqlalchemy import create_engine, text
 
 from console.at_server import FOLLOWING_STOPS
 from console.commands import CANNOT, FINE, NEEDS_YOU, STOPPED
 from domain.lifecycle import SimState
+from tests.configured import secrets
 from tests.flows.prefect_server import ROOT, deploy, end_group, server, worker
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 WHERE = ("--product", "tracker", "--home-country", "DE")
-LOOKS_AT_ONCE = {"SIMLINE_TIMING__POLL_FIRST_SECONDS": "0.001", "SIMLINE_TIMING__POLL_LONGEST_SECONDS": "0.001"}
+NO_SECRETS = {"TEST_CARRIER_SID": "", "TEST_CARRIER_TOKEN": "", "SIMLINE_KEY": ""}
+LOOKS_AT_ONCE = {
+    "SIMLINE_TIMING__POLL_FIRST_SECONDS": "0.001",
+    "SIMLINE_TIMING__POLL_LONGEST_SECONDS": "0.001",
+    "SIMLINE_RECONCILIATION__AGAIN_MINUTES": "0",
+}
 """For a worker beside which no schedule settles: a SIM is due again at once, so the run that sent it sees it active."""
 Home = tuple[dict[str, str], Path]
 
@@ -44,6 +52,31 @@ def deployed(prefect_server: Home) -> Home:
     file.write_text(re.sub(r"    schedules:\n(      - .*\n)+", "", (ROOT / "prefect.yaml").read_text()))
     deploy(environment, home, file)
     return prefect_server
+
+
+@pytest.fixture(scope="module")
+def worker_of_all(deployed: Home) -> Iterator[tuple[Path, str]]:
+    """A worker with nothing left over to do: the folder whose configuration it reads, a link, and its SIMLINE_KEY."""
+    environment, home = deployed
+    with temporary_settings({PREFECT_API_URL: environment["PREFECT_API_URL"]}), get_client(sync_client=True) as client:
+        for run in client.read_flow_runs():
+            client.delete_flow_run(run.id)
+    here, known = home / "place", secrets()
+    own = {"SIMLINE_CONFIG": str(here / "simline.toml")} | known | LOOKS_AT_ONCE
+    with worker(environment | own, home):
+        yield here, known["SIMLINE_KEY"]
+
+
+@pytest.fixture
+def at_work(
+    place: Any, worker_of_all: tuple[Path, str], deployed: Home, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
+    """A worker works for this place; what a shell needs that knows the server and no secret."""
+    here, key = worker_of_all
+    here.unlink(missing_ok=True)
+    here.symlink_to(place.folder)
+    monkeypatch.setenv("SIMLINE_KEY", key)
+    return mine(deployed) | NO_SECRETS
 
 
 def mine(home: Home) -> dict[str, str]:
@@ -73,19 +106,39 @@ def test_a_deployment_that_there_is_not_is_named(
     assert f"There is no deployment {deployment}. Make it with" in none_yet.stderr
 
 
-def test_the_deployment_does_the_work_and_is_followed(
+def test_without_a_worker_each_command_says_that_its_flow_run_waits(
     place: Any, rows: Any, process: Callable[..., Any], deployed: Home
 ) -> None:
-    environment, home = deployed
-    file = place.file("order.csv", *rows(3))
-    alone = process("import", file, *WHERE, "--wait", "3", env=mine(deployed), timeout=200)
+    file, environment = place.file("order.csv", *rows(3)), mine(deployed)
+    alone = process("import", file, *WHERE, "--wait", "3", env=environment, timeout=200)
     assert alone.returncode == FINE
     assert "waits for a worker" in alone.stdout
     assert "3 SIMs are still in progress" in alone.stdout
     assert place.changes() == []
 
-    with worker(environment | {"SIMLINE_CONFIG": str(place.folder / "simline.toml")} | LOOKS_AT_ONCE, home):
-        said = process("import", file, *WHERE, "--wait", "150", env=mine(deployed), timeout=250)
+    alone = process("settle", "--wait", "3", env=environment, timeout=200)
+    assert alone.returncode == NEEDS_YOU
+    assert "waits for a worker" in alone.stdout
+
+    alone = process("usage", "report", "--json", "--wait", "3", env=environment, timeout=200)
+    assert (alone.returncode, alone.stdout) == (CANNOT, "")
+    assert "waits for a worker" in alone.stderr
+    assert "No report was made there yet." in alone.stderr
+
+    assert "Everything agrees." in place.simline("reconcile").out
+    alone = process("reconcile", "--repair", "--yes", "--wait", "3", env=environment, timeout=200)
+    assert alone.returncode == CANNOT
+    assert "waits for a worker" in alone.stdout
+    assert "The flow run has not completed" in alone.stderr
+    assert "Everything agrees." not in alone.stdout
+
+
+def test_the_deployment_does_the_work_and_is_followed(
+    place: Any, rows: Any, process: Callable[..., Any], at_work: dict[str, str], deployed: Home
+) -> None:
+    said = process(
+        "import", place.file("order.csv", *rows(3)), *WHERE, "--wait", "150", env=mine(deployed), timeout=250
+    )
     assert said.returncode == FINE, said.stdout + said.stderr
     assert "Prefect runs it: flow run" in said.stdout
     assert "All 3 SIMs are active" in said.stdout
@@ -106,77 +159,54 @@ def test_here_means_here_although_there_is_a_server(place: Any, rows: Any, proce
 
 
 def test_pick_up_settle_and_watch_leave_the_work_to_their_deployments(
-    place: Any, rows: Any, process: Callable[..., Any], deployed: Home
+    place: Any, rows: Any, process: Callable[..., Any], at_work: dict[str, str]
 ) -> None:
-    environment, home = deployed
-    no_secrets = mine(deployed) | {"TEST_CARRIER_SID": "", "TEST_CARRIER_TOKEN": "", "SIMLINE_KEY": ""}
-    alone = process("settle", "--wait", "3", env=no_secrets, timeout=200)
-    assert alone.returncode == NEEDS_YOU
-    assert "waits for a worker" in alone.stdout
-    with worker(environment | {"SIMLINE_CONFIG": str(place.folder / "simline.toml")}, home):
-        place.drop("first.csv", *rows(3))
-        taken = process("pick-up", "--wait", "150", env=no_secrets, timeout=250)
-        assert taken.returncode == FINE, taken.stdout + taken.stderr
-        assert "Prefect runs it: flow run" in taken.stdout
-        assert "first.csv: " in taken.stdout
-        assert len(place.changes()) == 6
-        settled = process("settle", "--wait", "150", env=no_secrets, timeout=250)
-        assert settled.returncode == FINE, settled.stdout + settled.stderr
-        assert "supersim: nothing waits." in settled.stdout
-        assert place.simline("status", "first.csv", "--json").json["buckets"]["done"] == 3
-        assert place.simline("status", "first.csv", "--json").status == FINE
-        assert "Nothing new lies in the sources." in process("pick-up", env=no_secrets, timeout=250).stdout
-        watched(place, rows, no_secrets)
+    place.drop("first.csv", *rows(3))
+    taken = process("pick-up", "--wait", "150", env=at_work, timeout=250)
+    assert taken.returncode == FINE, taken.stdout + taken.stderr
+    assert "Prefect runs it: flow run" in taken.stdout
+    assert "first.csv: " in taken.stdout
+    assert len(place.changes()) == 6
+    settled = process("settle", "--wait", "150", env=at_work, timeout=250)
+    assert settled.returncode == FINE, settled.stdout + settled.stderr
+    assert "supersim: nothing waits." in settled.stdout
+    assert place.simline("status", "first.csv", "--json").json["buckets"]["done"] == 3
+    assert place.simline("status", "first.csv", "--json").status == FINE
+    assert "Nothing new lies in the sources." in process("pick-up", env=at_work, timeout=250).stdout
+    watched(place, rows, at_work)
 
 
 def test_usage_is_collected_and_reported_by_the_deployments_and_told_as_without_them(
-    place: Any, rows: Any, iccid: Any, process: Callable[..., Any], deployed: Home
+    place: Any, rows: Any, iccid: Any, process: Callable[..., Any], at_work: dict[str, str]
 ) -> None:
-    environment, home = deployed
-    no_secrets = mine(deployed) | {"TEST_CARRIER_SID": "", "TEST_CARRIER_TOKEN": "", "SIMLINE_KEY": ""}
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     place.simline("import", place.file("order.csv", *rows(2)), *WHERE)
     with create_engine(f"sqlite:///{place.folder / 'simline.db'}").begin() as connection:
         connection.execute(text("UPDATE sims SET first_activated_at = '2026-01-01 00:00:00.000000'"))
     place.server.carrier.fleet.put_usage(iccid(0), yesterday, 1_234_567)
     days = ("--from", str(yesterday - timedelta(days=40)), "--to", str(yesterday))
-    with worker(environment | {"SIMLINE_CONFIG": str(place.folder / "simline.toml")}, home):
-        words = ("--product", "tracker", "--from", str(yesterday), "--wait", "150", "--json")
-        (account,) = json.loads(process("usage", "collect", *words, env=no_secrets, timeout=250).stdout)
-        assert (account["sims"], account["total_bytes"], account["missing"]) == (1, 1_234_567, [])
-        there = process("usage", "report", *days, "--wait", "150", "--json", env=no_secrets, timeout=250)
+    words = ("--product", "tracker", "--from", str(yesterday), "--wait", "150", "--json")
+    (account,) = json.loads(process("usage", "collect", *words, env=at_work, timeout=250).stdout)
+    assert (account["sims"], account["total_bytes"], account["missing"]) == (1, 1_234_567, [])
+    there = process("usage", "report", *days, "--wait", "150", "--json", env=at_work, timeout=250)
     here = place.simline("usage", "report", *days, "--json")
     assert here.status == there.returncode == NEEDS_YOU, there.stdout + there.stderr
     assert json.loads(there.stdout) == here.json
     assert here.json["warnings"][0].startswith("Not known: 80 days of 2 SIMs.")
     assert Path(here.json["page"]).is_file()
 
-    alone = process("usage", "report", "--json", "--wait", "3", env=no_secrets, timeout=200)
-    assert (alone.returncode, alone.stdout) == (CANNOT, "")
-    assert "waits for a worker" in alone.stderr
-    assert "No report was made there yet." in alone.stderr
-
 
 def test_reconcile_is_left_to_its_deployment_and_shows_what_that_found(
-    place: Any, iccid: Any, process: Callable[..., Any], deployed: Home
+    place: Any, iccid: Any, process: Callable[..., Any], at_work: dict[str, str]
 ) -> None:
-    environment, home = deployed
     assert "Everything agrees." in place.simline("reconcile").out
     place.server.carrier.fleet.put(iccid(0), SimState.ACTIVE, None)
-    alone = process("reconcile", "--repair", "--yes", "--wait", "3", env=mine(deployed), timeout=200)
-    assert alone.returncode == CANNOT
-    assert "waits for a worker" in alone.stdout
-    assert "The flow run has not completed" in alone.stderr
-    assert "Everything agrees." not in alone.stdout
-
-    lists_again = {"SIMLINE_RECONCILIATION__AGAIN_MINUTES": "0"}
-    with worker(environment | {"SIMLINE_CONFIG": str(place.folder / "simline.toml")} | lists_again, home):
-        said = process("reconcile", "--wait", "150", env=mine(deployed), timeout=250)
-        assert said.returncode == NEEDS_YOU, said.stdout + said.stderr
-        assert "Prefect runs it: flow run" in said.stdout
-        assert re.search(r"Ghosts +1\n", said.stdout)
-        (alert,) = place.simline("alerts", "--json").json
-        assert alert["kind"] == "reconciliation-findings"
+    said = process("reconcile", "--wait", "150", env=at_work, timeout=250)
+    assert said.returncode == NEEDS_YOU, said.stdout + said.stderr
+    assert "Prefect runs it: flow run" in said.stdout
+    assert re.search(r"Ghosts +1\n", said.stdout)
+    (alert,) = place.simline("alerts", "--json").json
+    assert alert["kind"] == "reconciliation-findings"
 
 
 def watched(place: Any, rows: Any, environment: dict[str, str]) -> None:

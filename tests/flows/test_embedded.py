@@ -1,19 +1,16 @@
 """Prefect without a server of its own: the flows run, quietly, and nothing is left behind."""
 
-import logging
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import IO
 
 import pytest
 import requests
 
-from flows.embedded import unheard
 from tests.flows.prefect_server import DATABASE
 
 ROOT = Path(__file__).parents[2]
@@ -69,23 +66,3 @@ def test_a_run_in_one_process_ends_quietly_and_a_killed_one_leaves_no_server(
     assert not is_answered(address)
     with pytest.raises(ProcessLookupError):  # nobody of its session lives on
         os.killpg(killed.pid, 0)
-
-
-def test_a_server_that_ends_is_not_heard_and_all_others_are(caplog: pytest.LogCaptureFixture) -> None:
-    listens, ends, said = threading.Event(), threading.Event(), logging.getLogger("sqlalchemy.pool.impl")
-
-    def server() -> None:
-        said.error("it listens")
-        listens.set()
-        assert ends.wait(10)
-        said.error("Exception during reset or similar")
-
-    thread = threading.Thread(target=server)
-    thread.start()
-    assert listens.wait(10)
-    with unheard(thread):
-        ends.set()
-        thread.join()
-        said.error("somebody else has a word")
-    said.error("afterwards too")
-    assert caplog.messages == ["it listens", "somebody else has a word", "afterwards too"]

@@ -58,9 +58,10 @@ class Workshop:
             return manifests.find(tx, name)
 
     def changes(self, account: str | None = None) -> list[Entry]:
-        """Every request for a change that reached a carrier, or this one."""
+        """Every request for a change that reached a carrier, or this one, in the order of their times."""
         chosen = [self.carriers[account]] if account else self.carriers.values()
-        return [entry for server in chosen for entry in changing_requests(server.carrier.log.entries())]
+        entries = (entry for server in chosen for entry in changing_requests(server.carrier.log.entries()))
+        return sorted(entries, key=lambda entry: entry.at)
 
     def receipts(self, ending: str = ".receipt.json") -> list[str]:
         """The names of the receipts beside the finished manifests."""

@@ -36,14 +36,14 @@ class Site:
     log: Path
     rig: Rig
 
-    def start(self, *, kill: str = "", seconds: float = 40.0) -> BaseProcess:
+    def start(self, *, kill: str = "", seconds: float = 100.0) -> BaseProcess:
         """A worker that does the whole job, or is killed at a point (`before-request:3`)."""
         place = (self.url, self.carrier_url, str(self.rig.folder))
         process = PROCESSES.Process(target=run, args=place, kwargs={"kill": kill, "seconds": seconds})
         process.start()
         return process
 
-    def work(self, *, kill: str = "", seconds: float = 40.0) -> int:
+    def work(self, *, kill: str = "", seconds: float = 100.0) -> int:
         """Run a worker to its end; its exit status, negative for the signal that ended it."""
         return ended(self.start(kill=kill, seconds=seconds))
 

@@ -76,7 +76,7 @@ def is_over(context: Context) -> bool:
         return not inbox and not open_ones and not manifests.due_for_receipt(tx)
 
 
-def run(database: str, carrier: str, folder: str, *, kill: str = "", seconds: float = 40.0, stop: bool = False) -> None:
+def run(database: str, carrier: str, folder: str, *, kill: str = "", seconds: float = 100.0, stop: bool = False) -> None:
     """Exits with 0 when everything has ended, with 3 when the time was over."""
     rig = open_rig(
         Database(database),
@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("folder")
     parser.add_argument("--kill", default="")
     parser.add_argument("--stop", action="store_true", help="stop at the point (SIGSTOP) instead of dying")
-    parser.add_argument("--seconds", type=float, default=40.0)
+    parser.add_argument("--seconds", type=float, default=100.0)
     run(**vars(parser.parse_args()))
 
 
