@@ -76,7 +76,9 @@ def is_over(context: Context) -> bool:
         return not inbox and not open_ones and not manifests.due_for_receipt(tx)
 
 
-def run(database: str, carrier: str, folder: str, *, kill: str = "", seconds: float = 100.0, stop: bool = False) -> None:
+def run(
+    database: str, carrier: str, folder: str, *, kill: str = "", seconds: float = 100.0, stop: bool = False
+) -> None:
     """Exits with 0 when everything has ended, with 3 when the time was over."""
     rig = open_rig(
         Database(database),
