@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,12 @@ class Database:
         self.url = url
         self._clock = clock
         self._engine = _engine(url, busy_seconds)
+
+    def on(self, clock: Clock | None) -> "Database":
+        """The same door by another clock; with None the database's own."""
+        other = copy(self)
+        other._clock = clock
+        return other
 
     @property
     def is_postgresql(self) -> bool:

@@ -101,30 +101,37 @@ def _price(duck: duckdb.DuckDBPyConnection, days: Days) -> None:
     duck.execute(f"CREATE TABLE totals AS {by_sim}")
 
 
-def _sims(condition: str) -> str:
-    """How many SIMs: each once, however many rows it has."""
-    return f"(count(*) FILTER (alone AND {condition}) + count(DISTINCT sim) FILTER (NOT alone AND {condition}))"
-
+_WHO = {"sims": "held <> 0", "sims_in_use": "used > 0", "gap_sims": "gap_days > 0"}
+"""SIMs that are counted, each once however many rows it has."""
+_ALONE = ", ".join(f"count(*) FILTER (alone AND {condition}) AS {name}" for name, condition in _WHO.items())
+_SHARED = ", ".join(f"count(DISTINCT sim) FILTER ({condition}) AS {name}" for name, condition in _WHO.items())
+_BOTH = ", ".join(f"rows_alone.{name} + coalesce(rows_shared.{name}, 0) AS {name}" for name in _WHO)
+"""Only rows of SIMs that have several are told apart: a million more would cost ten times as much as their sums."""
 
 _PRODUCTS = f"""
-    SELECT product, {_sims("held <> 0")} AS sims, {_sims("used > 0")} AS sims_in_use,
-        sum(used)::BIGINT AS used, sum(used - overage)::BIGINT AS included_used, sum(overage)::BIGINT AS overage,
-        sum(projected) FILTER (is_last)::BIGINT AS projected,
-        {_sims("gap_days > 0")} AS gap_sims, sum(gap_days)::BIGINT AS gap_days,
-        sum({MONTH_USED}) FILTER (is_last AND is_final AND included > 0)::BIGINT AS month_used,
-        sum(included) FILTER (is_last AND is_final AND included > 0)::BIGINT AS month_included
-    FROM priced GROUP BY product ORDER BY product"""
+    WITH rows_alone AS (
+        SELECT product, {_ALONE},
+            sum(used)::BIGINT AS used, sum(used - overage)::BIGINT AS included_used, sum(overage)::BIGINT AS overage,
+            sum(projected) FILTER (is_last)::BIGINT AS projected, sum(gap_days)::BIGINT AS gap_days,
+            sum({MONTH_USED}) FILTER (is_last AND is_final AND included > 0)::BIGINT AS month_used,
+            sum(included) FILTER (is_last AND is_final AND included > 0)::BIGINT AS month_included
+        FROM priced GROUP BY product),
+    rows_shared AS (SELECT product, {_SHARED} FROM priced WHERE NOT alone GROUP BY product)
+    SELECT rows_alone.* REPLACE ({_BOTH}) FROM rows_alone LEFT JOIN rows_shared USING (product) ORDER BY product"""
 _CONSUMERS = f"""
-    SELECT {iccid_of("sim")} AS iccid, product, used, used / nullif(sum(used) OVER (), 0) AS share FROM totals
-    WHERE used > 0 ORDER BY used DESC, sim, product LIMIT {LISTED}"""
+    SELECT {iccid_of("sim")} AS iccid, product, used, used / nullif((SELECT sum(used) FROM totals), 0) AS share
+    FROM (SELECT sim, product, used FROM totals WHERE used > 0 ORDER BY used DESC, sim, product LIMIT {LISTED})
+    ORDER BY used DESC, sim, product"""
 _UNUSED = f"""
     SELECT {iccid_of("sim")} AS iccid, product, plan, country, monthly_price_cents AS price, currency, month
     FROM priced WHERE pays AND used + earlier = 0 AND gap_days = 0 ORDER BY month, product, sim LIMIT {LISTED}"""
 _STEP = "CASE " + " ".join(f"WHEN {MONTH_USED} * 100 >= included * {step} THEN {step}" for step in STEPS) + " END"
 _NEAR = f"""
-    SELECT {iccid_of("sim")} AS iccid, product, plan, {MONTH_USED} AS used, included, {_STEP} AS step
-    FROM priced WHERE is_last AND is_final AND included > 0 AND {_STEP} IS NOT NULL
-    ORDER BY {MONTH_USED} / included DESC, sim, product LIMIT {LISTED}"""
+    SELECT {iccid_of("sim")} AS iccid, * EXCLUDE (sim) FROM (
+        SELECT sim, product, plan, {MONTH_USED} AS used, included, {_STEP} AS step
+        FROM priced WHERE is_last AND is_final AND included > 0 AND {_STEP} IS NOT NULL
+        ORDER BY {MONTH_USED} / included DESC, sim, product LIMIT {LISTED})
+    ORDER BY used / included DESC, sim, product"""
 _GAPS = """
     SELECT coalesce(account, '') AS account, count(DISTINCT sim) AS sims, sum(gap_days)::BIGINT AS days,
         coalesce(any_value(until), 0) AS until FROM asked LEFT JOIN collected USING (account)
@@ -143,13 +150,14 @@ def _counts(duck: duckdb.DuckDBPyConnection) -> dict[str, int]:
         for step in STEPS
     )
     told = duck.execute(f"""
-        SELECT {_sims("held <> 0")} AS sims, {_sims("used > 0")} AS sims_in_use,
-            coalesce(sum(used), 0)::BIGINT AS used, coalesce(sum(overage), 0)::BIGINT AS overage,
-            {_sims("gap_days > 0")} AS gap_sims, coalesce(sum(gap_days), 0)::BIGINT AS gap_days,
-            coalesce(sum(derived_days), 0)::BIGINT AS derived_days,
-            count(*) FILTER (pays AND used + earlier = 0 AND gap_days = 0) AS unused,
-            count(*) FILTER (is_last AND projected IS NULL) AS not_projected,
-            count(*) FILTER (currency IS NULL) AS without_plan, {steps} FROM priced""")
+        WITH rows_alone AS (
+            SELECT {_ALONE}, coalesce(sum(used), 0)::BIGINT AS used, coalesce(sum(overage), 0)::BIGINT AS overage,
+                coalesce(sum(gap_days), 0)::BIGINT AS gap_days, coalesce(sum(derived_days), 0)::BIGINT AS derived_days,
+                count(*) FILTER (pays AND used + earlier = 0 AND gap_days = 0) AS unused,
+                count(*) FILTER (is_last AND projected IS NULL) AS not_projected,
+                count(*) FILTER (currency IS NULL) AS without_plan, {steps} FROM priced),
+        rows_shared AS (SELECT {_SHARED} FROM priced WHERE NOT alone)
+        SELECT rows_alone.* REPLACE ({_BOTH}) FROM rows_alone, rows_shared""")
     names = [column[0] for column in told.description]
     return dict(zip(names, map(int, told.fetchall()[0]), strict=True))
 

@@ -122,24 +122,41 @@ def prefect_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.fixture(scope="session")
+def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where this test process has its SQLite, a new one for each test."""
+    return tmp_path_factory.mktemp("sqlite") / "simline.db"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a fresh migrated database, gone after the test."""
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a fresh migrated database, gone after the test; the next one has the same address."""
     if request.param == "sqlite":
-        file = tmp_path / "simline.db"
+        file: Path = request.getfixturevalue("sqlite_file")
         shutil.copyfile(request.getfixturevalue("sqlite_template"), file)
         yield f"sqlite:///{file}"
+        for path in file.parent.glob(f"{file.name}*"):
+            path.unlink()
         return
     template = request.getfixturevalue("postgres_template")
-    with postgres_database(request.getfixturevalue("postgres_server"), f"TEMPLATE {template}") as (_, url):
+    name, options = f"simline_{os.getpid()}", f"TEMPLATE {template}"
+    with postgres_database(request.getfixturevalue("postgres_server"), options, name) as (_, url):
         yield url
 
 
+@pytest.fixture(scope="session")
+def doors() -> dict[str, Database]:
+    """Address -> the door to it, kept open from test to test: what it has compiled need not be compiled again."""
+    return {}
+
+
 @pytest.fixture
-def database(database_url: str, request: pytest.FixtureRequest) -> Iterator[Database]:
+def database(database_url: str, doors: dict[str, Database], request: pytest.FixtureRequest) -> Iterator[Database]:
     """A fresh migrated database; on `moving_clock` when the test asks for that too."""
     clock = request.getfixturevalue("moving_clock") if "moving_clock" in request.fixturenames else None
-    database = Database(database_url, clock=clock)
+    if database_url not in doors:
+        doors[database_url] = Database(database_url)
+    database = doors[database_url].on(clock)
     yield database
     database.close()
 
@@ -165,9 +182,9 @@ def _migrate(url: str) -> None:
 
 
 @contextmanager
-def postgres_database(server: str, options: str = "") -> Iterator[tuple[str, str]]:
-    """A database of a name of its own for as long as the block lasts."""
-    name = f"simline_{uuid4().hex[:12]}"
+def postgres_database(server: str, options: str = "", name: str = "") -> Iterator[tuple[str, str]]:
+    """A database of a name of its own, or of this one, for as long as the block lasts."""
+    name = name or f"simline_{uuid4().hex[:12]}"
     parsed = make_url(server).set(drivername="postgresql+psycopg")
     engine = create_engine(parsed, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

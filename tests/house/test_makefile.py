@@ -121,7 +121,7 @@ def test_uv_is_used_where_it_is(workshop: Workshop) -> None:
 def test_ci_runs_what_people_run(root: Path) -> None:
     script = root / ".ci" / "run"
     assert os.access(script, os.X_OK)
-    assert "make check test" in script.read_text().splitlines()
+    assert "make -j 2 check test" in script.read_text().splitlines()
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
 
 
