@@ -197,11 +197,11 @@ def test_usage_is_collected_and_reported_by_the_deployments_and_told_as_without_
 
 
 def test_reconcile_is_left_to_its_deployment_and_shows_what_that_found(
-    place: Any, iccid: Any, process: Callable[..., Any], at_work: dict[str, str]
+    place: Any, iccid: Any, process: Callable[..., Any], at_work: dict[str, str], deployed: Home
 ) -> None:
     assert "Everything agrees." in place.simline("reconcile").out
     place.server.carrier.fleet.put(iccid(0), SimState.ACTIVE, None)
-    said = process("reconcile", "--wait", "150", env=at_work, timeout=250)
+    said = process("reconcile", "--wait", "150", env=mine(deployed), timeout=250)
     assert said.returncode == NEEDS_YOU, said.stdout + said.stderr
     assert "Prefect runs it: flow run" in said.stdout
     assert re.search(r"Ghosts +1\n", said.stdout)
