@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from sqlalchemy import func, select, update
 
 from engine.reconciling import Invoices, Scope, compare, wanted
@@ -32,8 +33,10 @@ def publish(name: str) -> str:
 
 
 def artifacts(name: str) -> dict[str, Any]:
+    """Those of this report: all that the tests of this process have made are more than Prefect lists at once."""
+    of_it = ArtifactFilter(key=ArtifactFilterKey(like_=name))
     with get_client(sync_client=True) as client:
-        return {str(one.key): one.data for one in client.read_artifacts() if name in str(one.key)}
+        return {str(one.key): one.data for one in client.read_artifacts(artifact_filter=of_it)}
 
 
 def test_a_run_shows_a_report_in_the_numbers_of_its_files_with_a_link(workshop: Workshop) -> None:
