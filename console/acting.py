@@ -18,7 +18,6 @@ from console.following import ACTING, Follower
 from console.given import LIKE_AN_ICCID, file_of, refuse_unknown, there
 from console.importing import Wait
 from console.planning import AsJson
-from console.screen import Screen
 from domain.lifecycle import Action, SimState
 from reports.verdict import Tone, counted
 
@@ -141,7 +140,7 @@ def _carry_out(door: Door, wish: _Wish, iccids: tuple[str, ...], which: Which) -
     from engine.acting import plan_actions
 
     must_say_why(wish.reason, "devices returned, ticket 4711")
-    spoken = replace(door, screen=Screen(door.screen.err, door.screen.err)) if wish.as_json else door
+    spoken = replace(door, screen=door.screen.beside_json(wish.as_json))
     follower = Follower(spoken.screen, ACTING)
     with door.engine(follower.news) as context:
         asked = _asked(context, wish.action, iccids, which)

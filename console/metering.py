@@ -13,7 +13,6 @@ from console.commands import FINE, NEEDS_YOU
 from console.door import AtDoor, CannotDo, Door
 from console.following import Follower
 from console.planning import AsJson
-from console.screen import Screen
 from console.stopping import StopSign, stop_sign
 from console.sweeping import Wait
 from console.usage_reporting import report
@@ -157,7 +156,7 @@ def _collect_there(
     accounts = _accounts(list(settings.carrier_accounts), account)
     first, last = (days.first, days.last) if days else (None, None)
     parameters = UsageParameters(carrier_account=account, product=product, first_day=first, last_day=last)
-    screen = Screen(door.screen.err, door.screen.err) if as_json else door.screen
+    screen = door.screen.beside_json(as_json)
     with door.ledger() as database:
         _must_have(database, product)
         with stop_sign(screen, FOLLOWING_STOPS) as sign:

@@ -45,7 +45,7 @@ def plan(
     from engine.placing import Defaults as Given
 
     given = Given(product, home_country, carrier_account)
-    follower = Follower(Screen(door.screen.err, door.screen.err) if as_json else door.screen)
+    follower = Follower(door.screen.beside_json(as_json))
     with door.engine(follower.news) as context, tempfile.TemporaryDirectory(dir=context.scratch) as scratch:
         refuse_unknown(context, given)
         with follower.drawn():

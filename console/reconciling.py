@@ -17,7 +17,6 @@ from console.door import AtDoor, CannotDo, Door
 from console.following import ACTING, Follower
 from console.planning import AsJson
 from console.reconciling_shown import run_facts, show_run
-from console.screen import Screen
 from console.stopping import stop_sign
 from reports.verdict import Tone, counted
 
@@ -79,7 +78,7 @@ def reconcile(
     if as_of is not None and (repair or invoice):
         raise CannotDo("--as-of shows what was found then: nothing is repaired, and no invoice is read for it.")
     scope = Scope(carrier_account, product)
-    spoken = replace(door, screen=Screen(door.screen.err, door.screen.err)) if as_json else door
+    spoken = replace(door, screen=door.screen.beside_json(as_json))
     follower = Follower(spoken.screen, ACTING)
     with door.engine(follower.news) as context:
         accounts = accounts_of(context, scope)

@@ -76,6 +76,10 @@ class Screen:
         """Whether somebody watches, so that lines may be drawn anew."""
         return self.out.is_terminal and not self.out.is_dumb_terminal
 
+    def beside_json(self, as_json: bool) -> "Screen":
+        """Itself; or, where the output is one JSON document, a screen that says everything on the standard error."""
+        return Screen(self.err, self.err) if as_json else self
+
     def say(self, sentence: str, tone: Tone | None = None, *, more: str = "") -> None:
         """One sentence, with the sign of its tone; `more` follows quietly."""
         _print(self.out, sentence, tone, more)

@@ -11,7 +11,7 @@ from console.bringing_on import WAIT_SECONDS
 from console.commands import FINE, NEEDS_YOU
 from console.door import AtDoor, CannotDo, Door
 from console.planning import AsJson
-from console.screen import Column, Screen
+from console.screen import Column
 from console.stopping import stop_sign
 from console.sweeping import Wait
 from reports.verdict import Tone, counted
@@ -119,7 +119,7 @@ def _made_there(door: Door, asked: dict[str, Any], wait_seconds: float, *, as_js
             since = tx.now()
     days = {"first_day": about.days.first, "last_day": about.days.last}
     parameters = ReportUsageParameters(**days, product=about.product, carrier_account=about.carrier_account)
-    screen = Screen(door.screen.err, door.screen.err) if as_json else door.screen
+    screen = door.screen.beside_json(as_json)
     with stop_sign(screen, FOLLOWING_STOPS) as sign:
         start = partial(start_report_usage, parameters)
         completed = follow_there(screen, sign, start, wait_seconds=wait_seconds, announced=not as_json)
