@@ -6,8 +6,8 @@
 A result counts only when it matches the truth beside the manifest, line for line and key for key. Both programs are
 timed in turn, so a busy machine slows both; each of our rounds is a new process, and its memory is what it took above
 its imports. `--issuer` names prefixes whose numbers may have 18, 19 or 20 digits. A file that is given is judged as in
-production, where a card that ends in zeros must lie beside its neighbour on the reel; with `--shuffle`, and in a file
-made here, whose repeated lines lie anywhere, it is believed alone.
+production, where a card that ends in zeros must lie beside its neighbour on the reel; with `--zeros-are-real`, and in a
+file made here, whose repeated lines lie anywhere, it is believed alone.
 """
 
 import argparse
@@ -110,10 +110,10 @@ def _memory_mib(field: str) -> float:
     return int(found[1]) / 1024
 
 
-def our_round(path: Path, issuers: list[str], shuffled: bool) -> Round:
+def our_round(path: Path, issuers: list[str], *, zeros_are_real: bool) -> Round:
     """One round of ours in a new process."""
     command = [sys.executable, "-m", "benchmarks.parse", "--here", "--manifest", str(path)]
-    command += ["--shuffle"] * shuffled
+    command += ["--zeros-are-real"] * zeros_are_real
     command += [word for issuer in issuers for word in ("--issuer", issuer)]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     seconds, peak, found = json.loads(told)
@@ -127,13 +127,13 @@ def sort_seconds(path: Path) -> float:
     return time.perf_counter() - started
 
 
-def compare(path: Path, issuers: list[str], rounds: int, *, shuffled: bool) -> None:
+def compare(path: Path, issuers: list[str], rounds: int, *, zeros_are_real: bool) -> None:
     """Both programs in turn; prints every round, the medians and their ratio. Ends with an error on a wrong result."""
     truth = Truth(**json.loads(truth_path(path).read_text(encoding="utf-8")))
     ours, sorts = [], []
     for _ in range(rounds):
         sorts.append(sort_seconds(path))
-        ours.append(our_round(path, issuers, shuffled))
+        ours.append(our_round(path, issuers, zeros_are_real=zeros_are_real))
         print(f"ours {ours[-1].seconds:.3f} s, sort -u {sorts[-1]:.3f} s")
         if ours[-1].found != truth:
             raise SystemExit(f"Not the truth:\n  found {ours[-1].found}\n  truth {truth}")
@@ -147,22 +147,23 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lines", type=int, default=1_000_000, help="of a manifest made for this run")
-    parser.add_argument("--shuffle", action="store_true", help="make it, or take it, as one without order")
+    parser.add_argument("--shuffle", action="store_true", help="make it without consecutive accounts")
     parser.add_argument("--manifest", type=Path, help="take this one, with its .truth.json beside it")
+    parser.add_argument("--zeros-are-real", action="store_true", help="of this one: no spreadsheet ever had it")
     parser.add_argument("--issuer", action="append", default=[], help="a prefix whose numbers have 18 to 20 digits")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--here", action="store_true", help="one round in this process, as JSON")
     asked = parser.parse_args()
     if asked.here:
         any_length = tuple(IssuerProfile(prefix, prefix, frozenset({18, 19, 20})) for prefix in asked.issuer)
-        measure_here(asked.manifest, any_length + ISSUERS, zeros_are_real=asked.shuffle)
+        measure_here(asked.manifest, any_length + ISSUERS, zeros_are_real=asked.zeros_are_real)
     elif asked.manifest:
-        compare(asked.manifest, asked.issuer, asked.rounds, shuffled=asked.shuffle)
+        compare(asked.manifest, asked.issuer, asked.rounds, zeros_are_real=asked.zeros_are_real)
     else:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "manifest.txt"
             write_manifest(path, asked.lines, shuffle=asked.shuffle)
-            compare(path, asked.issuer, asked.rounds, shuffled=True)
+            compare(path, asked.issuer, asked.rounds, zeros_are_real=True)
 
 
 if __name__ == "__main__":
