@@ -14,7 +14,7 @@ ALONE = [ $$? -eq 1 ] && .venv/bin/python -m pytest --last-failed --last-failed-
 QUICK := -m "not slow" -k "not postgresql" --ignore=tests/console --ignore=tests/flows --ignore=tests/reliability
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
-# Containers often forbid bytecode. Then every process that a test starts compiles the project anew: a third of the time.
+# Containers often forbid bytecode. Then every process that a test starts compiles the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help

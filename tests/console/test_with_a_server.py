@@ -136,9 +136,10 @@ def test_without_a_worker_each_command_says_that_its_flow_run_waits(
 def test_the_deployment_does_the_work_and_is_followed(
     place: Any, rows: Any, process: Callable[..., Any], at_work: dict[str, str], deployed: Home
 ) -> None:
-    said = process(
-        "import", place.file("order.csv", *rows(3)), *WHERE, "--wait", "150", env=mine(deployed), timeout=250
-    )
+    file = place.file("order.csv", *rows(3))
+    assert place.simline("import", file, *WHERE, "--no-activate").status == FINE
+    assert place.changes() == []
+    said = process("import", file, *WHERE, "--wait", "150", env=mine(deployed), timeout=250)
     assert said.returncode == FINE, said.stdout + said.stderr
     assert "Prefect runs it: flow run" in said.stdout
     assert "All 3 SIMs are active" in said.stdout
