@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError
 
 from domain.brake import Brake
 from domain.countries import UnknownCountry, country_code
+from domain.file_limits import FileLimits
 from domain.iccid import CheckDigit, IssuerProfile
 from domain.invoices import InvoiceColumns
 from domain.pacing import Pace, Window, pace_of
@@ -29,7 +30,6 @@ from domain.products import Tier
 from domain.reconciling import ReconciliationRules
 from domain.usage import FEWEST_AGAIN, UsageRules
 from engine.context import Timing
-from storage.readers.block import FileLimits
 from storage.sources.contract import Route
 
 

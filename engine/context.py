@@ -11,13 +11,13 @@ from carriers.contract import Carrier
 from channels.contract import Channel
 from domain.alert_rules import Thresholds
 from domain.brake import Brake
+from domain.file_limits import USUAL_LIMITS, FileLimits
 from domain.iccid import IssuerProfile
 from domain.invoices import InvoiceColumns
 from domain.pacing import Pace
 from domain.reconciling import ReconciliationRules
 from domain.usage import UsageRules
 from storage.database import Database, Transaction
-from storage.readers.block import USUAL_LIMITS, FileLimits
 from storage.shelf.shelf import Shelf
 from storage.sources.contract import Source
 from storage.vault import Vault

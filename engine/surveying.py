@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.control_totals import ControlTotal, disagreement
+from domain.file_limits import FileLimits
 from domain.iccid_batch import duplicates, stretches
 from domain.lines import Verdict
 from domain.manifests import ManifestRefused
 from storage.readers import read_blocks
-from storage.readers.block import Block, FileLimits, ReadingRules
+from storage.readers.block import Block, ReadingRules
 
 GZIP_MAGIC = b"\x1f\x8b"
 TRAILER = re.compile(rb"#\s*total", re.IGNORECASE)

@@ -20,5 +20,5 @@ def alert(parameters: AlertParameters = AS_USUAL) -> int:
     outcomes = deliver_alerts(parameters.work_seconds)
     given_up = [each for each in outcomes if each.given_up]
     if given_up:
-        raise RunFailed([f"{each.channel}: {each.given_up} alerts are given up. {each.sentence}" for each in given_up])
+        raise RunFailed(*(f"{each.channel}: {each.given_up} alerts are given up. {each.sentence}" for each in given_up))
     return raised

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.cells import visible
 from reports.receipt_json import utc_text
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def render(template: str, *, sheets: Sequence[str] = ("page.css",), scripts: Sequence[str] = (), **content: Any) -> str:
@@ -42,7 +44,9 @@ def _digest(text: str) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     environment = Environment(
         loader=PackageLoader("reports"),
         autoescape=True,

@@ -1,6 +1,6 @@
 """How a run ends: by what the ledger counts, not by whether a task raised."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.context import Context
@@ -11,10 +11,16 @@ from tasks.rounds import AccountWork
 
 
 class RunFailed(Exception):
-    """Something needs a person. One sentence for each reason; what was done stays done, and running again is safe."""
+    """Something needs a person. One sentence for each reason; what was done stays done, and running again is safe.
 
-    def __init__(self, sentences: Sequence[str]) -> None:
-        super().__init__("\n".join(sentences))
+    Prefect keeps it pickled and makes it anew from its arguments.
+    """
+
+    def __init__(self, *sentences: str) -> None:
+        super().__init__(*sentences)
+
+    def __str__(self) -> str:
+        return "\n".join(self.args)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +60,4 @@ def end_by(context: Context, works: Iterable[AccountWork], more: Iterable[str] =
     """Return when all is well. Raise `RunFailed` with everything that needs a person."""
     sentences = [*more, *(sentence for end in ends_of(context, works) if (sentence := trouble(end)))]
     if sentences:
-        raise RunFailed(sentences)
+        raise RunFailed(*sentences)

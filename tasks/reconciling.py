@@ -70,7 +70,7 @@ def end_with_what_is_missing(context: Context, run: Run, works: Mapping[str, Pro
     told = facts_of(context, run)
     if not all(one["is_complete"] for one in told.accounts):
         problems = [f"{name}: {one.problem}" for name, one in works.items() if one.problem]
-        raise RunFailed([*warnings_of(told), *problems])
+        raise RunFailed(*warnings_of(told), *problems)
 
 
 @task(name="forget reconciliations", run_name="forget reconciliations")

@@ -104,7 +104,7 @@ def end_with_standing(context: Context, works: Iterable[AccountUsage]) -> int:
         if work.counts.problem
     ]
     if failed:
-        raise RunFailed(failed)
+        raise RunFailed(*failed)
     return sum(work.counts.day_count for work, _ in stands)
 
 

@@ -27,7 +27,7 @@ def make_usage_report(parameters: ReportUsageParameters) -> str:
             carrier_account=parameters.carrier_account,
         )
     except NothingToReport as nothing:
-        raise RunFailed([str(nothing)]) from None
+        raise RunFailed(str(nothing)) from None
     told = figures(context.database, context.scratch, asked, context.thresholds)
     report = report_of(told)
     with run_log() as log:

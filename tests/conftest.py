@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -22,6 +23,7 @@ from benchmarks.postgres import FAST, ThrowawayPostgres
 from storage import migrate
 from storage.database import Database
 from tests.browsing import browser, opened  # noqa: F401  fixtures
+from tests.dealing_out import FilesAreDealtOut
 from tests.flows import prefect_server
 
 POSTGRES = os.environ.get("SIMLINE_TEST_POSTGRES")
@@ -52,6 +54,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, the others as they are."""
     ranks = {name: rank for rank, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesAreDealtOut:
+    """How tests are dealt out to the test processes."""
+    return FilesAreDealtOut(config, log)
 
 
 class MovingClock:

@@ -9,11 +9,13 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import requests
-
 from carriers.simulated.faults import CallbackFault, Faults
+
+if TYPE_CHECKING:
+    from requests import Session
 
 TIMEOUT_SECONDS = 2.0
 THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
@@ -76,6 +78,8 @@ class Calls:
         self._changed.notify()
 
     def _go_on(self) -> None:
+        import requests  # most carriers call nobody, and start sooner without it
+
         with requests.Session() as session:
             session.trust_env = False
             while (call := self._next()) is not None:
@@ -99,11 +103,13 @@ def _is_here(url: str) -> bool:
         return False
 
 
-def _outcome(session: requests.Session, call: Call) -> str:
+def _outcome(session: "Session", call: Call) -> str:
+    from requests import RequestException
+
     try:
         answer = session.post(
             call.url, data=call.body, headers=dict(call.headers), timeout=TIMEOUT_SECONDS, allow_redirects=False
         )
-    except requests.RequestException as error:
+    except RequestException as error:
         return type(error).__name__
     return str(answer.status_code)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.control_totals import ControlTotal
+from domain.file_limits import USUAL_LIMITS, FileLimits
 from domain.iccid import IssuerProfile
 from domain.lines import LineOutcome
 from domain.manifests import ManifestColumn
@@ -29,19 +30,6 @@ class Block:
     outcomes: Sequence[LineOutcome] = ()
     trailer: ControlTotal | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class FileLimits:
-    """What a file may be at most; past it the manifest is refused with a sentence."""
-
-    file_bytes: int = 2 * 1024**3
-    line_bytes: int = 4096
-    unpacked_ratio: int = 100
-    other_lines: int = 1_000_000  # lines without an ICCID: past this it is no manifest
-
-
-USUAL_LIMITS = FileLimits()
-"""The limits that hold where nobody configured others."""
 
 DeviceLookup = Callable[[Sequence[str]], Mapping[str, str | None]]
 """Device IDs -> the ICCID of each one's built-in SIM (None: it has none; missing: not in the inventory)."""

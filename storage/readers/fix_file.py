@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from storage.readers.block import USUAL_LIMITS, FileLimits
+from domain.file_limits import USUAL_LIMITS, FileLimits
 from storage.readers.delimited import is_separator_line
 from storage.readers.physical_lines import Stretch
 from storage.readers.reading import TextManifest, opened_manifest

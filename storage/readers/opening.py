@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from domain.file_limits import FileLimits
 from domain.manifests import ManifestRefused
-from storage.readers.block import FileLimits
 
 CHUNK_BYTES = 1 << 20
 ALWAYS_ALLOWED_BYTES = 1 << 20  # unpacked; below this no ratio is suspicious

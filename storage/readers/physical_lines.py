@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.readers.block import FileLimits
+from domain.file_limits import FileLimits
 
 STRETCH_BYTES = 4 << 20
 TOO_LONG_STANDS_AS = b"#"  # a comment: every reader leaves the line alone, and its number stays right

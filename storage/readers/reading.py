@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from domain.file_limits import USUAL_LIMITS, FileLimits
 from domain.lines import Reason
 from domain.manifests import ManifestRefused
 from storage.readers.bare_list import list_blocks
-from storage.readers.block import USUAL_LIMITS, Block, FileLimits, ReadingRules
+from storage.readers.block import Block, ReadingRules
 from storage.readers.delimited import delimited_blocks, lines_of
 from storage.readers.layout import Layout, NamedAs, layout_of, named_as
 from storage.readers.opening import ZIP_MAGIC, chunks, open_manifest, refuse_foreign, refused_as_empty

@@ -14,9 +14,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
+from domain.file_limits import FileLimits
 from domain.lines import LineOutcome, Reason, Verdict
 from domain.manifests import ManifestColumn, ManifestRefused
-from storage.readers.block import Block, FileLimits, ReadingRules
+from storage.readers.block import Block, ReadingRules
 from storage.readers.header import Header, find_header
 from storage.readers.opening import Opened
 from storage.readers.table import Rows, block_of, ignored, kept

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import shutil
 import struct
 import subprocess
 import sys
@@ -114,7 +115,9 @@ def simline(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, simline: Callable[..., Result]) -> Iterator[Place]:
+def place(
+    tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch, simline: Callable[..., Result]
+) -> Iterator[Place]:
     """A fresh place, which is the working directory, with a carrier that takes any registration code."""
     server, url = run_server(Options(open_registry=True, activation_seconds=0.1))
     environment = secrets()
@@ -123,6 +126,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, simline: Callable[...
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.chdir(tmp_path)
     configure(tmp_path, {"supersim": url}, most_sims=30, carrier="quiet_seconds = 1")
+    shutil.copyfile(sqlite_template, tmp_path / "simline.db")
     yield Place(tmp_path, server, simline, environment["SIMLINE_KEY"])
     server.close()
 

@@ -1,6 +1,5 @@
 """With a Prefect server configured: read here or there, run there, followed from here."""
 
-import json
 import os
 import re
 import signal
@@ -21,6 +20,7 @@ from console.at_server import FOLLOWING_STOPS
 from console.commands import CANNOT, FINE, NEEDS_YOU, STOPPED
 from domain.lifecycle import SimState
 from tests.configured import secrets
+from tests.console.conftest import Result
 from tests.flows.prefect_server import ROOT, deploy, end_group, server, worker
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -79,6 +79,20 @@ def at_work(
     return mine(deployed) | NO_SECRETS
 
 
+@pytest.fixture
+def there(simline: Callable[..., Result]) -> Callable[..., Result]:
+    """The command line in this process, in a shell with these variables."""
+
+    def call(environment: dict[str, str], *words: str | Path) -> Result:
+        knows = {PREFECT_API_URL: environment["PREFECT_API_URL"]}
+        with pytest.MonkeyPatch.context() as shell, temporary_settings(knows):
+            for name, value in environment.items():
+                shell.setenv(name, value)
+            return simline(*words)
+
+    return call
+
+
 def mine(home: Home) -> dict[str, str]:
     """What a person's shell needs for this server."""
     return {name: home[0][name] for name in ("PREFECT_API_URL", "PREFECT_HOME")}
@@ -98,39 +112,39 @@ def test_a_server_that_does_not_answer_is_a_sentence_and_the_manifest_is_kept(
 
 @pytest.mark.parametrize("command", ["pick-up", "settle", "watch"])
 def test_a_deployment_that_there_is_not_is_named(
-    place: Any, process: Callable[..., Any], prefect_server: Home, command: str
+    place: Any, there: Callable[..., Result], prefect_server: Home, command: str
 ) -> None:
-    none_yet = process(command, env=mine(prefect_server), timeout=200)
-    assert none_yet.returncode == CANNOT
+    none_yet = there(mine(prefect_server), command)
+    assert none_yet.status == CANNOT
     deployment = "settle/settle" if command == "settle" else "pick-up/pick-up"
-    assert f"There is no deployment {deployment}. Make it with" in none_yet.stderr
+    assert f"There is no deployment {deployment}. Make it with" in none_yet.err
 
 
 def test_without_a_worker_each_command_says_that_its_flow_run_waits(
-    place: Any, rows: Any, process: Callable[..., Any], deployed: Home
+    place: Any, rows: Any, there: Callable[..., Result], deployed: Home
 ) -> None:
     file, environment = place.file("order.csv", *rows(3)), mine(deployed)
-    alone = process("import", file, *WHERE, "--wait", "3", env=environment, timeout=200)
-    assert alone.returncode == FINE
-    assert "waits for a worker" in alone.stdout
-    assert "3 SIMs are still in progress" in alone.stdout
+    alone = there(environment, "import", file, *WHERE, "--wait", "3")
+    assert alone.status == FINE
+    assert "waits for a worker" in alone.out
+    assert "3 SIMs are still in progress" in alone.out
     assert place.changes() == []
 
-    alone = process("settle", "--wait", "3", env=environment, timeout=200)
-    assert alone.returncode == NEEDS_YOU
-    assert "waits for a worker" in alone.stdout
+    alone = there(environment, "settle", "--wait", "3")
+    assert alone.status == NEEDS_YOU
+    assert "waits for a worker" in alone.out
 
-    alone = process("usage", "report", "--json", "--wait", "3", env=environment, timeout=200)
-    assert (alone.returncode, alone.stdout) == (CANNOT, "")
-    assert "waits for a worker" in alone.stderr
-    assert "No report was made there yet." in alone.stderr
+    alone = there(environment, "usage", "report", "--json", "--wait", "3")
+    assert (alone.status, alone.out) == (CANNOT, "")
+    assert "waits for a worker" in alone.err
+    assert "No report was made there yet." in alone.err
 
     assert "Everything agrees." in place.simline("reconcile").out
-    alone = process("reconcile", "--repair", "--yes", "--wait", "3", env=environment, timeout=200)
-    assert alone.returncode == CANNOT
-    assert "waits for a worker" in alone.stdout
-    assert "The flow run has not completed" in alone.stderr
-    assert "Everything agrees." not in alone.stdout
+    alone = there(environment, "reconcile", "--repair", "--yes", "--wait", "3")
+    assert alone.status == CANNOT
+    assert "waits for a worker" in alone.out
+    assert "The flow run has not completed" in alone.err
+    assert "Everything agrees." not in alone.out
 
 
 def test_the_deployment_does_the_work_and_is_followed(
@@ -146,39 +160,39 @@ def test_the_deployment_does_the_work_and_is_followed(
     assert len(place.changes()) == 6
 
 
-def test_here_means_here_although_there_is_a_server(place: Any, rows: Any, process: Callable[..., Any]) -> None:
+def test_here_means_here_although_there_is_a_server(place: Any, rows: Any, there: Callable[..., Result]) -> None:
     nowhere = {"PREFECT_API_URL": "http://127.0.0.1:9/api"}
     place.drop("order.csv", *rows(2))
-    assert process("pick-up", "--no-activate", env=nowhere, timeout=200).returncode == FINE
+    assert there(nowhere, "pick-up", "--no-activate").status == FINE
     assert place.changes() == []
-    said = process("settle", "--here", env=nowhere, timeout=200)
-    assert said.returncode == FINE
-    assert "supersim: " in said.stdout
+    said = there(nowhere, "settle", "--here")
+    assert said.status == FINE
+    assert "supersim: " in said.out
     assert len(place.changes()) == 4
-    said = process("import", place.file("typed.csv", *rows(1, first=50)), *WHERE, "--here", env=nowhere, timeout=200)
-    assert said.returncode == FINE, said.stdout + said.stderr
+    said = there(nowhere, "import", place.file("typed.csv", *rows(1, first=50)), *WHERE, "--here")
+    assert said.status == FINE, said.out + said.err
 
 
 def test_pick_up_settle_and_watch_leave_the_work_to_their_deployments(
-    place: Any, rows: Any, process: Callable[..., Any], at_work: dict[str, str]
+    place: Any, rows: Any, there: Callable[..., Result], at_work: dict[str, str]
 ) -> None:
     place.drop("first.csv", *rows(3))
-    taken = process("pick-up", "--wait", "150", env=at_work, timeout=250)
-    assert taken.returncode == FINE, taken.stdout + taken.stderr
-    assert "Prefect runs it: flow run" in taken.stdout
-    assert "first.csv: " in taken.stdout
+    taken = there(at_work, "pick-up", "--wait", "150")
+    assert taken.status == FINE, taken.out + taken.err
+    assert "Prefect runs it: flow run" in taken.out
+    assert "first.csv: " in taken.out
     assert len(place.changes()) == 6
-    settled = process("settle", "--wait", "150", env=at_work, timeout=250)
-    assert settled.returncode == FINE, settled.stdout + settled.stderr
-    assert "supersim: nothing waits." in settled.stdout
+    settled = there(at_work, "settle", "--wait", "150")
+    assert settled.status == FINE, settled.out + settled.err
+    assert "supersim: nothing waits." in settled.out
     assert place.simline("status", "first.csv", "--json").json["buckets"]["done"] == 3
     assert place.simline("status", "first.csv", "--json").status == FINE
-    assert "Nothing new lies in the sources." in process("pick-up", env=at_work, timeout=250).stdout
+    assert "Nothing new lies in the sources." in there(at_work, "pick-up").out
     watched(place, rows, at_work)
 
 
 def test_usage_is_collected_and_reported_by_the_deployments_and_told_as_without_them(
-    place: Any, rows: Any, iccid: Any, process: Callable[..., Any], at_work: dict[str, str]
+    place: Any, rows: Any, iccid: Any, there: Callable[..., Result], at_work: dict[str, str]
 ) -> None:
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     place.simline("import", place.file("order.csv", *rows(2)), *WHERE)
@@ -187,32 +201,32 @@ def test_usage_is_collected_and_reported_by_the_deployments_and_told_as_without_
     place.server.carrier.fleet.put_usage(iccid(0), yesterday, 1_234_567)
     days = ("--from", str(yesterday - timedelta(days=40)), "--to", str(yesterday))
     words = ("--product", "tracker", "--from", str(yesterday), "--wait", "150", "--json")
-    (account,) = json.loads(process("usage", "collect", *words, env=at_work, timeout=250).stdout)
+    (account,) = there(at_work, "usage", "collect", *words).json
     assert (account["sims"], account["total_bytes"], account["missing"]) == (1, 1_234_567, [])
-    there = process("usage", "report", *days, "--wait", "150", "--json", env=at_work, timeout=250)
+    told = there(at_work, "usage", "report", *days, "--wait", "150", "--json")
     here = place.simline("usage", "report", *days, "--json")
-    assert here.status == there.returncode == NEEDS_YOU, there.stdout + there.stderr
-    assert json.loads(there.stdout) == here.json
+    assert here.status == told.status == NEEDS_YOU, told.out + told.err
+    assert told.json == here.json
     assert here.json["warnings"][0].startswith("Not known: 80 days of 2 SIMs.")
     assert Path(here.json["page"]).is_file()
 
 
 def test_reconcile_is_left_to_its_deployment_and_shows_what_that_found(
-    place: Any, iccid: Any, process: Callable[..., Any], at_work: dict[str, str], deployed: Home
+    place: Any, iccid: Any, there: Callable[..., Result], at_work: dict[str, str], deployed: Home
 ) -> None:
     assert "Everything agrees." in place.simline("reconcile").out
     place.server.carrier.fleet.put(iccid(0), SimState.ACTIVE, None)
-    said = process("reconcile", "--wait", "150", env=mine(deployed), timeout=250)
-    assert said.returncode == NEEDS_YOU, said.stdout + said.stderr
-    assert "Prefect runs it: flow run" in said.stdout
-    assert re.search(r"Ghosts +1\n", said.stdout)
+    said = there(mine(deployed), "reconcile", "--wait", "150")
+    assert said.status == NEEDS_YOU, said.out + said.err
+    assert "Prefect runs it: flow run" in said.out
+    assert re.search(r"Ghosts +1\n", said.out)
     (alert,) = place.simline("alerts", "--json").json
     assert alert["kind"] == "reconciliation-findings"
 
 
 def watched(place: Any, rows: Any, environment: dict[str, str]) -> None:
     """Drop a manifest while `watch` runs, and stop it when the SIMs are active."""
-    command = [sys.executable, "-m", "console.main", "watch", "--every", "1"]
+    command = [sys.executable, "-m", "console.main", "watch", "--every", "10"]
     with subprocess.Popen(
         command,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | environment,

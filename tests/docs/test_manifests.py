@@ -9,11 +9,12 @@ import pytest
 
 from domain.columns import SYNONYMS, names_key_material
 from domain.control_totals import parse_sidecar
+from domain.file_limits import USUAL_LIMITS
 from domain.lines import SENTENCES, Reason
 from domain.manifests import ManifestRefused
 from engine.surveying import survey
 from storage.readers import read_blocks
-from storage.readers.block import USUAL_LIMITS, ReadingRules
+from storage.readers.block import ReadingRules
 from storage.readers.layout import SUFFIXES
 from storage.sources.names import UNFINISHED_ENDINGS
 from tests.docs.conftest import ROOT, Page, rows

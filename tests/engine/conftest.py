@@ -14,6 +14,26 @@ from tests.engine.scripted import ScriptedCarrier
 
 OPTIONS = Options(open_registry=True, activation_seconds=0.05)
 
+ON_BOTH_DATABASES = frozenset(
+    f"test_{name}.py"
+    for name in (
+        *("acting", "draining", "gate", "halting", "hints", "picking_up"),
+        *("queues", "rerunning", "sending", "settling", "several_accounts"),
+    )
+)
+"""Where workers meet, wait for each other or go by the database's clock. The engine itself knows no database: what it
+asks of the ledger is proven on both in tests/storage, and the rest of its decisions are the same on SQLite."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the other files to SQLite alone: it takes half the time."""
+    here = Path(__file__).parent
+    once = [item for item in items if item.path.parent == here and item.path.name not in ON_BOTH_DATABASES]
+    twice = {item for item in once if "postgresql" in item.name}
+    if twice:
+        config.hook.pytest_deselected(items=list(twice))
+        items[:] = [item for item in items if item not in twice]
+
 
 @pytest.fixture
 def server() -> Iterator[SimulatedCarrierServer]:

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from domain.control_totals import ControlTotal
+from domain.file_limits import FileLimits
 from domain.iccid import IssuerProfile
 from domain.manifests import ManifestRefused
 from engine.surveying import TAIL_BYTES, Survey, sha256_before_trailer, survey
 from storage.readers import read_blocks
-from storage.readers.block import FileLimits, ReadingRules
+from storage.readers.block import ReadingRules
 from tests.engine.rig import ISSUER, iccids
 
 RULES = ReadingRules(profiles=[IssuerProfile(ISSUER, "KORE")])

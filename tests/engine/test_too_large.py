@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from domain.file_limits import FileLimits
 from domain.manifests import ManifestState
 from engine.picking_up import pick_up
 from engine.receipts import refresh_receipts
-from storage.readers.block import FileLimits
 from storage.sources.contract import Item
 from storage.sources.folder import FolderSource
 from tests.conftest import MovingClock

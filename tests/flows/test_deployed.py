@@ -1,24 +1,35 @@
 """The whole of it as people run it: a Prefect server, our deployments, a worker, an inbox."""
 
+import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import yaml  # type: ignore[import-untyped]
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterKey,
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+)
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from domain.alerts import Alert, AlertKind, Raised, Severity, Subject
 from domain.lifecycle import Step
 from domain.manifests import ManifestState
 from flows.deployed import start_provision
 from flows.following import follow
 from tests.configured import iccids
 from tests.flows.conftest import Until
-from tests.flows.prefect_server import ROOT, deploy, server, worker
+from tests.flows.prefect_server import ROOT, deploy, prefect, server, worker
 from tests.flows.workshop import Workshop, open_workshop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -32,6 +43,8 @@ class Plant:
     """A workshop behind real deployments."""
 
     workshop: Workshop
+    home: Path
+    environment: dict[str, str]
     client: SyncPrefectClient
     said: str  # what `prefect deploy` printed
 
@@ -42,11 +55,11 @@ class Plant:
         last = list(follow(str(run.id)))[-1]
         assert last.name == "Completed", last.message
 
-    def run_count(self, deployment: str) -> int:
-        """How many runs of this deployment there are."""
+    def runs_of(self, deployment: str) -> list[dict[str, Any]]:
+        """The parameters of every run of this deployment."""
         found = self.client.read_deployment_by_name(deployment)
         of_it = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[found.id]))
-        return len(self.client.read_flow_runs(flow_run_filter=of_it))
+        return [run.parameters for run in self.client.read_flow_runs(flow_run_filter=of_it)]
 
     def end_schedules(self) -> None:
         """Nothing starts by itself any more: each run is a process, and they would crowd out what a test starts."""
@@ -54,9 +67,10 @@ class Plant:
             for schedule in deployment.schedules:
                 self.client.delete_deployment_schedule(deployment.id, schedule.id)
 
-    def artifact_keys(self) -> set[str]:
-        """What runs have shown on Prefect's pages."""
-        return {artifact.key for artifact in self.client.read_artifacts() if artifact.key}
+    def shows(self, *keys: str) -> bool:
+        """Whether runs have put all of these on Prefect's pages."""
+        named = ArtifactFilter(key=ArtifactFilterKey(any_=list(keys)))
+        return {artifact.key for artifact in self.client.read_artifacts(artifact_filter=named)} == set(keys)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +84,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory, prefect_database: Path) -> I
             temporary_settings({PREFECT_API_URL: environment["PREFECT_API_URL"]}),
             get_client(sync_client=True) as client,
         ):
-            yield Plant(workshop, client, said)
+            yield Plant(workshop, home, environment, client, said)
 
 
 def test_every_deployment_is_on_the_server_as_the_file_says(plant: Plant) -> None:
@@ -98,11 +112,35 @@ def test_every_deployment_is_on_the_server_as_the_file_says(plant: Plant) -> Non
 def test_wrong_parameters_are_refused_before_anything_starts(
     plant: Plant, deployment: str, parameters: dict[str, Any]
 ) -> None:
-    before = plant.run_count(deployment)
+    before = len(plant.runs_of(deployment))
     with pytest.raises(PrefectHTTPStatusError) as refused:
         plant.run(deployment, **parameters)
     assert refused.value.response.status_code == 409
-    assert plant.run_count(deployment) == before
+    assert len(plant.runs_of(deployment)) == before
+
+
+def test_the_automation_of_our_file_starts_activate_for_the_carrier_that_is_back(plant: Plant, until: Until) -> None:
+    id_ = str(plant.client.read_deployment_by_name("activate/activate").id)
+    file = plant.home / "carrier-back.yaml"
+    file.write_text((ROOT / "automations" / "carrier-back.yaml").read_text().replace("DEPLOYMENT_ID", id_))
+    prefect(plant.environment, plant.home, "automation", "create", "--from-file", str(file))
+    assert plant.runs_of("activate/activate") == []
+    down = Alert(AlertKind.CARRIER_DOWN, Severity.CRITICAL, Subject(carrier_account="supersim"), "It is down.")
+    back = Alert(AlertKind.CARRIER_BACK, Severity.INFO, Subject(carrier_account="supersim"), "It is back.")
+    assert emitted(plant, down, back) == "2 emitted"
+    until(lambda: plant.runs_of("activate/activate"))
+    assert plant.runs_of("activate/activate") == [{"parameters": {"carrier_account": "supersim"}}]
+
+
+def emitted(plant: Plant, *found: Alert) -> str:
+    """Emit these from a process of their own, as a worker's flow does; what it said."""
+    raised = [Raised(f"a-{uuid4().hex}", datetime.now(UTC), one) for one in found]
+    code = "import pickle, sys; from tasks.events import PrefectEvents as Events\n"
+    code += "print(Events().send(pickle.load(sys.stdin.buffer)))"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=plant.environment, input=pickle.dumps(raised), capture_output=True, check=True
+    )
+    return ended.stdout.decode().strip()
 
 
 def test_dropped_manifests_end_as_active_sims_with_receipts_and_what_people_see(plant: Plant, until: Until) -> None:
@@ -111,14 +149,14 @@ def test_dropped_manifests_end_as_active_sims_with_receipts_and_what_people_see(
     workshop.drop("refused.csv", account="second", count=2)
     workshop.carriers["second"].carrier.fleet.add_card(REFUSED, "another code")
     plant.run("pick-up/pick-up")
-    assert plant.run_count("provision/provision") == 2
+    assert len(plant.runs_of("provision/provision")) == 2
     until(lambda: not workshop.steps().keys() & OPEN)
     assert workshop.states() == {"active": 31, "absent": 1}
     until(lambda: workshop.manifest("refused.csv").state is ManifestState.FINISHED)
     assert workshop.receipts() == ["batch.csv.receipt.json", "refused.csv.receipt.json"]
     manifest_id = workshop.manifest("batch.csv").id
-    shown = {"intakes", f"progress-{manifest_id}", f"receipt-{manifest_id}", f"receipt-page-{manifest_id}"}
-    until(lambda: shown <= plant.artifact_keys())
+    shown = ("intakes", f"progress-{manifest_id}", f"receipt-{manifest_id}", f"receipt-page-{manifest_id}")
+    until(lambda: plant.shows(*shown))
     plant.end_schedules()  # settle's has been seen at work
 
 
@@ -147,7 +185,7 @@ def test_sims_are_deactivated_through_the_deployment_once_and_only_when_somebody
         until(lambda: workshop.steps() == {Step.DONE: done + 2})
     assert sorted(entry.iccids for entry in workshop.changes()[before:]) == [(iccid,) for iccid in two]
     assert workshop.states()["deactivated"] == 2
-    until(lambda: "action" in plant.artifact_keys())
+    until(lambda: plant.shows("action"))
 
 
 def test_a_manifest_started_once_has_one_run_and_started_again_another(plant: Plant) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from hatchling.builders.wheel import WheelBuilder
 from sqlalchemy import insert, inspect, text
 from sqlalchemy.exc import DBAPIError
@@ -22,6 +23,10 @@ def test_a_new_database_is_current_once_it_was_upgraded(empty_database: Database
     assert not migrate.is_current(empty_database)
     migrate.upgrade(empty_database)
     assert migrate.is_current(empty_database)
+
+
+def test_the_newest_shape_is_the_last_migration_that_there_is() -> None:
+    assert ScriptDirectory(str(migrate.FOLDER)).get_heads() == [migrate.NEWEST]
 
 
 def test_a_second_upgrade_changes_nothing(database: Database) -> None:

@@ -1,5 +1,7 @@
 """When a run must fail, and what it then says."""
 
+import copy
+
 import pytest
 
 from engine.tally import Tally
@@ -59,4 +61,6 @@ def test_waiting_alone_is_no_trouble(ended: AccountEnd) -> None:
 
 
 def test_a_failed_run_says_every_reason_on_a_line_of_its_own() -> None:
-    assert str(RunFailed(["one.", "two."])) == "one.\ntwo."
+    failed = RunFailed("one.", "two.")
+    assert str(failed) == "one.\ntwo."
+    assert str(copy.copy(failed)) == "one.\ntwo."  # as Prefect hands it on: made anew from its arguments

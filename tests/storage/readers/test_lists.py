@@ -11,11 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domain.file_limits import USUAL_LIMITS, FileLimits
 from domain.lines import Reason, Verdict
 from domain.manifests import ManifestRefused
 from storage.readers import read_blocks
 from storage.readers.bare_list import list_blocks
-from storage.readers.block import USUAL_LIMITS, Block, FileLimits, ReadingRules
+from storage.readers.block import Block, ReadingRules
 from storage.readers.opening import CHUNK_BYTES
 from storage.readers.physical_lines import stretches
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from domain.file_limits import FileLimits
 from domain.manifests import ManifestRefused
 from storage.readers import describe_format, read_blocks, suffix_of
-from storage.readers.block import FileLimits, ReadingRules
+from storage.readers.block import ReadingRules
 
 Read = Callable[..., Any]
 

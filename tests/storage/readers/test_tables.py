@@ -7,9 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domain.file_limits import FileLimits
 from domain.lines import Reason, Verdict
 from domain.manifests import ManifestColumn, ManifestRefused
-from storage.readers.block import FileLimits, ReadingRules
+from storage.readers.block import ReadingRules
 
 Read = Callable[..., Any]
 

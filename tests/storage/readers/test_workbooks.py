@@ -13,10 +13,11 @@ import openpyxl
 import pytest
 import xlsxwriter
 
+from domain.file_limits import FileLimits
 from domain.lines import Reason, Verdict
 from domain.manifests import ManifestColumn, ManifestRefused
 from storage.readers import describe_format
-from storage.readers.block import FileLimits, ReadingRules
+from storage.readers.block import ReadingRules
 
 Read = Callable[..., Any]
 Row = Sequence[Any]
