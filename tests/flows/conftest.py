@@ -1,4 +1,4 @@
-"""A fresh workshop for each test, and one Prefect server for each test process."""
+"""A fresh workshop for each test, and one Prefect server for all of them."""
 
 import shutil
 import time
@@ -20,9 +20,12 @@ def workshop(tmp_path: Path) -> Iterator[Workshop]:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def prefect_records(tmp_path_factory: pytest.TempPathFactory, prefect_database: Path) -> Iterator[str]:
-    """Prefect's harness, once per test process; yields its address. Nothing of it reaches the user's own folder."""
+    """Prefect's harness, once for these tests; yields its address. Nothing of it reaches the user's own folder.
+
+    It ends with the last of them: an idle server takes a twelfth of a core.
+    """
     from prefect import settings
     from prefect.testing import utilities
 
