@@ -62,7 +62,7 @@ class Plant:
         return [run.parameters for run in self.client.read_flow_runs(flow_run_filter=of_it)]
 
     def end_schedules(self, *, but: str = "") -> None:
-        """Nothing else starts by itself any more: each run is a process, and they would crowd out what a test starts."""
+        """Nothing else starts by itself any more: each run is a process, and they would crowd out a test's own."""
         for deployment in self.client.read_deployments():
             for schedule in deployment.schedules if deployment.name != but else ():
                 self.client.delete_deployment_schedule(deployment.id, schedule.id)
