@@ -1,6 +1,6 @@
 """Which test process gets which tests."""
 
-from xdist.scheduler import LoadFileScheduling
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 OF_ONE_HARNESS = frozenset(
     f"tests/flows/test_{name}.py"
