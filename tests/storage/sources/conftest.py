@@ -32,12 +32,12 @@ def aws_environment() -> Iterator[None]:
         yield
 
 
-class AnyCharacter(RegexConverter):
+class AnyCharacter(RegexConverter):  # type: ignore[misc]
     """Moto's routes end at a newline; keys do not."""
 
     def __init__(self, url_map: object, *items: str) -> None:
         super().__init__(url_map, *items)
-        self.regex = f"(?s:{self.regex})"
+        self.regex: str = f"(?s:{self.regex})"
 
 
 @pytest.fixture(scope="session")
