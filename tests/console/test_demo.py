@@ -57,6 +57,7 @@ def test_what_the_check_at_the_end_holds_against_the_ledger_is_what_was_dropped(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_demo_ends_well_after_one_that_was_killed_and_one_that_was_stopped_and_then_asks_for_nothing(
     process: Process, tmp_path: Path
 ) -> None:
