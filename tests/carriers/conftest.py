@@ -9,12 +9,21 @@ import pytest
 
 from carriers.simulated.carrier import Options
 from carriers.simulated.server import SimulatedCarrierServer, run_server
-from tests.carriers.relay import Relay, refereed
+from tests.carriers.relay import PRISM, Relay, refereed
 
 SPECIFICATIONS = Path(os.environ.get("SIMLINE_SPECS", Path(__file__).parents[3] / "shared" / "specs"))
 
 Simulate = Callable[..., SimulatedCarrierServer]
 Referees = Callable[[Sequence[str], str], Relay]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is tested before the referee need not be tested without one, where there is one."""
+    from tests.carriers.referee import heard_twice
+
+    if SPECIFICATIONS.is_dir() and PRISM.exists() and (twice := heard_twice(items)):
+        config.hook.pytest_deselected(items=list(twice))
+        items[:] = [item for item in items if item not in twice]
 
 
 @pytest.fixture

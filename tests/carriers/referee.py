@@ -1,6 +1,6 @@
 """The contract through the referee: whatever is not as the carrier's own API description has it fails the test."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -28,6 +28,31 @@ class Refereed(Contract):
             return referee.url
 
         return through
+
+
+def covers(refereed: type[Contract], plain: type[Contract]) -> bool:
+    """Whether the tests of `plain` are among those of `refereed`, at the same carrier in the same way."""
+    own = [name for name in vars(plain) if name.startswith("test_")]
+    wanted = set(plain.__mro__) - (set() if own else {plain})
+    return refereed.subject == plain.subject and wanted <= set(refereed.__mro__)
+
+
+def heard_twice(items: Sequence[pytest.Item]) -> set[pytest.Item]:
+    """The tests without the referee that are among these with the referee too."""
+    of_classes: dict[type[Contract], dict[str, pytest.Item]] = {}
+    for item in items:
+        if (cls := getattr(item, "cls", None)) and issubclass(cls, Contract) and not item.get_closest_marker("skip"):
+            of_classes.setdefault(cls, {})[item.name] = item
+    heard = {cls: tests for cls, tests in of_classes.items() if issubclass(cls, Refereed)}
+    return {
+        item
+        for plain, tests in of_classes.items()
+        if plain not in heard
+        for cls, again in heard.items()
+        if covers(cls, plain)
+        for name, item in tests.items()
+        if name in again
+    }
 
 
 class RefereedContract(Refereed, CarrierContract):

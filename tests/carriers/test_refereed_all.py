@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.carriers.contract_suite import Contract
-from tests.carriers.referee import Refereed
+from tests.carriers.referee import Refereed, covers
 
 MODULES = sorted(file.stem for file in Path(__file__).parent.glob("test_*.py") if file.stem != Path(__file__).stem)
 
@@ -21,13 +21,6 @@ def classes() -> set[type[Contract]]:
         if name.startswith("Test") and isclass(value) and issubclass(value, Contract)
     ]
     return {one for one in named if one.subject.descriptions}
-
-
-def covers(refereed: type[Contract], plain: type[Contract]) -> bool:
-    """Whether the tests of `plain` are among those of `refereed`, at the same carrier in the same way."""
-    own = [name for name in vars(plain) if name.startswith("test_")]
-    wanted = set(plain.__mro__) - (set() if own else {plain})
-    return refereed.subject == plain.subject and wanted <= set(refereed.__mro__)
 
 
 REFEREED = [one for one in classes() if issubclass(one, Refereed)]
