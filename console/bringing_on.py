@@ -59,14 +59,19 @@ def say_what_is_left(screen: Screen, follower: Follower) -> None:
 
 def fresh_receipts(screen: Screen, context: "Context") -> tuple[int, bool]:
     """Receipts made again: how many, and whether all that were due. What keeps others is said."""
+    made, troubles = _refreshed(screen, context)
+    for sentence in waiting_receipts(troubles):
+        screen.say(sentence, Tone.ATTENTION)
+    return len(made), not troubles
+
+
+def _refreshed(screen: Screen, context: "Context") -> tuple[dict[str, dict[str, str]], list[Trouble]]:
+    """Receipts made again, with where each one's files are, and what kept others."""
     from engine.receipts import refresh_receipts
 
     troubles: list[Trouble] = []
     with screen.busy(RECEIPTS):
-        made = refresh_receipts(context, unless_database(troubles.append))
-    for sentence in waiting_receipts(troubles):
-        screen.say(sentence, Tone.ATTENTION)
-    return len(made), not troubles
+        return refresh_receipts(context, unless_database(troubles.append)), troubles
 
 
 def end_with_receipts(door: Door, context: "Context", manifest_ids: Iterable[str]) -> int:
@@ -74,13 +79,11 @@ def end_with_receipts(door: Door, context: "Context", manifest_ids: Iterable[str
 
     One of their own that cannot be put is shown all the same, and makes the status 2; of others it is only said.
     """
-    from engine.receipts import refresh_receipts, write_receipt
+    from engine.receipts import write_receipt
     from engine.troubles import Attempts
 
-    troubles: list[Trouble] = []
     ids = list(manifest_ids)
-    with door.screen.busy(RECEIPTS):
-        fresh = refresh_receipts(context, unless_database(troubles.append))
+    fresh, troubles = _refreshed(door.screen, context)
     waiting = {one.name for one in troubles}
     status = FINE
     for manifest_id in ids:

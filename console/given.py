@@ -76,7 +76,7 @@ def there(path: Path) -> Path:
     if path.is_file():
         return path
     if path.exists():
-        raise CannotDo(f"{path} is not a file. Name one manifest.")
+        raise CannotDo(f"{path} is not a file. Name one.")
     raise CannotDo(f"There is no file {path}. Check the name.")
 
 

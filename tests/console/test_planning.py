@@ -72,7 +72,7 @@ def test_iccids_can_be_planned_without_a_file_and_leave_none(place: Any, iccid: 
     ("name", "header", "row", "sentence"),
     [
         ("none.csv", None, "", "There is no file none.csv"),
-        ("manifests", None, "", "manifests is not a file. Name one manifest."),
+        ("manifests", None, "", "manifests is not a file. Name one."),
         ("a.pdf", "iccid", "1", "name ends in .txt, .csv, .tsv or .xlsx"),
         ("keys.csv", "iccid,ki", "1,2", "key material"),
     ],
