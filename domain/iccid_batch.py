@@ -9,7 +9,7 @@ in its place on a reel, and a rounded number would not: what it was rounded from
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -262,7 +262,7 @@ def _append(outcomes: list[LineOutcome], fault: Fault, text: str, line: int, las
     if fault.reason is Reason.BLANK and outcomes:
         before = outcomes[-1]
         if before.reason is Reason.BLANK and line == (before.through_line or before.line) + 1:
-            outcomes[-1] = replace(before, through_line=last)
+            outcomes[-1] = before._replace(through_line=last)
             return
     verdict = Verdict.IGNORED if fault.reason in _IGNORED else Verdict.REJECTED
     through = last if last > line else None

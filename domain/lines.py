@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Verdict(StrEnum):
@@ -92,9 +93,10 @@ SENTENCES: dict[Reason, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class LineOutcome:
+class LineOutcome(NamedTuple):
     """What became of one line that was not simply accepted, or of a run of equal blank lines.
+
+    A tuple, because a manifest that is known already has a million of them.
 
     `text` is the offending cell as it stood (at most 200 characters, never a secret column); `detail` completes the
     sentence (the nearest plans, the other product, the earlier line).

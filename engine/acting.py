@@ -6,7 +6,7 @@ rules (`domain.acting`). Safe to repeat: what is under way, or true already, is 
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count as counting
 from math import ceil
 
@@ -173,7 +173,7 @@ def _left(plan: ActionPlan) -> Iterator[LineOutcome]:
     """What the action does not change, and why: lines behind those of the SIMs that change."""
     line = counting(plan.sim_count + 1)
     for each in plan.not_read:
-        yield replace(each, line=next(line), through_line=None, verdict=Verdict.REJECTED)
+        yield each._replace(line=next(line), through_line=None, verdict=Verdict.REJECTED)
     for fate, iccids in plan.refused():
         for iccid in iccids:
             yield LineOutcome(next(line), Verdict.REJECTED, Reason.LEFT_ALONE, iccid, iccid, SENTENCES[fate])

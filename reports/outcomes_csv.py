@@ -10,12 +10,13 @@ import heapq
 import io
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from domain.lifecycle import BUCKETS, Step
-from domain.lines import LineOutcome
+from domain.lines import LineOutcome, Reason, Verdict
 from reports.cells import safe_cell
 from reports.receipt_json import utc_text
 from reports.words import line_sentence, step_sentence
@@ -38,7 +39,7 @@ COLUMNS = (
 )
 
 SHARED_AT_MOST = 4_096
-"""So many different sets of facts are kept in memory."""
+"""So many different sets of facts are kept in memory: lines of one batch share all but their number and ICCID."""
 
 Row = tuple[int, str]
 """A line's number, and its row as CSV without it."""
@@ -83,30 +84,28 @@ def write_outcomes_csv(target: Path, line_outcomes: Iterable[LineOutcome], sims:
 
 def _line_rows(outcomes: Iterable[LineOutcome]) -> Iterator[Row]:
     for outcome in outcomes:
-        sentence = line_sentence(outcome)
-        cells = (outcome.iccid or "", outcome.verdict, "", outcome.reason, sentence, outcome.text, *[""] * 7)
-        row = _as_csv(cells)
+        facts = _line_facts(outcome.verdict, outcome.reason, outcome.detail, outcome.text)
+        row = f"{safe_cell(outcome.iccid or '')},{facts}"
         for line in range(outcome.line, outcome.line + outcome.line_count):
             yield line, row
 
 
 def _sim_rows(sims: Iterable[SimOutcome]) -> Iterator[Row]:
-    """SIMs of one batch share all but line, ICCID and device: what they share is put into words once."""
-    shared: dict[tuple[object, ...], str] = {}
     for sim in sims:
-        facts = sim[2:]
-        row = shared.get(facts)
-        if row is None:
-            if len(shared) >= SHARED_AT_MOST:
-                shared.clear()
-            row = shared[facts] = _facts(sim)
-        yield sim.line, f"{safe_cell(sim.iccid)},{row}"
+        yield sim.line, f"{safe_cell(sim.iccid)},{_sim_facts(sim[2:])}"
 
 
-def _facts(sim: SimOutcome) -> str:
-    sentence = step_sentence(sim.step, sim.detail)
+@lru_cache(SHARED_AT_MOST)
+def _line_facts(verdict: Verdict, reason: Reason, detail: str, text: str) -> str:
+    return _as_csv((verdict, "", reason, line_sentence(reason, detail), text, *[""] * 7))
+
+
+@lru_cache(SHARED_AT_MOST)
+def _sim_facts(facts: tuple[Any, ...]) -> str:
+    sim = SimOutcome(0, "", *facts)
     places = (sim.product_id, sim.home_country, sim.plan_name, sim.carrier_account, sim.carrier_word)
     activated = utc_text(sim.activated_at) or ""
+    sentence = step_sentence(sim.step, sim.detail)
     return _as_csv((BUCKETS[sim.step], sim.step, sim.reason, sentence, "", *places, activated, sim.device))
 
 

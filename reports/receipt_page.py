@@ -103,4 +103,6 @@ def _problems(rows: Iterable[LineOutcome | SimOutcome]) -> Iterable[ProblemRow]:
             if bucket in _TROUBLE and row.step not in _AT_REST:
                 yield ProblemRow(row.line, BUCKET_WORDS[bucket], row.iccid, step_sentence(row.step, row.detail))
         elif row.verdict is Verdict.REJECTED:
-            yield ProblemRow(row.line, VERDICT_WORDS[row.verdict], row.text or row.iccid or "", line_sentence(row))
+            yield ProblemRow(
+                row.line, VERDICT_WORDS[row.verdict], row.text or row.iccid or "", line_sentence(row.reason, row.detail)
+            )

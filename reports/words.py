@@ -1,7 +1,7 @@
 """The sentences of a receipt that do not belong to a single line: what a step means, and what to do about it."""
 
 from domain.lifecycle import Bucket, Step
-from domain.lines import SENTENCES, LineOutcome, Verdict
+from domain.lines import SENTENCES, Reason, Verdict
 
 BUCKET_WORDS: dict[Bucket, str] = {
     Bucket.DONE: "active",
@@ -33,9 +33,9 @@ STEP_SENTENCES: dict[Step, str] = {
 }
 
 
-def line_sentence(outcome: LineOutcome) -> str:
-    """Why the line was not simply accepted, and what to do."""
-    return f"{SENTENCES[outcome.reason]} {outcome.detail}".rstrip()
+def line_sentence(reason: Reason, detail: str = "") -> str:
+    """Why the line was not simply accepted, and what to do; `detail` completes it."""
+    return f"{SENTENCES[reason]} {detail}".rstrip()
 
 
 def step_sentence(step: Step, detail: str = "") -> str:

@@ -222,7 +222,7 @@ def _owners(tx: Transaction, iccids: list[str]) -> dict[str, tuple[str, str, str
     asked = among(tx, c.iccid, iccids)
     if tx.is_postgresql:  # digits need no quoting: one text is sent in half the time of an array
         asked = c.iccid == any_(func.string_to_array(",".join(iccids), ","))
-    found = tx.execute(select(c.iccid, c.product_id, c.carrier_account, c.state).where(asked))
+    found = tx.execute(select(c.iccid, c.product_id, c.carrier_account, c.state).where(asked)).all()
     return {iccid: (product, account, state) for iccid, product, account, state in found}
 
 

@@ -61,11 +61,10 @@ class PlanTotal:
 def outcomes(tx: Transaction, manifest_id: str, *, verdict: Verdict | None = None) -> Iterator[LineOutcome]:
     """The lines that were not simply accepted (or those of one verdict), in line order, streamed."""
     r = rejections.c
-    rows = select(rejections).where(r.manifest_id == manifest_id).order_by(r.line)
-    for row in _streamed(tx, rows if verdict is None else rows.where(r.verdict == verdict.value)):
-        yield LineOutcome(
-            row.line, Verdict(row.verdict), Reason(row.reason), row.text, row.iccid, row.detail, row.through_line
-        )
+    columns = (r.line, r.verdict, r.reason, r.text, r.iccid, r.detail, r.through_line)
+    rows = select(*columns).where(r.manifest_id == manifest_id).order_by(r.line)
+    for line, end, reason, *more in _streamed(tx, rows if verdict is None else rows.where(r.verdict == verdict.value)):
+        yield LineOutcome._make((line, _VERDICTS[end], _REASONS[reason], *more))
 
 
 def lines_with(tx: Transaction, manifest_id: str, verdict: Verdict) -> list[int]:
@@ -93,6 +92,8 @@ def sim_outcomes(
 
 
 _STEPS = {step.value: step for step in Step}
+_VERDICTS = {verdict.value: verdict for verdict in Verdict}
+_REASONS = {reason.value: reason for reason in Reason}
 
 
 def reason_totals(tx: Transaction, manifest_id: str) -> list[ReasonTotal]:

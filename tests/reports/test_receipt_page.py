@@ -130,7 +130,7 @@ def test_hostile_text_is_text_wherever_it_comes_from(mixed: Receipt) -> None:
     rows = [LineOutcome(2, Verdict.REJECTED, Reason.NOT_DIGITS, HOSTILE, HOSTILE, HOSTILE)]
     html = receipt_html(receipt, rows)
     page = Page(html)
-    harmless = Page(receipt_html(mixed, [replace(rows[0], text="x", detail="")]))
+    harmless = Page(receipt_html(mixed, [rows[0]._replace(text="x", detail="")]))
     assert {tag for tag, _ in page.tags} == {tag for tag, _ in harmless.tags}
     assert visible(HOSTILE) in page.text
     assert "\x00" not in html
