@@ -13,7 +13,10 @@ from domain.lifecycle import SimState, Stage, Step
 from storage import sims
 from tests.reliability.world import QUIET_SECONDS, World
 
-pytestmark = pytest.mark.slow  # each is quick, all of them are minutes
+pytestmark = [
+    pytest.mark.slow,  # each is quick, all of them are minutes
+    pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),  # what a carrier does is met by the engine
+]
 
 ACTIVATE, CLAIM, READ, LIST = RequestKind.ACTIVATE, RequestKind.CLAIM, RequestKind.READ, RequestKind.LIST
 SHOWS = (READ, LIST)
