@@ -65,7 +65,7 @@ def fresh_receipts(screen: Screen, context: "Context") -> tuple[int, bool]:
     return len(made), not troubles
 
 
-def _refreshed(screen: Screen, context: "Context") -> tuple[dict[str, dict[str, str]], list[Trouble]]:
+def _refreshed(screen: Screen, context: "Context") -> "tuple[dict[str, dict[str, str]], list[Trouble]]":
     """Receipts made again, with where each one's files are, and what kept others."""
     from engine.receipts import refresh_receipts
 
