@@ -1,8 +1,8 @@
 # Two commands are enough: `make demo` and `make test`. Both build .venv once from the committed, hash-locked
 # requirements (with uv when it is there, else with pip), and again only when the lock or pyproject.toml changes.
 
-# Three more than two cores, because many tests wait for a server or a deadline.
-WORKERS ?= 5
+# Two more than two cores, because many tests wait for a server or a deadline.
+WORKERS ?= 4
 ENOUGH := import sys, venv; sys.exit(sys.version_info < (3, 11))
 LOCKED := .venv/.locked-$(shell cat requirements/dev.txt pyproject.toml | cksum | cut -d ' ' -f 1)
 PYTEST := .venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
