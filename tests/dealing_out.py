@@ -1,5 +1,8 @@
-"""Which test process gets which tests."""
+"""Which tests are run at all, and which test process gets which."""
 
+from collections.abc import Collection
+
+import pytest
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 OF_ONE_HARNESS = frozenset(
@@ -14,3 +17,10 @@ class FilesAreDealtOut(LoadFileScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
         return "tests/flows" if file in OF_ONE_HARNESS else file
+
+
+def leave_out(config: pytest.Config, items: list[pytest.Item], ones: Collection[pytest.Item]) -> None:
+    """Run all but these, and let pytest count them as left out."""
+    if ones:
+        config.hook.pytest_deselected(items=list(ones))
+        items[:] = [item for item in items if item not in ones]

@@ -10,6 +10,7 @@ import pytest
 from carriers.simulated.carrier import Options
 from carriers.simulated.server import SimulatedCarrierServer, run_server
 from tests.carriers.relay import PRISM, Relay, refereed
+from tests.dealing_out import leave_out
 
 SPECIFICATIONS = Path(os.environ.get("SIMLINE_SPECS", Path(__file__).parents[3] / "shared" / "specs"))
 
@@ -21,9 +22,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """What is tested before the referee need not be tested without one, where there is one."""
     from tests.carriers.referee import heard_twice
 
-    if SPECIFICATIONS.is_dir() and PRISM.exists() and (twice := heard_twice(items)):
-        config.hook.pytest_deselected(items=list(twice))
-        items[:] = [item for item in items if item not in twice]
+    if SPECIFICATIONS.is_dir() and PRISM.exists():
+        leave_out(config, items, heard_twice(items))
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from carriers.simulated.carrier import Options
 from carriers.simulated.server import SimulatedCarrierServer, run_server
 from engine.context import Timing
 from storage.database import Database
+from tests.dealing_out import leave_out
 from tests.engine.rig import Rig, open_rig, open_supersim, stock
 from tests.engine.scripted import ScriptedCarrier
 
@@ -28,11 +29,8 @@ asks of the ledger is proven on both in tests/storage, and the rest of its decis
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the other files to SQLite alone: it takes half the time."""
     here = Path(__file__).parent
-    once = [item for item in items if item.path.parent == here and item.path.name not in ON_BOTH_DATABASES]
-    twice = {item for item in once if "postgresql" in item.name}
-    if twice:
-        config.hook.pytest_deselected(items=list(twice))
-        items[:] = [item for item in items if item not in twice]
+    once = (item for item in items if item.path.parent == here and item.path.name not in ON_BOTH_DATABASES)
+    leave_out(config, items, {item for item in once if "postgresql" in item.name})
 
 
 @pytest.fixture
