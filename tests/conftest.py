@@ -8,16 +8,12 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
 
 from benchmarks.postgres import FAST, ThrowawayPostgres
 from storage import migrate
@@ -25,6 +21,7 @@ from storage.database import Database
 from tests.browsing import browser, opened  # noqa: F401  fixtures
 from tests.dealing_out import FilesAreDealtOut
 from tests.flows import prefect_server
+from tests.postgres import Copies, postgres_database
 
 POSTGRES = os.environ.get("SIMLINE_TEST_POSTGRES")
 OF_TESTS = ("SIMLINE_TEST_POSTGRES", "SIMLINE_SPECS")
@@ -117,6 +114,13 @@ def postgres_template(postgres_server: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def postgres_copies(postgres_server: str, postgres_template: str) -> Iterator[Copies]:
+    """Migrated databases for one test after the other."""
+    with Copies(postgres_server, postgres_template, f"simline_{os.getpid()}") as copies:
+        yield copies
+
+
+@pytest.fixture(scope="session")
 def prefect_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated database of Prefect's to copy, made once for all test processes: it costs ten seconds."""
     mine = tmp_path_factory.getbasetemp()
@@ -146,10 +150,7 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
         for path in file.parent.glob(f"{file.name}*"):
             path.unlink()
         return
-    template = request.getfixturevalue("postgres_template")
-    name, options = f"simline_{os.getpid()}", f"TEMPLATE {template}"
-    with postgres_database(request.getfixturevalue("postgres_server"), options, name) as (_, url):
-        yield url
+    yield request.getfixturevalue("postgres_copies").fresh()
 
 
 @pytest.fixture(scope="session")
@@ -187,19 +188,3 @@ def _migrate(url: str) -> None:
     database = Database(url)
     migrate.upgrade(database)
     database.close()
-
-
-@contextmanager
-def postgres_database(server: str, options: str = "", name: str = "") -> Iterator[tuple[str, str]]:
-    """A database of a name of its own, or of this one, for as long as the block lasts."""
-    name = name or f"simline_{uuid4().hex[:12]}"
-    parsed = make_url(server).set(drivername="postgresql+psycopg")
-    engine = create_engine(parsed, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} {options}"))
-    try:
-        yield name, parsed.set(database=name).render_as_string(hide_password=False)
-    finally:
-        with engine.connect() as connection:
-            connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-        engine.dispose()

@@ -22,7 +22,8 @@ from storage.database import Database
 from storage.ledger import Lease, Move
 from storage.loading import LoadBlock, load_block
 from storage.schema import history, operations
-from tests.conftest import MovingClock, postgres_database
+from tests.conftest import MovingClock
+from tests.postgres import postgres_database
 
 DELIVERY = ItemIdentity("inbox", "a.txt", "1")
 START = datetime(2026, 3, 1, tzinfo=UTC)
