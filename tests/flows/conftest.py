@@ -36,6 +36,9 @@ def prefect_records(tmp_path_factory: pytest.TempPathFactory, prefect_database: 
         settings.PREFECT_LOCAL_STORAGE_PATH: home / "storage",
         settings.PREFECT_SERVER_ANALYTICS_ENABLED: False,
         settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+        settings.PREFECT_SERVER_REGISTER_BLOCKS_ON_START: False,
+        settings.PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE: 100,
+        settings.PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE: 50,
     }
     with pytest.MonkeyPatch.context() as patched, settings.temporary_settings(quiet):
         patched.setattr(utilities, "mkdtemp", lambda: str(records))  # there it finds the tables, and makes none

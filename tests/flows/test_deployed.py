@@ -19,6 +19,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterDeploymentId,
 )
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
@@ -47,6 +48,7 @@ class Plant:
     environment: dict[str, str]
     client: SyncPrefectClient
     said: str  # what `prefect deploy` printed
+    deployments: list[DeploymentResponse]  # what the server had after it
 
     def run(self, deployment: str, **parameters: Any) -> None:
         """Start a deployment as a person does on Prefect's page, and wait until it has completed."""
@@ -61,12 +63,6 @@ class Plant:
         of_it = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[found.id]))
         return [run.parameters for run in self.client.read_flow_runs(flow_run_filter=of_it)]
 
-    def end_schedules(self, *, but: str = "") -> None:
-        """Nothing else starts by itself any more: each run is a process, and they would crowd out a test's own."""
-        for deployment in self.client.read_deployments():
-            for schedule in deployment.schedules if deployment.name != but else ():
-                self.client.delete_deployment_schedule(deployment.id, schedule.id)
-
     def shows(self, *keys: str) -> bool:
         """Whether runs have put all of these on Prefect's pages."""
         named = ArtifactFilter(key=ArtifactFilterKey(any_=list(keys)))
@@ -80,15 +76,24 @@ def plant(tmp_path_factory: pytest.TempPathFactory, prefect_database: Path) -> I
     with open_workshop(folder) as workshop, server(home, prefect_database) as environment:
         said = deploy(environment, home)
         with (
-            worker(environment, home),
             temporary_settings({PREFECT_API_URL: environment["PREFECT_API_URL"]}),
             get_client(sync_client=True) as client,
         ):
-            yield Plant(workshop, home, environment, client, said)
+            deployments = client.read_deployments()
+            end_schedules(client, but="settle")
+            with worker(environment, home):
+                yield Plant(workshop, home, environment, client, said, deployments)
+
+
+def end_schedules(client: SyncPrefectClient, *, but: str = "") -> None:
+    """Nothing else starts by itself any more: each run is a process, and they would crowd out a test's own."""
+    for deployment in client.read_deployments():
+        for schedule in deployment.schedules if deployment.name != but else ():
+            client.delete_deployment_schedule(deployment.id, schedule.id)
 
 
 def test_every_deployment_is_on_the_server_as_the_file_says(plant: Plant) -> None:
-    deployments = plant.client.read_deployments()
+    deployments = plant.deployments
     written = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
     assert plant.said.count("successfully created") == len(written)
     assert {one.name for one in deployments} == {one["name"] for one in written}
@@ -96,6 +101,52 @@ def test_every_deployment_is_on_the_server_as_the_file_says(plant: Plant) -> Non
     scheduled = {one["name"] for one in written if one.get("schedules")}
     assert {one.name for one in deployments if one.schedules} == scheduled
     assert {one.work_pool_name for one in deployments} == {"simline"}
+
+
+def test_dropped_manifests_end_as_active_sims_with_receipts_and_what_people_see(plant: Plant, until: Until) -> None:
+    workshop = plant.workshop
+    workshop.drop("batch.csv", count=30)
+    workshop.drop("refused.csv", account="second", count=2)
+    workshop.carriers["second"].carrier.fleet.add_card(REFUSED, "another code")
+    plant.run("pick-up/pick-up")
+    assert len(plant.runs_of("provision/provision")) == 2
+    until(lambda: not workshop.steps().keys() & OPEN)
+    assert workshop.states() == {"active": 31, "absent": 1}
+    until(lambda: workshop.manifest("refused.csv").state is ManifestState.FINISHED)
+    assert workshop.receipts() == ["batch.csv.receipt.json", "refused.csv.receipt.json"]
+    manifest_id = workshop.manifest("batch.csv").id
+    shown = ("intakes", f"progress-{manifest_id}", f"receipt-{manifest_id}", f"receipt-page-{manifest_id}")
+    until(lambda: plant.shows(*shown))
+    end_schedules(plant.client)  # settle's has been seen at work
+
+
+def test_a_rerun_through_the_deployment_sends_what_the_carrier_refused(plant: Plant, until: Until) -> None:
+    workshop = plant.workshop
+    manifest_id, before = workshop.manifest("refused.csv").id, len(workshop.changes())
+    workshop.carriers["second"].carrier.fleet.add_card(REFUSED, f"code-{REFUSED}")
+    why = {"reason": "the carrier has it now", "actor": "ann"}
+    plant.run("rerun/rerun", manifest_id=manifest_id, only="failed", **why)
+    plant.run("settle/settle")
+    until(lambda: workshop.steps() == {Step.DONE: 32})
+    assert {entry.iccids for entry in workshop.changes()[before:]} == {(REFUSED,)}
+
+
+def test_sims_are_deactivated_through_the_deployment_once_and_only_when_somebody_confirms(
+    plant: Plant, until: Until
+) -> None:
+    workshop, two = plant.workshop, iccids("supersim", 2)
+    before, done = len(workshop.changes()), workshop.steps()[Step.DONE]
+    asked = {"action": "deactivate", "iccids": two, "reason": "devices returned", "actor": "ann"}
+    plant.run("act/act", **asked)
+    assert len(workshop.changes()) == before
+    plant.run("act/act", **asked, confirmation="yes")
+    plant.run("settle/settle")
+    until(lambda: workshop.steps() == {Step.DONE: done + 2})
+    plant.run("act/act", **asked, confirmation="yes")
+    assert workshop.steps() == {Step.DONE: done + 2}
+    assert sorted(entry.iccids for entry in workshop.changes()[before:]) == [(iccid,) for iccid in two]
+    assert workshop.states()["deactivated"] == 2
+    until(lambda: plant.shows("action"))
 
 
 @pytest.mark.parametrize(
@@ -141,52 +192,6 @@ def emitted(plant: Plant, *found: Alert) -> str:
         [sys.executable, "-c", code], env=plant.environment, input=pickle.dumps(raised), capture_output=True, check=True
     )
     return ended.stdout.decode().strip()
-
-
-def test_dropped_manifests_end_as_active_sims_with_receipts_and_what_people_see(plant: Plant, until: Until) -> None:
-    workshop = plant.workshop
-    plant.end_schedules(but="settle")
-    workshop.drop("batch.csv", count=30)
-    workshop.drop("refused.csv", account="second", count=2)
-    workshop.carriers["second"].carrier.fleet.add_card(REFUSED, "another code")
-    plant.run("pick-up/pick-up")
-    assert len(plant.runs_of("provision/provision")) == 2
-    until(lambda: not workshop.steps().keys() & OPEN)
-    assert workshop.states() == {"active": 31, "absent": 1}
-    until(lambda: workshop.manifest("refused.csv").state is ManifestState.FINISHED)
-    assert workshop.receipts() == ["batch.csv.receipt.json", "refused.csv.receipt.json"]
-    manifest_id = workshop.manifest("batch.csv").id
-    shown = ("intakes", f"progress-{manifest_id}", f"receipt-{manifest_id}", f"receipt-page-{manifest_id}")
-    until(lambda: plant.shows(*shown))
-    plant.end_schedules()  # settle's has been seen at work
-
-
-def test_a_rerun_through_the_deployment_sends_what_the_carrier_refused(plant: Plant, until: Until) -> None:
-    workshop = plant.workshop
-    manifest_id, before = workshop.manifest("refused.csv").id, len(workshop.changes())
-    workshop.carriers["second"].carrier.fleet.add_card(REFUSED, f"code-{REFUSED}")
-    why = {"reason": "the carrier has it now", "actor": "ann"}
-    plant.run("rerun/rerun", manifest_id=manifest_id, only="failed", **why)
-    plant.run("settle/settle")
-    until(lambda: workshop.steps() == {Step.DONE: 32})
-    assert {entry.iccids for entry in workshop.changes()[before:]} == {(REFUSED,)}
-
-
-def test_sims_are_deactivated_through_the_deployment_once_and_only_when_somebody_confirms(
-    plant: Plant, until: Until
-) -> None:
-    workshop, two = plant.workshop, iccids("supersim", 2)
-    before, done = len(workshop.changes()), workshop.steps()[Step.DONE]
-    asked = {"action": "deactivate", "iccids": two, "reason": "devices returned", "actor": "ann"}
-    plant.run("act/act", **asked)
-    assert len(workshop.changes()) == before
-    for _ in range(2):
-        plant.run("act/act", **asked, confirmation="yes")
-        plant.run("settle/settle")
-        until(lambda: workshop.steps() == {Step.DONE: done + 2})
-    assert sorted(entry.iccids for entry in workshop.changes()[before:]) == [(iccid,) for iccid in two]
-    assert workshop.states()["deactivated"] == 2
-    until(lambda: plant.shows("action"))
 
 
 def test_a_manifest_started_once_has_one_run_and_started_again_another(plant: Plant) -> None:
