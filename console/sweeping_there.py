@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 NEWEST = 500
 """So many manifests are looked through for those that are new or still in progress."""
+SENT = frozenset({ManifestState.LOADED, ManifestState.FINISHED})
+"""In these states a manifest's SIMs are sent and settled, or were; others wait for a person or are not used at all."""
 
 
 def pick_up_there(door: Door, source: str | None, wait_seconds: float) -> int:
@@ -38,7 +40,7 @@ def pick_up_there(door: Door, source: str | None, wait_seconds: float) -> int:
         since, follower = _now(database), _follower(door, database)
 
         def look() -> None:
-            follower.manifest_ids = [row.id for row in _taken_in(database, since) if row.state is ManifestState.LOADED]
+            follower.manifest_ids = sent_since(database, since)
             follower.look()
 
         def all_asked() -> bool:
@@ -165,6 +167,11 @@ def _taken_in(database: "Database", since: datetime) -> "list[ManifestRow]":
         for row in _newest(database)
         if row.state is not ManifestState.RECEIVED and max(row.received_at, row.loaded_at or row.received_at) >= since
     ]
+
+
+def sent_since(database: "Database", since: datetime) -> list[str]:
+    """The ids of those whose SIMs count for whoever waits. One that is finished at the next look counts as before."""
+    return [row.id for row in _taken_in(database, since) if row.state in SENT]
 
 
 def _show_receipts(door: Door, database: "Database", rows: "list[ManifestRow]") -> int:

@@ -5,6 +5,10 @@ from typing import Any
 import pytest
 
 from console.commands import CANNOT, FINE, NEEDS_YOU
+from console.sweeping_there import sent_since
+from domain.manifests import ManifestState
+from storage import manifests
+from storage.database import Database
 
 
 def test_pick_up_takes_in_what_was_dropped_and_sends_it(place: Any, rows: Any) -> None:
@@ -112,3 +116,20 @@ def test_a_receipt_that_cannot_be_put_makes_settle_1_and_holds_up_no_other(place
     assert "of source nas cannot be used" in said.out
     assert "1 receipt made again." in said.out
     assert len(place.changes()) == 2 * 5
+
+
+def test_whoever_follows_a_server_still_counts_a_manifest_that_has_finished_meanwhile(place: Any, rows: Any) -> None:
+    database = Database(f"sqlite:///{place.folder / 'simline.db'}")
+    with database.read() as tx:
+        since = tx.now()
+    file = place.file("finished.csv", *rows(1))
+    assert place.simline("import", file, "--product", "tracker", "--home-country", "DE").status == FINE
+    place.drop("loaded.csv", *rows(1, first=5))
+    place.drop("refused.csv", *rows(1, first=9), "# lines: 9")
+    place.simline("pick-up", "--no-activate")
+    with database.read() as tx:
+        states = {row.id: row.state for row in manifests.listing(tx, 9)}
+        assert len(states) == 3
+    followed = sent_since(database, since)
+    database.close()
+    assert {states[id_] for id_ in followed} == {ManifestState.LOADED, ManifestState.FINISHED}
