@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flows.unheard import unheard
 
@@ -34,7 +34,10 @@ def embedded(home: Path, *, log_level: str = "WARNING") -> Iterator[str]:
     """
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    with temporary_settings(_settings(home.resolve(), log_level)):
+    from flows.embedded_settings import embedded_settings
+
+    home.mkdir(parents=True, exist_ok=True)
+    with temporary_settings(embedded_settings(home.resolve(), log_level)):
         logging.getLogger("prefect").setLevel(log_level)  # Prefect set its loggers up when it was imported
         server, thread = _started()
         port = server.servers[0].sockets[0].getsockname()[1]
@@ -46,26 +49,6 @@ def embedded(home: Path, *, log_level: str = "WARNING") -> Iterator[str]:
             with unheard(thread):
                 server.should_exit = True
                 thread.join(STARTUP_SECONDS)
-
-
-def _settings(home: Path, log_level: str) -> dict[Any, Any]:
-    from prefect import settings
-
-    home.mkdir(parents=True, exist_ok=True)
-    return {
-        settings.PREFECT_HOME: home,
-        settings.PREFECT_LOCAL_STORAGE_PATH: home / "storage",
-        settings.PREFECT_API_DATABASE_CONNECTION_URL: f"sqlite+aiosqlite:///{home / 'prefect.db'}",
-        settings.PREFECT_LOGGING_LEVEL: log_level,
-        settings.PREFECT_SERVER_ANALYTICS_ENABLED: False,
-        settings.PREFECT_UI_ENABLED: False,
-        settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,  # costs a second per flow; nobody watches for zombies here
-        settings.PREFECT_SERVER_REGISTER_BLOCKS_ON_START: False,  # no flow of ours uses one
-        settings.PREFECT_SERVER_EVENTS_STREAM_OUT_ENABLED: False,  # to nobody
-        settings.PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED: False,  # there is no worker that an automation could start
-        settings.PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE: 100,  # records in one go: a seventh less in all
-        settings.PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE: 50,
-    }
 
 
 def _started() -> "tuple[Server, threading.Thread]":
