@@ -19,7 +19,7 @@ from benchmarks.postgres import FAST, ThrowawayPostgres
 from storage import migrate
 from storage.database import Database
 from tests.browsing import browser, opened  # noqa: F401  fixtures
-from tests.dealing_out import FilesAreDealtOut
+from tests.dealing_out import FilesAreDealtOut, rank
 from tests.flows import prefect_server
 from tests.postgres import Copies, postgres_database
 
@@ -30,27 +30,10 @@ OF_TESTS = ("SIMLINE_TEST_POSTGRES", "SIMLINE_SPECS")
 settings.register_profile("busy", deadline=None)  # a core that is taken away for a moment makes no example wrong
 settings.load_profile("busy")
 
-LONGEST_FIRST = (
-    "test_demo.py",
-    "test_with_a_server.py",
-    "test_deployed.py",
-    "test_carrier_faults.py",
-    "test_kill_points.py",
-    "test_databases_fail.py",
-    "test_seeded_bugs.py",
-    "test_flows.py",
-    "test_ledger_model.py",
-    "test_restored_backup.py",
-    "test_embedded.py",
-    "test_rehearsing.py",
-)
-"""Files are handed to the test processes in this order: one that takes minutes must not begin when the others end."""
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, the others as they are."""
-    ranks = {name: rank for rank, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
+    """The files that take minutes first, the others as they are."""
+    items.sort(key=rank)
 
 
 @pytest.hookimpl(optionalhook=True)
