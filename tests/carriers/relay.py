@@ -25,6 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,7 @@ class Relay:
         """Have the carrier answer, and see in its log whether it answered as it meant to."""
         try:
             exchange.ask()
-            exchange.spoilt = self._reason(exchange) in SPOILT
+            exchange.spoilt = self.noted(exchange) in SPOILT
             if exchange.spoilt:
                 self.spoilt += 1
             else:
@@ -161,14 +162,15 @@ class Relay:
         except (OSError, http.client.HTTPException, LookupError) as error:
             exchange.trouble = repr(error)
 
-    def _reason(self, exchange: Exchange) -> str:
+    def noted(self, exchange: Exchange) -> str:
         """What the carrier noted about this request. Of two alike at one time, each has one of the two notes.
 
-        What arrived before it was sent is about another one, which its adapter may have given up waiting for.
+        What arrived before it was sent is about another one, which its adapter may have given up waiting for. Of what
+        arrived later it has the earliest: a later one may be all that is left for a request that was sent later.
         """
         asked = (exchange.command, exchange.path.partition("?")[0])
         with self._lock:
-            for entry in exchange.carrier.carrier.log.entries():
+            for entry in sorted(exchange.carrier.carrier.log.entries(), key=attrgetter("at")):
                 note = (exchange.carrier, entry.number)
                 about_it = (entry.method, entry.path) == asked and entry.at >= exchange.asked_at
                 if about_it and note not in self._accounted:

@@ -11,10 +11,11 @@ from carriers.registry import open_carrier
 from carriers.simulated import supersim
 from carriers.simulated.carrier import Options
 from carriers.simulated.faults import Fault, Faults, RequestKind
+from carriers.simulated.log import Entry
 from carriers.simulated.server import SimulatedCarrierServer
 from domain.lifecycle import SimState
 from tests.carriers.conftest import Referees, Simulate
-from tests.carriers.relay import Relay
+from tests.carriers.relay import Exchange, Relay
 from tests.carriers.test_supersim import ICCID, SUPER_SIM, ByOAuth, basic, oauth
 
 pytestmark = pytest.mark.slow
@@ -68,6 +69,15 @@ def test_what_a_fault_has_spoilt_is_not_held_against_the_carrier(
     except ReadFailed:
         assert fault is Fault.ERROR_INSIDE
     assert (referee.objections(), referee.spoilt) == ([], spoilt + 1)
+
+
+def test_of_two_alike_at_one_time_each_has_a_note_in_whatever_order_they_were_written(
+    referee: Relay, server: SimulatedCarrierServer
+) -> None:
+    for number, at in ((1, 12.0), (2, 11.0)):
+        server.carrier.log.add(Entry(number, at, "GET", "/v1/Sims", RequestKind.LIST, (), 200, reason=f"at {at}"))
+    both = [Exchange(server, "GET", "/v1/Sims", [], b"", asked_at) for asked_at in (10.5, 11.5)]
+    assert [referee.noted(one) for one in both] == ["at 11.0", "at 12.0"]
 
 
 def test_beside_a_spoilt_answer_the_request_is_judged_all_the_same(
