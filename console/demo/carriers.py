@@ -30,12 +30,12 @@ class DemoAccount:
 
 
 ACCOUNTS = (
-    DemoAccount("delivered", "supersim", 50, has_its_sims=True),
-    DemoAccount("claimed", "supersim", 50),
-    DemoAccount("particle", "particle", 20),
-    DemoAccount("telnyx", "telnyx", 20),
-    DemoAccount("soracom", "soracom", 20),
-    DemoAccount("1nce", "1nce", 10, has_its_sims=True),
+    DemoAccount("delivered", "supersim", 100, has_its_sims=True),
+    DemoAccount("claimed", "supersim", 100),
+    DemoAccount("particle", "particle", 40),
+    DemoAccount("telnyx", "telnyx", 40),
+    DemoAccount("soracom", "soracom", 40),
+    DemoAccount("1nce", "1nce", 20, has_its_sims=True),
 )
 _ACTIVATION = ("--activation-seconds", "1", "--jitter-seconds", "2")
 STOP_SECONDS = 5.0
