@@ -89,13 +89,16 @@ def in_their_places(lines: Sequence[str], profiles: Sequence[IssuerProfile]) -> 
     """What the one-number function says of each line, where it is told which zeros stand in their place on a reel."""
     said = [expected(line, profiles) for line in lines]
     for at, (line, verdict) in enumerate(zip(lines, said[:], strict=True)):
+        if verdict is not Reason.SPREADSHEET_DAMAGE:
+            continue
         real = expected(line, profiles, zeros_are_real=True)
-        if verdict is Reason.SPREADSHEET_DAMAGE and not isinstance(real, Reason):  # a reason is a word, and so a `str`
-            beside = [(said[at - 1], 1)] if at else []
-            beside += [(said[at + 1], -1)] if at + 1 < len(said) else []
-            cards = [(str(iccid), step) for iccid, step in beside if not isinstance(iccid, Reason)]
-            if any(len(iccid) == len(real) and int(iccid[:-1]) + step == int(real[:-1]) for iccid, step in cards):
-                said[at] = real
+        if isinstance(real, Reason):  # a reason is a word, and so a `str`
+            continue
+        beside = [(said[at - 1], 1)] if at else []
+        beside += [(said[at + 1], -1)] if at + 1 < len(said) else []
+        cards = [(str(iccid), step) for iccid, step in beside if not isinstance(iccid, Reason)]
+        if any(len(iccid) == len(real) and int(iccid[:-1]) + step == int(real[:-1]) for iccid, step in cards):
+            said[at] = real
     return said
 
 

@@ -29,6 +29,8 @@ def prefect_records(tmp_path_factory: pytest.TempPathFactory, prefect_database: 
     from prefect import settings
     from prefect.testing import utilities
 
+    from flows.embedded_settings import LIGHT
+
     home, records = tmp_path_factory.mktemp("prefect"), tmp_path_factory.mktemp("records")
     shutil.copyfile(prefect_database, records / "prefect-test.db")
     quiet: dict[Any, Any] = {
@@ -36,10 +38,7 @@ def prefect_records(tmp_path_factory: pytest.TempPathFactory, prefect_database: 
         settings.PREFECT_LOCAL_STORAGE_PATH: home / "storage",
         settings.PREFECT_SERVER_ANALYTICS_ENABLED: False,
         settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
-        settings.PREFECT_SERVER_REGISTER_BLOCKS_ON_START: False,
-        settings.PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE: 100,
-        settings.PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE: 50,
-    }
+    } | LIGHT
     with pytest.MonkeyPatch.context() as patched, settings.temporary_settings(quiet):
         patched.setattr(utilities, "mkdtemp", lambda: str(records))  # there it finds the tables, and makes none
         with utilities.prefect_test_harness(server_startup_timeout=120):

@@ -30,6 +30,8 @@ def migrate(home: Path) -> Path:
 @contextmanager
 def server(home: Path, database: Path) -> Iterator[dict[str, str]]:
     """A server on loopback with a copy of this SQLite; yields the environment that its clients need."""
+    from flows.embedded_settings import LIGHT  # late: Prefect takes seconds, and every test process reads this file
+
     shutil.copyfile(database, home / DATABASE)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -40,9 +42,7 @@ def server(home: Path, database: Path) -> Iterator[dict[str, str]]:
         "PREFECT_HOME": str(home),
         "PREFECT_API_URL": address,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
-        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
-        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "50",
+        **{setting.name: str(value) for setting, value in LIGHT.items()},
         "DO_NOT_TRACK": "1",
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         "PYTHONPATH": str(ROOT),
