@@ -1,4 +1,4 @@
-"""Lines of digits read many at a time.
+"""Lines of digits read and written many at a time.
 
 The 20 bytes up to the end of each line are taken as ten pairs, and tables say of each pair of bytes its value and its
 part of the Luhn sum, so a few additions read and judge a whole block.
@@ -64,6 +64,21 @@ def keys_of(pairs: Pairs, lengths: Ints) -> Ints:
     return keys
 
 
+def digits_of(keys: Ints) -> list[str]:
+    """The other way round: the digits of these keys, each with its 89, in their order."""
+    extra_digits, left = np.divmod(keys, 10**18)
+    fours = np.empty((keys.size, 6), "<u4")
+    for place in range(4, 0, -1):
+        above = left // 10**4
+        fours[:, place] = _FOUR_DIGITS[left - above * 10**4]
+        left = above
+    fours[:, 0] = _FOUR_DIGITS[8900 + left]
+    fours[:, 5] = _LINE_FEED
+    wanted = np.full((keys.size, 24), True)
+    wanted[:, 2], wanted[:, 3], wanted[:, 21:] = extra_digits > 1, extra_digits > 0, False
+    return fours.view(np.uint8)[wanted].tobytes().decode("ascii").split("\n")[:-1]
+
+
 def luhn_sums(pairs: Pairs) -> Sums:
     """The Luhn sum of each line, its last digit being the check digit; `NO_DIGITS` or more where one is no digit."""
     return _summed(_LUHN, pairs)
@@ -102,4 +117,6 @@ def _doubled(digits: Ints) -> Ints:
     return 2 * digits - 9 * (digits > 4)
 
 
+_FOUR_DIGITS = np.frombuffer(b"".join(b"%04d" % number for number in range(10**4)), "<u4")
+_LINE_FEED = ord("\n")  # the first of the four bytes after the 20 digits; the other three are left out
 _VALUES, _LUHN, _LUHN_BEFORE_CHECK_DIGIT = _tables()

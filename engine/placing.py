@@ -82,7 +82,7 @@ class Placer:
             return self._by_row(block, counts, [accounts[i] for i in account_of.tolist()])
         return {
             (self.defaults.product, self.defaults.home_country, accounts[index]): positions[account_of == index]
-            for index in np.unique(account_of).tolist()
+            for index in np.flatnonzero(np.bincount(account_of)).tolist()
         }
 
     def _accounts(self, keys: NDArray[np.int64]) -> tuple[list[str | None], NDArray[np.int64]]:

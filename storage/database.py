@@ -7,6 +7,7 @@ each other, and none meets a serialization failure. The claims lock their rows t
 
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -41,7 +42,7 @@ class Transaction:
         self._connection = connection
         self._clock = clock
         self._now: datetime | None = None
-        self._behind: Future[None] | None = None
+        self._behind: deque[Future[None]] = deque()
         self._writer: ThreadPoolExecutor | None = None
 
     @property
@@ -50,20 +51,27 @@ class Transaction:
         self.catch_up()
         return self._connection
 
-    def behind(self, work: Callable[[], None]) -> None:
-        """Let this use the driver's connection while the caller goes on; whoever needs the connection next waits.
+    def behind(self, work: Callable[[Connection], None]) -> None:
+        """Let this use the connection, after what came before it, while the caller goes on; who needs it next waits.
 
-        Its error is raised there, at the latest before the commit. For PostgreSQL, which works on another core.
+        Its error is raised there, at the latest before the commit. The databases work on another core meanwhile. At
+        most two more wait their turn: what they hold stays in memory.
         """
-        self.catch_up()
+        self._wait(at_most=2)
         self._writer = self._writer or ThreadPoolExecutor(1, thread_name_prefix="written-behind")
-        self._behind = self._writer.submit(work)
+        self._behind.append(self._writer.submit(work, self._connection))
 
     def catch_up(self) -> None:
-        """Wait for what is written behind, and raise its error."""
-        pending, self._behind = self._behind, None
-        if pending is not None:
-            pending.result()
+        """Wait for what is written behind, and raise its first error."""
+        self._wait(at_most=0)
+
+    def _wait(self, at_most: int) -> None:
+        try:
+            while len(self._behind) > at_most:
+                self._behind.popleft().result()
+        except BaseException:
+            self._behind.clear()  # what followed on a failure fails too, and says less
+            raise
 
     def close(self) -> None:
         """Catch up and let the second thread go."""

@@ -4,11 +4,10 @@ A SIM that is there already is not touched; the caller learns whose it is. One t
 as if it were new, its activation as the next generation. Whoever loads has the turn (`turns.py`).
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -121,14 +120,18 @@ class Fresh:
     """Stretches of ICCIDs in which there was no SIM when the loading began: what lies in one of them is new."""
 
     def __init__(self, stretches: Sequence[tuple[str, str]]) -> None:
-        ordered = sorted(stretches)
-        self._firsts = [first for first, _ in ordered]
-        self._furthest = list(accumulate((last for _, last in ordered), max))  # lengths mix, so stretches may overlap
+        self._stretches = sorted(stretches)  # lengths mix, so stretches may overlap
 
     def others(self, iccids: list[str]) -> list[str]:
-        """Those that lie in none of the stretches."""
-        begun = ((iccid, bisect_right(self._firsts, iccid)) for iccid in iccids)
-        return [iccid for iccid, count in begun if not count or iccid > self._furthest[count - 1]]
+        """Those that lie in none of the stretches, sorted."""
+        ordered = sorted(iccids)
+        found: list[str] = []
+        at = 0
+        for first, last in self._stretches:
+            begin = bisect_left(ordered, first, at)
+            found += ordered[at:begin]
+            at = bisect_right(ordered, last, begin)
+        return found + ordered[at:]
 
 
 def begin(tx: Transaction, manifest_id: str, stretches: Sequence[tuple[str, str]]) -> Fresh:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from psycopg.errors import UniqueViolation
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.exc import StatementError
 
 from benchmarks.postgres import FAST, ThrowawayPostgres
@@ -255,7 +255,7 @@ def test_a_crash_during_the_commit_of_a_load_keeps_all_or_nothing(own_server: Th
 def test_what_is_written_behind_is_waited_for_by_whoever_needs_the_connection(database: Database) -> None:
     order: list[str] = []
 
-    def slow() -> None:
+    def slow(_connection: Connection) -> None:
         time.sleep(0.1)
         order.append("behind")
 
@@ -268,7 +268,7 @@ def test_what_is_written_behind_is_waited_for_by_whoever_needs_the_connection(da
 
 
 def test_an_error_of_what_was_written_behind_keeps_the_transaction_from_being_committed(database: Database) -> None:
-    def fail() -> None:
+    def fail(_connection: Connection) -> None:
         raise ValueError("it broke")
 
     with pytest.raises(ValueError, match="it broke"), database.begin() as tx:

@@ -274,7 +274,7 @@ def _operations() -> None:
         "ix_operations_to_settle",
         "operations",
         ["carrier_account", "due_at"],
-        "step IN ('intent', 'sent', 'accepted', 'unknown')",
+        "(step = 'intent' OR step = 'sent' OR step = 'accepted' OR step = 'unknown')",
     )
 
 
