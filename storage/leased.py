@@ -5,7 +5,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, select
+from sqlalchemy import Column, Row, select
 
 from domain.lifecycle import Action, SimState, Stage, Step
 from storage.among import among
@@ -36,10 +36,11 @@ class Operation(NamedTuple):
     carrier_request: str | None
 
 
-COLUMNS = tuple(operations.c[name] for name in Operation._fields[1:9])
-"""An operation's own columns after its id, in the order of `Operation`'s fields, up to those of its SIM."""
-TIMES = tuple(operations.c[name] for name in Operation._fields[14:])
-"""Those behind its SIM's: when it was asked for, and what the carrier made of it. Only a judge needs them."""
+_OWN = tuple(operations.c[name] for name in Operation._fields[:9])
+"""An operation's own columns, in the order of `Operation`'s fields, up to those of its SIM."""
+_OF_SIM = (sims.c.state, sims.c.home_country, plans.c.carrier_reference, sims.c.carrier_reference)
+_TIMES = tuple(operations.c[name] for name in Operation._fields[14:])
+"""When it was asked for, and what the carrier made of it. Only a judge needs them."""
 
 _WORDS: dict[str, dict[str, Any]] = {
     kind.__name__: {word.value: word for word in kind} for kind in (Action, Stage, Step, SimState)
@@ -50,15 +51,19 @@ _UNASKED = (None, None, None, None)
 """The times of an operation, and its job, where nobody judges by them."""
 
 
-def with_sims(tx: Transaction, rows: Sequence[Row[Any]]) -> list[Operation]:
-    """These rows of ids and `COLUMNS` (and the times) with what is known of their SIMs, in the order of their ids.
+def told(tx: Transaction, *, to_judge: bool = False) -> tuple[Column[Any], ...]:
+    """What the statement that leases must return for `leased`; SQLite is quicker to be asked again by the ids."""
+    if not tx.is_postgresql:
+        return _OWN[:1]
+    return (*_OWN, *_TIMES) if to_judge else _OWN
 
-    The SIMs are asked for by their numbers, not joined: before its statistics are fresh PostgreSQL would read them all.
-    """
+
+def leased(tx: Transaction, rows: Sequence[Row[Any]], *, to_judge: bool = False) -> list[Operation]:
+    """The operations of these rows of what was `told`, with what is known of their SIMs, in the order of their ids."""
     if not rows:
         return []
-    of_sim = _of_sims(tx, [row[1] for row in rows])
-    action, stage, step = (_WORDS[kind] for kind in ("Action", "Stage", "Step"))
+    found = _with_sims(tx, rows) if tx.is_postgresql else _joined(tx, [row[0] for row in rows], to_judge)
+    action, stage, step, state = (_WORDS[kind] for kind in ("Action", "Stage", "Step", "SimState"))
     return [
         Operation(
             id_,
@@ -70,19 +75,50 @@ def with_sims(tx: Transaction, rows: Sequence[Row[Any]]) -> list[Operation]:
             attempt,
             looks,
             manifest_id,
-            *of_sim[iccid],
+            state[state_word],
+            country,
+            plan_reference,
+            carrier_reference,
+            sealed_code,
             *(times or _UNASKED),
         )
-        for id_, iccid, action_word, generation, stage_word, step_word, attempt, looks, manifest_id, *times in sorted(
-            rows, key=itemgetter(0)
-        )
+        for (
+            id_,
+            iccid,
+            action_word,
+            generation,
+            stage_word,
+            step_word,
+            attempt,
+            looks,
+            manifest_id,
+            state_word,
+            country,
+            plan_reference,
+            carrier_reference,
+            sealed_code,
+            *times,
+        ) in found
     ]
 
 
-def _of_sims(tx: Transaction, iccids: Sequence[str]) -> dict[str, tuple[Any, ...]]:
-    """What an operation needs of its SIM, from `sim_state` to `sealed_code`."""
+def _joined(tx: Transaction, ids: Sequence[int], to_judge: bool) -> Sequence[Row[Any]]:
+    """On SQLite: the operations with their SIMs in one statement."""
+    columns = (*_OWN, *_OF_SIM, sims.c.registration_code, *(_TIMES if to_judge else ()))
+    rows = select(*columns).outerjoin(sims, sims.c.iccid == operations.c.iccid)
+    rows = rows.outerjoin(plans, plans.c.id == sims.c.plan_id).where(among(tx, operations.c.id, ids))
+    found: Sequence[Row[Any]] = tx.execute(rows.order_by(operations.c.id)).all()
+    return found
+
+
+def _with_sims(tx: Transaction, rows: Sequence[Row[Any]]) -> list[tuple[Any, ...]]:
+    """On PostgreSQL: the SIMs are asked for by their numbers.
+
+    Not joined: before its statistics are fresh PostgreSQL would read them all.
+    """
     s = sims.c
-    columns = [s.iccid, s.state, s.home_country, plans.c.carrier_reference, s.carrier_reference, s.registration_code]
+    columns = (s.iccid, *_OF_SIM, s.registration_code)
+    iccids = [row[1] for row in rows]
     found = select(*columns).outerjoin(plans, plans.c.id == s.plan_id).where(among(tx, s.iccid, iccids))
-    state = _WORDS["SimState"]
-    return {row[0]: (state[row[1]], *row[2:]) for row in tx.execute(found).all()}
+    of_sim = {row[0]: row[1:] for row in tx.execute(found)}
+    return [(*row[:9], *of_sim[row[1]], *row[9:]) for row in sorted(rows, key=itemgetter(0))]

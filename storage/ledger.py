@@ -31,7 +31,7 @@ from domain.lifecycle import Stage, Step, check_move
 from storage.among import among
 from storage.database import Transaction
 from storage.halted import not_halted
-from storage.leased import COLUMNS, TIMES, Operation, with_sims
+from storage.leased import Operation, leased, told
 from storage.queueing import is_its_turn, is_newest
 from storage.schema import TO_SEND, TO_SETTLE, history, operations, sims
 from storage.spans import of_manifest
@@ -83,7 +83,7 @@ def move(tx: Transaction, change: Move, *, actor: str, fence: str | None) -> lis
     c = operations.c
     held = c.fence == fence if fence is not None else or_(c.fence.is_(None), c.due_at <= tx.now())
     where = and_(among(tx, c.id, change.ids), c.step == change.source.value, held)
-    return [row[0] for row in _change(tx, where, _new(tx, change), change, actor)]
+    return [row[0] for row in _change(tx, where, _new(tx, change), change, actor, c.id)]
 
 
 def _new(tx: Transaction, change: Move) -> dict[Any, Any]:
@@ -126,12 +126,11 @@ def _change(
     actor: str,
     *columns: Column[Any],
 ) -> Sequence[Row[Any]]:
-    """Change these operations and write a row of history for each; their ids, and these columns of them.
+    """Change these operations and write a row of history for each; these columns of them, the first of which is the id.
 
     On PostgreSQL this is one statement.
     """
     c = operations.c
-    columns = (c.id, *columns)
     changing = update(operations).where(which).values(new | {c.transitions: c.transitions + 1})
     if tx.is_postgresql:
         changed = changing.returning(*{*columns, c.transitions, c.stage}).cte("changed")
@@ -193,7 +192,7 @@ def take_to_send(
         c.detail: "",
     }
     intended = Move(Step.PLANNED, Step.INTENT, "taken", ())
-    return with_sims(tx, _change(tx, c.id.in_(due), taken, intended, lease.worker, *COLUMNS))
+    return leased(tx, _change(tx, c.id.in_(due), taken, intended, lease.worker, *told(tx)))
 
 
 def take_to_settle(
@@ -213,8 +212,8 @@ def take_to_settle(
     due = _due(tx, TO_SETTLE, account, limit, open_, or_(c.due_at <= now, soon), by=by)
     ends_at = now + timedelta(seconds=lease.seconds)
     taken = {c.fence: lease.fence, c.worker: lease.worker, c.due_at: ends_at, c.looked_at: now, c.hinted_at: None}
-    leased = update(operations).where(c.id.in_(due)).values(taken).returning(c.id, *COLUMNS, *TIMES)
-    return with_sims(tx, tx.execute(leased).all())
+    taking = update(operations).where(c.id.in_(due)).values(taken).returning(*told(tx, to_judge=True))
+    return leased(tx, tx.execute(taking).all(), to_judge=True)
 
 
 def expire_intents(tx: Transaction, account: str, *, quiet_seconds: float, limit: int, actor: str) -> int:

@@ -1,14 +1,14 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from psycopg.errors import UniqueViolation
 from sqlalchemy import Connection, func, insert, select, text
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import IntegrityError, StatementError
 
 from benchmarks.postgres import FAST, ThrowawayPostgres
 from domain.manifests import ItemIdentity
@@ -279,8 +279,43 @@ def test_an_error_of_what_was_written_behind_keeps_the_transaction_from_being_co
 
 
 def test_a_refusal_of_the_database_is_met_behind_too(database: Database) -> None:
-    if not database.is_postgresql:
-        pytest.skip("only PostgreSQL is written to behind the caller's back")
-    with pytest.raises(UniqueViolation), database.begin() as tx:
+    with pytest.raises((UniqueViolation, IntegrityError)), database.begin() as tx:
         names = {"carrier_account": ["a", "a"]}
         insert_rows(tx, names, {limits: ["carrier_account"]})
+
+
+def test_what_is_written_behind_keeps_its_order_and_little_of_it_waits(database: Database) -> None:
+    started, go_on = threading.Event(), threading.Event()
+    order: list[int] = []
+
+    def write(number: int) -> Callable[[Connection], None]:
+        def work(_connection: Connection) -> None:
+            started.set()
+            assert go_on.wait(10)
+            order.append(number)
+
+        return work
+
+    with database.begin() as tx:
+        for number in range(3):
+            tx.behind(write(number))
+        assert started.wait(10)
+        fourth = threading.Thread(target=tx.behind, args=(write(3),))
+        fourth.start()
+        fourth.join(0.1)
+        assert fourth.is_alive()  # three are enough in memory
+        go_on.set()
+        fourth.join()
+    assert order == [0, 1, 2, 3]
+
+
+def test_of_several_errors_behind_the_first_is_told(database: Database) -> None:
+    def fail(number: int) -> Callable[[Connection], None]:
+        def work(_connection: Connection) -> None:
+            raise ValueError(f"number {number}")
+
+        return work
+
+    with pytest.raises(ValueError, match="number 0"), database.begin() as tx:
+        for number in range(3):
+            tx.behind(fail(number))
