@@ -16,6 +16,8 @@ COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --
 
 # Containers often forbid bytecode. Then every process that a test starts compiles the project anew.
 unexport PYTHONDONTWRITEBYTECODE
+# Nobody does algebra here, and the idle threads of numpy's library spin for a while in every process.
+export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint bench lock clean venv

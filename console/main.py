@@ -10,6 +10,7 @@ from console.commands import FINE, overview
 
 def main() -> None:
     """The entry point."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # we do no algebra, and its idle threads spin at every start
     sys.exit(run(sys.argv[1:]))
 
 

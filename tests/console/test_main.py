@@ -1,5 +1,6 @@
 """The entry point: quick where nothing is asked, and never a traceback."""
 
+import os
 import subprocess
 import sys
 import time
@@ -47,6 +48,16 @@ def test_no_help_loads_what_only_the_work_needs() -> None:
     script = f"import sys\nfrom console.main import run\n{calls}\nprint(*[m for m in {HEAVY} if m in sys.modules])"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert said.stdout.splitlines()[-1] == ""
+
+
+def test_no_idle_threads_of_numpy_spin_at_the_start_of_a_command() -> None:
+    script = (
+        "import os, sys\nfrom console.main import main\nsys.argv[1:] = ['help']\ntry: main()\nexcept SystemExit: pass\n"
+    )
+    script += "import numpy; print(len(os.listdir('/proc/self/task')))"
+    bare = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=bare)
+    assert said.stdout.splitlines()[-1] == "1"
 
 
 @pytest.mark.parametrize(
