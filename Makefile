@@ -11,7 +11,7 @@ PYTEST := .venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscop
 ALONE = [ $$? -eq 1 ] && .venv/bin/python -m pytest --last-failed --last-failed-no-failures none
 # The loop while one works: no PostgreSQL, no Prefect, no command line, no reliability, nothing slow. make test leaves
 # out nothing.
-QUICK := -m "not slow" -k "not postgresql" --ignore=tests/console --ignore=tests/flows --ignore=tests/reliability
+QUICK := -m "not slow" -k "not postgresql" $(addprefix --ignore=tests/,console flows reliability served)
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
 # Containers often forbid bytecode. Then every process that a test starts compiles the project anew.

@@ -8,15 +8,15 @@ from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 OF_ONE_HARNESS = frozenset(
     f"tests/flows/test_{name}.py"
-    for name in ("act", "alerts", "clean_up", "flows", "reconcile", "report_usage", "steps")
+    for name in ("act", "alerts", "clean_up", "flows", "not_deployed", "reconcile", "report_usage", "steps")
 )
 
+OF_ONE_SERVER = "tests/served"
 
 MOSTLY_WAITING = (
     "test_demo.py",
     "test_kill_points.py",
-    "test_with_a_server.py",
-    "test_deployed.py",
+    "served",
     "flows",
     "test_carrier_faults.py",
     "test_databases_fail.py",
@@ -26,7 +26,10 @@ MOSTLY_WAITING = (
     "test_rehearsing.py",
     "test_receiver.py",
 )
-"""Files that take long and mostly wait (for servers, leases, deadlines), the longest first; `flows` is the harness."""
+"""Files that take long and mostly wait (for servers, leases, deadlines), the longest first.
+
+`flows` and `served` are what has one harness and one server.
+"""
 
 
 def rank(item: pytest.Item) -> int:
@@ -36,7 +39,7 @@ def rank(item: pytest.Item) -> int:
 
 
 class FilesAreDealtOut(LoadFileScheduling):  # type: ignore[misc]
-    """Whole files, and as one those that need Prefect's harness: starting it takes longer than most of them.
+    """Whole files, and as one those that need one server of Prefect's: starting it takes longer than most of them.
 
     Half of the test processes take what mostly waits and the others the rest, as long as there is both: so the cores
     are never idle, and never so busy that a deadline is missed.
@@ -59,6 +62,8 @@ class FilesAreDealtOut(LoadFileScheduling):  # type: ignore[misc]
 
 
 def _scope(file: str) -> str:
+    if file.startswith(OF_ONE_SERVER):
+        return OF_ONE_SERVER
     return "tests/flows" if file in OF_ONE_HARNESS else file
 
 

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
-from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from sqlalchemy import create_engine, text
 
@@ -22,65 +20,41 @@ from console.commands import CANNOT, FINE, NEEDS_YOU, STOPPED
 from domain.lifecycle import SimState
 from tests.configured import secrets
 from tests.console.conftest import Result
-from tests.flows.prefect_server import ROOT, deploy, end_group, server, worker
+from tests.flows.prefect_server import ROOT, end_group, worker
+from tests.served.conftest import Deployed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 WHERE = ("--product", "tracker", "--home-country", "DE")
 NO_SECRETS = {"TEST_CARRIER_SID": "", "TEST_CARRIER_TOKEN": "", "SIMLINE_KEY": ""}
-ASKED_FOR = ("pick-up", "provision", "settle", "collect-usage", "report-usage", "reconcile")
 LOOKS_AT_ONCE = {
     "SIMLINE_TIMING__POLL_FIRST_SECONDS": "0.001",
     "SIMLINE_TIMING__POLL_LONGEST_SECONDS": "0.001",
     "SIMLINE_RECONCILIATION__AGAIN_MINUTES": "0",
 }
 """For a worker beside which no schedule settles: a SIM is due again at once, so the run that sent it sees it active."""
-Home = tuple[dict[str, str], Path]
 
 
 @pytest.fixture(scope="module")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory, prefect_database: Path) -> Iterator[Home]:
-    """A server without any deployment, and its folder."""
-    home = tmp_path_factory.mktemp("prefect")
-    with server(home, prefect_database) as environment:
-        yield environment, home
-
-
-@pytest.fixture(scope="module")
-def deployed(prefect_server: Home) -> Home:
-    """The same with those of our deployments that are asked for here, none of which starts by itself."""
-    environment, home = prefect_server
-    ours = yaml.safe_load((ROOT / "prefect.yaml").read_text())
-    asked = [one | {"schedules": []} for one in ours["deployments"] if one["name"] in ASKED_FOR]
-    file = home / "prefect.yaml"
-    file.write_text(yaml.safe_dump({"name": ours["name"], "deployments": asked}))
-    deploy(environment, home, file)
-    return prefect_server
-
-
-@pytest.fixture(scope="module")
-def worker_of_all(deployed: Home) -> Iterator[tuple[Path, str]]:
+def worker_of_all(deployed: Deployed) -> Iterator[tuple[Path, str]]:
     """A worker with nothing left over to do: the folder whose configuration it reads, a link, and its SIMLINE_KEY."""
-    environment, home = deployed
-    with temporary_settings({PREFECT_API_URL: environment["PREFECT_API_URL"]}), get_client(sync_client=True) as client:
-        for run in client.read_flow_runs():
-            client.delete_flow_run(run.id)
-    here, known = home / "place", secrets()
+    deployed.forget_runs()
+    here, known = deployed.home / "place", secrets()
     own = {"SIMLINE_CONFIG": str(here / "simline.toml")} | known | LOOKS_AT_ONCE
-    with worker(environment | own, home):
+    with worker(deployed.environment | own, deployed.home):
         yield here, known["SIMLINE_KEY"]
 
 
 @pytest.fixture
 def at_work(
-    place: Any, worker_of_all: tuple[Path, str], deployed: Home, monkeypatch: pytest.MonkeyPatch
+    place: Any, worker_of_all: tuple[Path, str], deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, str]:
     """A worker works for this place; what a shell needs that knows the server and no secret."""
     here, key = worker_of_all
     here.unlink(missing_ok=True)
     here.symlink_to(place.folder)
     monkeypatch.setenv("SIMLINE_KEY", key)
-    return mine(deployed) | NO_SECRETS
+    return deployed.mine() | NO_SECRETS
 
 
 @pytest.fixture
@@ -97,37 +71,25 @@ def there(simline: Callable[..., Result]) -> Callable[..., Result]:
     return call
 
 
-def mine(home: Home) -> dict[str, str]:
-    """What a person's shell needs for this server."""
-    return {name: home[0][name] for name in ("PREFECT_API_URL", "PREFECT_HOME")}
-
-
 def test_a_server_that_does_not_answer_is_a_sentence_and_the_manifest_is_kept(
-    place: Any, rows: Any, process: Callable[..., Any]
+    place: Any, rows: Any, process: Callable[..., Any], there: Callable[..., Result]
 ) -> None:
     file = place.file("order.csv", *rows(2))
-    for words in (("import", file, *WHERE), ("settle",)):
-        said = process(*words, env={"PREFECT_API_URL": "http://127.0.0.1:9/api"}, timeout=200)
-        assert said.returncode == CANNOT
-        assert "PREFECT_API_URL" in said.stderr
-        assert "Traceback" not in said.stdout + said.stderr
+    nowhere = {"PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    said = process("import", file, *WHERE, env=nowhere, timeout=200)
+    assert said.returncode == CANNOT
+    assert "PREFECT_API_URL" in said.stderr
+    assert "Traceback" not in said.stdout + said.stderr
+    said = there(nowhere, "settle")
+    assert said.status == CANNOT
+    assert "PREFECT_API_URL" in said.err
     assert place.simline("status", "order.csv", "--json").json["steps"] == {"planned": 2}
 
 
-@pytest.mark.parametrize("command", ["pick-up", "settle", "watch"])
-def test_a_deployment_that_there_is_not_is_named(
-    place: Any, there: Callable[..., Result], prefect_server: Home, command: str
-) -> None:
-    none_yet = there(mine(prefect_server), command)
-    assert none_yet.status == CANNOT
-    deployment = "settle/settle" if command == "settle" else "pick-up/pick-up"
-    assert f"There is no deployment {deployment}. Make it with" in none_yet.err
-
-
 def test_without_a_worker_each_command_says_that_its_flow_run_waits(
-    place: Any, rows: Any, there: Callable[..., Result], deployed: Home
+    place: Any, rows: Any, there: Callable[..., Result], deployed: Deployed
 ) -> None:
-    file, environment = place.file("order.csv", *rows(3)), mine(deployed)
+    file, environment = place.file("order.csv", *rows(3)), deployed.mine()
     alone = there(environment, "import", file, *WHERE, "--wait", "3")
     assert alone.status == FINE
     assert "waits for a worker" in alone.out
@@ -152,15 +114,15 @@ def test_without_a_worker_each_command_says_that_its_flow_run_waits(
 
 
 def test_the_deployment_does_the_work_and_is_followed(
-    place: Any, rows: Any, process: Callable[..., Any], at_work: dict[str, str], deployed: Home
+    place: Any, rows: Any, there: Callable[..., Result], at_work: dict[str, str], deployed: Deployed
 ) -> None:
     file = place.file("order.csv", *rows(3))
     assert place.simline("import", file, *WHERE, "--no-activate").status == FINE
     assert place.changes() == []
-    said = process("import", file, *WHERE, "--wait", "150", env=mine(deployed), timeout=250)
-    assert said.returncode == FINE, said.stdout + said.stderr
-    assert "Prefect runs it: flow run" in said.stdout
-    assert "All 3 SIMs are active" in said.stdout
+    said = there(deployed.mine(), "import", file, *WHERE, "--wait", "150")
+    assert said.status == FINE, said.out + said.err
+    assert "Prefect runs it: flow run" in said.out
+    assert "All 3 SIMs are active" in said.out
     assert len(place.changes()) == 6
 
 
@@ -216,11 +178,11 @@ def test_usage_is_collected_and_reported_by_the_deployments_and_told_as_without_
 
 
 def test_reconcile_is_left_to_its_deployment_and_shows_what_that_found(
-    place: Any, iccid: Any, there: Callable[..., Result], at_work: dict[str, str], deployed: Home
+    place: Any, iccid: Any, there: Callable[..., Result], at_work: dict[str, str], deployed: Deployed
 ) -> None:
     assert "Everything agrees." in place.simline("reconcile").out
     place.server.carrier.fleet.put(iccid(0), SimState.ACTIVE, None)
-    said = there(mine(deployed), "reconcile", "--wait", "150")
+    said = there(deployed.mine(), "reconcile", "--wait", "150")
     assert said.status == NEEDS_YOU, said.out + said.err
     assert "Prefect runs it: flow run" in said.out
     assert re.search(r"Ghosts +1\n", said.out)
@@ -230,7 +192,7 @@ def test_reconcile_is_left_to_its_deployment_and_shows_what_that_found(
 
 def watched(place: Any, rows: Any, environment: dict[str, str]) -> None:
     """Drop a manifest while `watch` runs, and stop it when the SIMs are active."""
-    command = [sys.executable, "-m", "console.main", "watch", "--every", "20"]
+    command = [sys.executable, "-m", "console.main", "watch", "--every", "60"]
     with subprocess.Popen(
         command,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | environment,
