@@ -47,7 +47,7 @@ def server(home: Path, database: Path) -> Iterator[dict[str, str]]:
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         "PYTHONPATH": str(ROOT),
     }
-    command = ["server", "start", "--host", "127.0.0.1", "--port", port, "--no-ui"]
+    command = [str(PREFECT), "server", "start", "--host", "127.0.0.1", "--port", port, "--no-ui"]
     with running(command, environment, home / "server.log") as process:
         _wait_for(f"{address}/health", process, home / "server.log")
         yield environment
@@ -62,7 +62,7 @@ def deploy(environment: Mapping[str, str], home: Path, file: Path = ROOT / "pref
 @contextmanager
 def worker(environment: Mapping[str, str], home: Path) -> Iterator[None]:
     """A process worker of the pool, in this process's present environment."""
-    command = ["worker", "start", "--pool", "simline", "--type", "process", "--name", "test"]
+    command = [str(PREFECT), "worker", "start", "--pool", "simline", "--type", "process", "--name", "test"]
     with running(command, {**os.environ, **environment}, home / "worker.log"):
         yield
 
@@ -81,7 +81,7 @@ def running(command: list[str], environment: Mapping[str, str], log: Path) -> It
     """A process with its children for the length of the block; afterwards none of them is left."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [PREFECT, *command],
+            command,
             env=environment,
             cwd=log.parent,
             stdout=output,

@@ -20,7 +20,7 @@ from console.commands import CANNOT, FINE, NEEDS_YOU, STOPPED
 from domain.lifecycle import SimState
 from tests.configured import secrets
 from tests.console.conftest import Result
-from tests.flows.prefect_server import ROOT, end_group, worker
+from tests.flows.prefect_server import ROOT, end_group, running
 from tests.served.conftest import Deployed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -41,7 +41,8 @@ def worker_of_all(deployed: Deployed) -> Iterator[tuple[Path, str]]:
     deployed.forget_runs()
     here, known = deployed.home / "place", secrets()
     own = {"SIMLINE_CONFIG": str(here / "simline.toml")} | known | LOOKS_AT_ONCE
-    with worker(deployed.environment | own, deployed.home):
+    command = [sys.executable, "-m", "tests.served.ready_worker"]
+    with running(command, os.environ | deployed.environment | own, deployed.home / "ready-worker.log"):
         yield here, known["SIMLINE_KEY"]
 
 
