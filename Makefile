@@ -12,6 +12,8 @@ ALONE = [ $$? -eq 1 ] && .venv/bin/python -m pytest --last-failed --last-failed-
 # The loop while one works: no PostgreSQL, no Prefect, no command line, no reliability, nothing slow. make test leaves
 # out nothing.
 QUICK := -m "not slow" -k "not postgresql" $(addprefix --ignore=tests/,console flows reliability served)
+# Half of the code that is installed. What a process imports of it all the same is compiled then, and kept.
+HARDLY_IMPORTED := apprise|cfnlint|dateparser|graphql|moto|mypy|mypyc|networkx|pip|pkg_resources|setuptools|sympy|tests|typeshed
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
 # Containers often forbid bytecode. Then every process that a test starts compiles the project anew.
@@ -73,11 +75,11 @@ $(LOCKED):
 		}; \
 	fi
 	@if command -v uv >/dev/null; then \
-		uv pip sync --quiet --require-hashes --python .venv/bin/python requirements/dev.txt --compile-bytecode && \
+		uv pip sync --quiet --require-hashes --python .venv/bin/python requirements/dev.txt && \
 		uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .; \
 	else \
 		.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements/dev.txt && \
-		{ .venv/bin/python -m compileall -qq -j 0 -x '/(tests|typeshed)/' .venv/lib || true; } && \
 		.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .; \
 	fi
+	@.venv/bin/python -m compileall -qq -j 0 -x '/($(HARDLY_IMPORTED))/' .venv/lib || true
 	@touch $@
