@@ -19,6 +19,7 @@ from benchmarks.postgres import FAST, ThrowawayPostgres
 from storage import migrate
 from storage.database import Database
 from tests.browsing import browser, opened  # noqa: F401  fixtures
+from tests.compiled_once import share_compiled
 from tests.dealing_out import FilesAreDealtOut, rank
 from tests.flows import prefect_server
 from tests.postgres import Copies, postgres_database
@@ -62,6 +63,14 @@ def variables_of_tests_are_not_the_programs() -> None:
     """They leave the environment before the first test; processes that are started have them neither."""
     for name in OF_TESTS:
         os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """Whoever opens a database finds what others have compiled."""
+    with pytest.MonkeyPatch.context() as patch:
+        share_compiled(patch)
+        yield
 
 
 @pytest.fixture
