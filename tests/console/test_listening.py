@@ -50,8 +50,7 @@ def listening(place: Place, *words: str) -> Iterator[tuple["subprocess.Popen[str
             process.kill()
 
 
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("words", [(), ("--debug",)])
+@pytest.mark.parametrize(("sign", "words"), [(signal.SIGTERM, ()), (signal.SIGINT, ("--debug",))])
 def test_it_says_where_it_listens_logs_without_the_secret_and_ends_in_order(
     called_place: Place, sign: signal.Signals, words: tuple[str, ...]
 ) -> None:

@@ -191,7 +191,7 @@ def test_a_forged_callback_is_refused_or_costs_one_look_where_no_signature_is_kn
 
 
 @pytest.mark.slow
-def test_a_thousand_equal_callbacks_cost_at_most_one_look_for_each_floor(activating: Callable[..., Scene]) -> None:
+def test_hundreds_of_equal_callbacks_cost_at_most_one_look_for_each_floor(activating: Callable[..., Scene]) -> None:
     scene = activating(lost=1.0)
     scene.server.carrier.fleet.activation_seconds = 3600.0
     sim = scene.server.carrier.fleet.find(ICCID)
@@ -201,7 +201,7 @@ def test_a_thousand_equal_callbacks_cost_at_most_one_look_for_each_floor(activat
     with requests.Session() as session:
         url = f"{scene.address}?iccid={ICCID}"
         headers = {"X-Twilio-Signature": twilio_signature(CREDENTIALS["auth_token"], url, [])}
-        for number in range(1000):
+        for number in range(300):
             assert session.post(url, headers=headers, timeout=10).status_code == 204
             if number % 20 == 0:
                 settle_due(scene.rig.context, ACCOUNT)

@@ -106,9 +106,9 @@ class TestUnversionedBucket(SourceContract):
     def test_every_page_of_a_long_listing_is_swept(self, place: Bucket) -> None:
         pages: list[str] = []
 
-        def of_ten(params: dict[str, Any], **_: object) -> dict[str, Any]:
+        def of_ten(params: dict[str, Any], **_: object) -> None:
             pages.append(params.get("ContinuationToken", "the first"))
-            return params | {"MaxKeys": 10}
+            params["MaxKeys"] = 10
 
         for number in range(25):
             place.put(f"{number:04}.txt", b"")
