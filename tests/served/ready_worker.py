@@ -21,13 +21,12 @@ import flows.reconcile
 import flows.report_usage
 import flows.settle  # noqa: F401
 
-API = os.environ["PREFECT_API_URL"]
 LOOK_EVERY_SECONDS = 0.3
 
 
 def ask(path: str, **body: Any) -> Any:
     """Prefect's answer."""
-    answer = requests.post(f"{API}/{path}", json=body, timeout=30)
+    answer = requests.post(f"{os.environ['PREFECT_API_URL']}/{path}", json=body, timeout=30)
     answer.raise_for_status()
     return answer.json()
 
