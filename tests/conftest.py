@@ -5,6 +5,7 @@ SIMLINE_TEST_POSTGRES (the address of a server on which databases may be created
 """
 
 import fcntl
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ from tests.postgres import Copies, postgres_database
 POSTGRES = os.environ.get("SIMLINE_TEST_POSTGRES")
 OF_TESTS = ("SIMLINE_TEST_POSTGRES", "SIMLINE_SPECS")
 """Variables that tests read while they are collected. To the program they would be settings that it does not know."""
+
+gc.set_threshold(10_000, 20, 20)  # statements are many and short-lived: to sift them was one part in twenty of the work
 
 settings.register_profile("busy", deadline=None)  # a core that is taken away for a moment makes no example wrong
 settings.load_profile("busy")
