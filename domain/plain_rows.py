@@ -76,7 +76,8 @@ def digits_of(keys: Ints) -> list[str]:
     fours[:, 5] = _LINE_FEED
     wanted = np.full((keys.size, 24), True)
     wanted[:, 2], wanted[:, 3], wanted[:, 21:] = extra_digits > 1, extra_digits > 0, False
-    return fours.view(np.uint8)[wanted].tobytes().decode("ascii").split("\n")[:-1]
+    lines: str = fours.view(np.uint8)[wanted].tobytes().decode("ascii")
+    return lines.split("\n")[:-1]
 
 
 def luhn_sums(pairs: Pairs) -> Sums:

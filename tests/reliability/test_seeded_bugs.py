@@ -135,7 +135,7 @@ def history_forgotten(patch: Patch) -> None:
 
     def silent(tx: Transaction, which: Any, new: dict[Any, Any], _change: Move, _actor: str, *columns: Any) -> Any:
         changing = update(operations).where(which).values(new)
-        return tx.execute(changing.returning(operations.c.id, *columns)).all()
+        return tx.execute(changing.returning(*columns)).all()
 
     patch.setattr(ledger, "_change", silent)
 
