@@ -7,7 +7,7 @@ their operations: half the time of executemany on SQLite, a third on PostgreSQL.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, TableClause, column, insert, literal, select, table
@@ -16,6 +16,12 @@ from storage.database import Transaction
 
 Values = Mapping[str, Any]
 """Column name -> a list with one value per row, or the one value of all rows."""
+
+Lists = Mapping[str, list[Any]]
+"""Those that have one value per row."""
+
+STAGED = "staged"
+_VARIABLES = 900  # every SQLite takes so many in one statement
 
 
 def insert_rows(tx: Transaction, values: Values, into: Mapping[Table, Sequence[str]]) -> None:
@@ -32,49 +38,41 @@ def insert_rows(tx: Transaction, values: Values, into: Mapping[Table, Sequence[s
 
 def _insert_from_staged(connection: Connection, values: Values, into: Mapping[Table, Sequence[str]]) -> None:
     lists = {name: value for name, value in values.items() if isinstance(value, list)}
-    rows = _stage(connection, lists)
-    _fill(connection, lists)
-    for target, names in into.items():
-        connection.execute(insert(target).from_select(list(names), select(*_sources(rows, target, names, values))))
-    connection.exec_driver_sql(_FORGET)
+    with _staged(connection, lists, _filling(lists)) as rows:
+        for target, names in into.items():
+            connection.execute(insert(target).from_select(list(names), select(*_sources(rows, target, names, values))))
 
 
 @contextmanager
-def staged(tx: Transaction, lists: Mapping[str, list[Any]]) -> Iterator[TableClause]:
+def staged(tx: Transaction, lists: Lists) -> Iterator[TableClause]:
     """A temporary table of text and number columns, filled with these lists, gone when the block ends."""
-    rows = _stage(tx.connection, lists)
-    if tx.is_postgresql:
-        tx.behind(_copying(tx, rows.name, lists))
-    else:
-        _fill(tx.connection, lists)
-    yield rows
-    tx.connection.exec_driver_sql(_FORGET)
+    fill = _copying(tx, STAGED, lists) if tx.is_postgresql else _filling(lists)
+    with _staged(tx.connection, lists, fill) as rows:
+        yield rows
 
 
-_FORGET = "DROP TABLE staged"
-
-
-def _stage(connection: Connection, lists: Mapping[str, list[Any]]) -> TableClause:
-    """The empty temporary table."""
+@contextmanager
+def _staged(connection: Connection, lists: Lists, fill: Callable[[Connection], None]) -> Iterator[TableClause]:
     kinds = {name: "bigint" if isinstance(_first(rows), int) else "text" for name, rows in lists.items()}
     columns = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
-    connection.exec_driver_sql(f"CREATE TEMPORARY TABLE staged ({columns})")
-    return table("staged", *(column(name) for name in lists))
+    connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {STAGED} ({columns})")
+    fill(connection)
+    yield table(STAGED, *(column(name) for name in lists))
+    connection.exec_driver_sql(f"DROP TABLE {STAGED}")
 
 
-_VARIABLES = 900  # every SQLite takes so many in one statement
-
-
-def _fill(connection: Connection, lists: Mapping[str, list[Any]]) -> None:
-    """Fill the temporary table of SQLite, many rows a statement: in a fifth of the time of one row a statement."""
+def _filling(lists: Lists) -> Callable[[Connection], None]:
+    """What fills SQLite's temporary table, many rows a statement: in a fifth of the time of one row a statement."""
     row = f"({', '.join('?' * len(lists))})"
-    cells = list(chain.from_iterable(zip(*lists.values(), strict=True)))
-    step = max(1, _VARIABLES // len(lists)) * len(lists)
-    whole = len(cells) // step * step
-    for parts in ([tuple(cells[at : at + step]) for at in range(0, whole, step)], [tuple(cells[whole:])]):
-        if parts and parts[0]:
-            marks = ", ".join([row] * (len(parts[0]) // len(lists)))
-            connection.exec_driver_sql(f"INSERT INTO staged VALUES {marks}", parts)
+    rows_at_once = max(1, _VARIABLES // len(lists))
+
+    def fill(connection: Connection) -> None:
+        rows = zip(*lists.values(), strict=True)
+        while part := list(islice(rows, rows_at_once)):
+            marks = ", ".join([row] * len(part))
+            connection.exec_driver_sql(f"INSERT INTO {STAGED} VALUES {marks}", tuple(chain.from_iterable(part)))
+
+    return fill
 
 
 def storable(text: str) -> str:
