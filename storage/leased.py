@@ -38,17 +38,20 @@ class Operation(NamedTuple):
 
 _OWN = tuple(operations.c[name] for name in Operation._fields[:9])
 """An operation's own columns, in the order of `Operation`'s fields, up to those of its SIM."""
-_OF_SIM = (sims.c.state, sims.c.home_country, plans.c.carrier_reference, sims.c.carrier_reference)
+_OF_SIM = (
+    sims.c.state,
+    sims.c.home_country,
+    plans.c.carrier_reference,
+    sims.c.carrier_reference,
+    sims.c.registration_code,
+)
+"""What it needs of its SIM, in the same order."""
 _TIMES = tuple(operations.c[name] for name in Operation._fields[14:])
 """When it was asked for, and what the carrier made of it. Only a judge needs them."""
 
 _WORDS: dict[str, dict[str, Any]] = {
     kind.__name__: {word.value: word for word in kind} for kind in (Action, Stage, Step, SimState)
 }
-
-
-_UNASKED = (None, None, None, None)
-"""The times of an operation, and its job, where nobody judges by them."""
 
 
 def told(tx: Transaction, *, to_judge: bool = False) -> tuple[Column[Any], ...]:
@@ -63,6 +66,7 @@ def leased(tx: Transaction, rows: Sequence[Row[Any]], *, to_judge: bool = False)
     if not rows:
         return []
     found = _with_sims(tx, rows) if tx.is_postgresql else _joined(tx, [row[0] for row in rows], to_judge)
+    unasked = () if to_judge else (None,) * len(_TIMES)
     action, stage, step, state = (_WORDS[kind] for kind in ("Action", "Stage", "Step", "SimState"))
     return [
         Operation(
@@ -76,11 +80,8 @@ def leased(tx: Transaction, rows: Sequence[Row[Any]], *, to_judge: bool = False)
             looks,
             manifest_id,
             state[state_word],
-            country,
-            plan_reference,
-            carrier_reference,
-            sealed_code,
-            *(times or _UNASKED),
+            *rest,
+            *unasked,
         )
         for (
             id_,
@@ -93,18 +94,14 @@ def leased(tx: Transaction, rows: Sequence[Row[Any]], *, to_judge: bool = False)
             looks,
             manifest_id,
             state_word,
-            country,
-            plan_reference,
-            carrier_reference,
-            sealed_code,
-            *times,
+            *rest,
         ) in found
     ]
 
 
 def _joined(tx: Transaction, ids: Sequence[int], to_judge: bool) -> Sequence[Row[Any]]:
     """On SQLite: the operations with their SIMs in one statement."""
-    columns = (*_OWN, *_OF_SIM, sims.c.registration_code, *(_TIMES if to_judge else ()))
+    columns = (*_OWN, *_OF_SIM, *(_TIMES if to_judge else ()))
     rows = select(*columns).outerjoin(sims, sims.c.iccid == operations.c.iccid)
     rows = rows.outerjoin(plans, plans.c.id == sims.c.plan_id).where(among(tx, operations.c.id, ids))
     found: Sequence[Row[Any]] = tx.execute(rows.order_by(operations.c.id)).all()
@@ -117,8 +114,8 @@ def _with_sims(tx: Transaction, rows: Sequence[Row[Any]]) -> list[tuple[Any, ...
     Not joined: before its statistics are fresh PostgreSQL would read them all.
     """
     s = sims.c
-    columns = (s.iccid, *_OF_SIM, s.registration_code)
     iccids = [row[1] for row in rows]
-    found = select(*columns).outerjoin(plans, plans.c.id == s.plan_id).where(among(tx, s.iccid, iccids))
+    found = select(s.iccid, *_OF_SIM).outerjoin(plans, plans.c.id == s.plan_id).where(among(tx, s.iccid, iccids))
     of_sim = {row[0]: row[1:] for row in tx.execute(found)}
-    return [(*row[:9], *of_sim[row[1]], *row[9:]) for row in sorted(rows, key=itemgetter(0))]
+    own = len(_OWN)
+    return [(*row[:own], *of_sim[row[1]], *row[own:]) for row in sorted(rows, key=itemgetter(0))]
