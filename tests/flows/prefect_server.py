@@ -53,10 +53,10 @@ def server(home: Path, database: Path) -> Iterator[dict[str, str]]:
         yield environment
 
 
-def deploy(environment: Mapping[str, str], home: Path, file: Path = ROOT / "prefect.yaml") -> str:
+def deploy(environment: Mapping[str, str], home: Path) -> str:
     """`prefect deploy --all` as docs/prefect.md says; what it printed."""
     prefect(environment, home, "work-pool", "create", "simline", "--type", "process", "--overwrite")
-    return prefect(environment, home, "--no-prompt", "deploy", "--all", "--prefect-file", str(file))
+    return prefect(environment, home, "--no-prompt", "deploy", "--all", "--prefect-file", str(ROOT / "prefect.yaml"))
 
 
 @contextmanager
