@@ -18,8 +18,8 @@ from pathlib import Path
 from sqlalchemy import text
 
 from benchmarks.postgres import SAFE, ThrowawayPostgres
-from domain.iccid_batch import iccids_of
 from domain.lifecycle import Step
+from domain.plain_rows import iccids_of
 from storage import ledger, migrate
 from storage.database import Database
 from storage.ledger import Lease, Move

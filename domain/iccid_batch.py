@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from domain.iccid import TEST_ICCIDS, CheckDigit, InvalidIccid, IssuerProfile, key_of, validate
 from domain.lines import LineOutcome, Reason, Verdict
-from domain.plain_rows import NO_DIGITS, WIDTH, Ints, Mask, Rows, check_digits, digits_of, keys_of, luhn_sums
+from domain.plain_rows import NO_DIGITS, WIDTH, Ints, Mask, Rows, check_digits, iccids_of, keys_of, luhn_sums
 
 Profiles = Sequence[IssuerProfile]
 
@@ -86,9 +86,10 @@ def classify_cells(cells: Sequence[str], profiles: Profiles = ()) -> Cells:
     return Cells(ok, keys, [faults.get(row, _BLANK) for row in np.flatnonzero(~ok).tolist()])
 
 
-def iccids_of(keys: Ints) -> list[str]:
-    """The canonical ICCIDs of these keys, in their order."""
-    return digits_of(keys)
+def distinct(keys: Ints) -> Ints:
+    """Each key once, sorted. `np.unique` takes fifty times as long."""
+    ordered = np.sort(keys)
+    return ordered[np.diff(ordered, prepend=-1) > 0]
 
 
 def duplicates(keys: Ints, lines: Ints) -> tuple[Ints, Ints]:
@@ -117,8 +118,7 @@ def stretches(keys: Ints, at_most: int) -> list[tuple[str, str]]:
     """
     if not keys.size:
         return []
-    ordered = np.sort(keys)  # np.unique would take fifty times as long
-    ordered = ordered[np.append(True, ordered[1:] != ordered[:-1])]
+    ordered = distinct(keys)
     cuts = min(at_most, ordered.size) - 1
     gaps = np.where(np.diff(ordered // 10**18), 10**18, np.diff(ordered))
     after = np.sort(np.argpartition(gaps, gaps.size - cuts)[gaps.size - cuts :]) if cuts else np.empty(0, np.int64)

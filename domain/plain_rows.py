@@ -64,8 +64,8 @@ def keys_of(pairs: Pairs, lengths: Ints) -> Ints:
     return keys
 
 
-def digits_of(keys: Ints) -> list[str]:
-    """The other way round: the digits of these keys, each with its 89, in their order."""
+def iccids_of(keys: Ints) -> list[str]:
+    """The other way round: the canonical ICCIDs of these keys, in their order."""
     extra_digits, left = np.divmod(keys, 10**18)
     fours = np.empty((keys.size, 6), "<u4")
     for place in range(4, 0, -1):

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from domain.iccid_batch import iccids_of
 from domain.lines import LineOutcome, Verdict
 from domain.manifests import ManifestColumn
+from domain.plain_rows import iccids_of
 from engine.context import Context
 from engine.intake import reading_rules
 from engine.surveying import survey

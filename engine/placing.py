@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.iccid import IssuerProfile
-from domain.iccid_batch import carrier_of, iccids_of
+from domain.iccid_batch import carrier_of
 from domain.lines import LineOutcome, Reason, Verdict
 from domain.manifests import ManifestColumn
+from domain.plain_rows import iccids_of
 from domain.routing import Misplaced, Placement, Router
 from storage.readers.block import Block
 

@@ -13,9 +13,10 @@ import pyarrow as pa
 
 from domain.file_limits import USUAL_LIMITS, FileLimits
 from domain.iccid import CheckDigit, IssuerProfile
-from domain.iccid_batch import classify_cells, iccids_of
+from domain.iccid_batch import classify_cells
 from domain.invoices import InvoiceColumns, InvoiceRefused, millionths_of
 from domain.lines import Reason
+from domain.plain_rows import iccids_of
 from storage.readers.delimited import cells_of, is_separator_line, lines_of, readings_of
 from storage.readers.header import HEADER_WITHIN_ROWS
 from storage.readers.layout import named_as

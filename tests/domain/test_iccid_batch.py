@@ -16,10 +16,10 @@ from domain.iccid_batch import (
     classify_cells,
     classify_lines,
     duplicates,
-    iccids_of,
     stretches,
 )
 from domain.lines import Reason, Verdict
+from domain.plain_rows import iccids_of
 
 A, B = "8934076500002589174", "89014103273166754725"
 PROFILES = (

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from domain.control_totals import ControlTotal
-from domain.iccid_batch import iccids_of
 from domain.lines import LineOutcome, Reason
 from domain.manifests import ManifestColumn
+from domain.plain_rows import iccids_of
 from storage.readers import read_blocks
 from storage.readers.block import Block, ReadingRules
 
