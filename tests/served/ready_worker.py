@@ -22,11 +22,12 @@ import flows.report_usage
 import flows.settle  # noqa: F401
 
 LOOK_EVERY_SECONDS = 0.3
+LONGEST_SECONDS = 300
 
 
 def ask(path: str, **body: Any) -> Any:
-    """Prefect's answer."""
-    answer = requests.post(f"{os.environ['PREFECT_API_URL']}/{path}", json=body, timeout=30)
+    """Prefect's answer, however long a busy server takes: a run that it granted to nobody's ears would never start."""
+    answer = requests.post(f"{os.environ['PREFECT_API_URL']}/{path}", json=body, timeout=LONGEST_SECONDS)
     answer.raise_for_status()
     return answer.json()
 
