@@ -116,6 +116,6 @@ def _with_sims(tx: Transaction, rows: Sequence[Row[Any]]) -> list[tuple[Any, ...
     s = sims.c
     iccids = [row[1] for row in rows]
     found = select(s.iccid, *_OF_SIM).outerjoin(plans, plans.c.id == s.plan_id).where(among(tx, s.iccid, iccids))
-    of_sim = {row[0]: row[1:] for row in tx.execute(found)}
+    of_sim = {iccid: rest for iccid, *rest in tx.execute(found).all()}  # all at once: one by one takes twice as long
     own = len(_OWN)
     return [(*row[:own], *of_sim[row[1]], *row[own:]) for row in sorted(rows, key=itemgetter(0))]

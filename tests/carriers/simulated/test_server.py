@@ -1,6 +1,7 @@
 """The simulated carrier as others meet it: over HTTP, in a process of its own, under a limit, over a restart."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -225,8 +226,8 @@ def test_the_process_takes_its_limit_and_faults_from_the_command_line(start: Sta
 
 
 @pytest.mark.slow
-def test_300_requests_a_second_are_sustained(start: Start, tmp_path: Path) -> None:
-    url, _ = start("--log", str(tmp_path / "log.jsonl"), "--state", str(tmp_path / "state.jsonl"))
+def test_300_requests_a_second_are_sustained_by_one_core(start: Start, tmp_path: Path) -> None:
+    url, process = start("--log", str(tmp_path / "log.jsonl"), "--state", str(tmp_path / "state.jsonl"))
 
     def claims(_thread: int) -> None:
         with requests.Session() as session:
@@ -234,10 +235,13 @@ def test_300_requests_a_second_are_sustained(start: Start, tmp_path: Path) -> No
             for _ in range(150):
                 assert session.post(f"{url}/v1/Sims", CLAIM, timeout=10).status_code in (201, 400)
 
-    def per_second() -> float:
-        started = time.monotonic()
-        with ThreadPoolExecutor(8) as threads:
-            list(threads.map(claims, range(8)))
-        return 8 * 150 / (time.monotonic() - started)
+    before = core_seconds(process)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(claims, range(8)))
+    assert core_seconds(process) - before < 8 * 150 / 300
 
-    assert any(per_second() > 300 for _ in range(3))
+
+def core_seconds(process: "subprocess.Popen[str]") -> float:
+    """How long a core has worked for this process: the same beside busy neighbours as alone."""
+    user, system = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
