@@ -18,7 +18,7 @@ from hypothesis import settings
 
 from benchmarks.postgres import FAST, ThrowawayPostgres
 from storage import migrate
-from storage.database import Database
+from storage.database import SIFTED_EVERY, Database
 from tests.browsing import browser, opened  # noqa: F401  fixtures
 from tests.compiled_once import share_compiled
 from tests.dealing_out import FilesAreDealtOut, rank
@@ -29,7 +29,7 @@ POSTGRES = os.environ.get("SIMLINE_TEST_POSTGRES")
 OF_TESTS = ("SIMLINE_TEST_POSTGRES", "SIMLINE_SPECS")
 """Variables that tests read while they are collected. To the program they would be settings that it does not know."""
 
-gc.set_threshold(10_000, 20, 20)  # statements are many and short-lived: to sift them was one part in twenty of the work
+gc.set_threshold(*SIFTED_EVERY)  # as wherever a database is open; here while tests are collected too
 
 settings.register_profile("busy", deadline=None)  # a core that is taken away for a moment makes no example wrong
 settings.load_profile("busy")
