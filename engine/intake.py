@@ -178,7 +178,8 @@ def _load_placed(
         return loading.LoadResult(0), set()
     together = blocks[0] if len(blocks) == 1 else loading.LoadBlock.together(blocks)
     result = loading.load_block(tx, corrector.manifest_id, together, tx.now(), fresh)
-    there = [iccid for _, iccid in result.known if iccid not in {*result.elsewhere, *result.released}]
+    not_there = result.elsewhere.keys() | result.released
+    there = [iccid for _, iccid in result.known if iccid not in not_there]
     return result, corrector.correct(tx, together, there)
 
 

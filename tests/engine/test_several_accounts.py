@@ -1,5 +1,6 @@
 """Two accounts of one carrier side by side, each with its own secrets, Fleet and limit; the row says whose a SIM is."""
 
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -202,3 +203,16 @@ def test_a_code_for_another_account_does_not_correct_a_refused_one(
     ]
     follow(rig.context, at_most_seconds=30, is_over=lambda: rig.steps() == {Step.REJECTED: 1, Step.DONE: 1})
     assert servers["east"].carrier.log.entries() == []
+
+
+def test_a_long_list_of_sims_that_stay_elsewhere_takes_no_longer_than_one_of_sims_that_are_in_place(rig: Rig) -> None:
+    numbers = iccids(9_000)
+    rig.take_in("a.csv", manifest([(one, "west") for one in numbers]))
+
+    def seconds(name: str, word: str) -> float:
+        started = time.perf_counter()
+        assert rig.take_in(name, manifest([(one, word) for one in numbers])).counts.known == len(numbers)
+        return time.perf_counter() - started
+
+    in_place = seconds("b.csv", "west")
+    assert seconds("c.csv", "east") < 2.5 * in_place
