@@ -19,13 +19,24 @@ def is_its_turn() -> ColumnElement[bool]:
     its own for each row: as a join PostgreSQL might read every operation there is.
     """
     o, of_same_sim = operations.c, operations.alias("of_same_sim")
-    oldest = select(func.min(of_same_sim.c.id)).where(of_same_sim.c.iccid == o.iccid, of_same_sim.c.step.in_(LIVE))
+    oldest = select(func.min(_of_those(of_same_sim.c.id))).where(
+        of_same_sim.c.iccid == o.iccid, of_same_sim.c.step.in_(LIVE)
+    )
     is_first = and_(o.action == Action.ACTIVATE.value, o.generation == 1)
     return or_(is_first, o.id == oldest.correlate(operations).scalar_subquery())
+
+
+def _of_those(id_: ColumnElement[int]) -> ColumnElement[int]:
+    """The id, so that the first or last is looked for among one SIM's rows, found by its number.
+
+    Before its statistics are fresh PostgreSQL would walk through the ids of all SIMs until one fits: for each of 12,000
+    rows through thousands, 47 s instead of half a second.
+    """
+    return id_ + 0
 
 
 def is_newest() -> ColumnElement[bool]:
     """True for the last operation of its SIM: only that one may be let go on once it has ended."""
     o, later = operations.c, operations.alias("later")
-    newest = select(func.max(later.c.id)).where(later.c.iccid == o.iccid)
+    newest = select(func.max(_of_those(later.c.id))).where(later.c.iccid == o.iccid)
     return o.id == newest.correlate(operations).scalar_subquery()
