@@ -263,7 +263,8 @@ def at_step(tx: Transaction, manifest_id: str, step: Step, *, product_id: str | 
     c = operations.c
     rows = select(c.id).where(of_manifest(manifest_id), c.step == step.value, is_newest())
     if product_id is not None:
-        rows = rows.join(sims, sims.c.iccid == c.iccid).where(sims.c.product_id == product_id)
+        product = select(sims.c.product_id).where(sims.c.iccid == c.iccid)  # not joined: see `refused_claims`
+        rows = rows.where(product.correlate(operations).scalar_subquery() == product_id)
     return tuple(row.id for row in tx.execute(rows.order_by(c.id)))
 
 
