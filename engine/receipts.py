@@ -20,7 +20,7 @@ from reports.outcomes_csv import SimOutcome, write_outcomes_csv
 from reports.receipt import FileKind, Receipt
 from reports.receipt_json import receipt_json
 from reports.receipt_page import receipt_html
-from storage import manifests, outcomes
+from storage import manifests, outcomes, receipts
 from storage.database import Transaction
 from storage.manifests import ManifestRow
 from storage.readers import suffix_of, write_fix_file
@@ -28,8 +28,6 @@ from storage.sources.contract import Item, ItemChanged
 
 UNUSED = frozenset({ManifestState.REFUSED, ManifestState.QUARANTINED})
 """States in which nothing of the file was used: it goes to `rejected`."""
-MANY = 50_000
-"""Up to so many SIMs that all merely wait have a row each in the first CSV."""
 NOT_PUT = "Receipts that wait"
 """Manifests whose receipt could not be made or put: each is tried again whenever receipts are made."""
 JSON, PAGE, OUTCOMES, FIX = ".receipt.json", ".receipt.html", ".outcomes.csv", ".fix"
@@ -45,7 +43,7 @@ def refresh_receipts(context: Context, tell: Tell = raised) -> dict[str, dict[st
     with context.commit("finish") as tx:
         manifests.finish_ended(tx)
     with context.database.read() as tx:
-        due = manifests.due_for_receipt(tx)
+        due = receipts.due(tx)
     made = {}
     attempts = Attempts(context.stopwatch, tell)
     for manifest_id, source in due.items():
@@ -73,7 +71,7 @@ def write_receipt(context: Context, manifest_id: str, *, afresh: bool = False) -
         results |= _fix_file(context, row, bad, Path(folder)) if bad else {}
         receipt, where = _publish(context, row, receipt, results, page_rows=page_rows, folder=Path(folder))
     with context.commit("receipt") as tx:
-        manifests.keep_receipt(
+        receipts.keep(
             tx,
             manifest_id,
             receipt_json(receipt),
@@ -90,7 +88,7 @@ def write_receipt(context: Context, manifest_id: str, *, afresh: bool = False) -
 def _outcomes(tx: Transaction, receipt: Receipt, folder: Path) -> dict[str, Path]:
     """The CSV of every line; of a very large manifest the SIMs' rows follow when the first of them has moved."""
     target = folder / "outcomes.csv"
-    all_wait = receipt.counts.accepted > MANY and set(receipt.steps) == {Step.PLANNED}
+    all_wait = receipt.counts.accepted > receipts.LARGE and set(receipt.steps) == {Step.PLANNED}
     sims = () if all_wait else sim_outcomes(tx, receipt.manifest_id)
     write_outcomes_csv(target, outcomes.outcomes(tx, receipt.manifest_id), sims)
     return {OUTCOMES: target}

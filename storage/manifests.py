@@ -1,11 +1,10 @@
-"""Manifests: who reads which delivery, how far it has come, and when its receipt is out of date.
+"""Manifests: who reads which delivery, and how far it has come.
 
 A delivery is claimed by a row with a lease (`fence`, `lease_until`); whatever is written of it while it is read asks
 for that fence, so a worker that woke too late changes nothing.
 """
 
-import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +17,6 @@ from domain.lines import LineCounts
 from domain.manifests import ACTIONS, Halt, ItemIdentity, ManifestState
 from storage.among import among
 from storage.database import Transaction
-from storage.schema import halts as table_of_halts
 from storage.schema import manifests, operations
 from storage.spans import close_span, of_its_manifest
 
@@ -225,7 +223,7 @@ def same_content(tx: Transaction, sha256: str, manifest_id: str) -> str | None:
 
 def operation_counts(tx: Transaction, manifest_id: str) -> dict[Step, int]:
     """How many of the manifest's operations stand at which step; they add up to its accepted lines."""
-    return _counts_of(tx, [manifest_id]).get(manifest_id, {})
+    return counts_of(tx, [manifest_id]).get(manifest_id, {})
 
 
 def finish_ended(tx: Transaction) -> list[str]:
@@ -265,41 +263,8 @@ def _locked(tx: Transaction, condition: ColumnElement[bool]) -> list[str]:
     return list(tx.execute(rows.with_for_update(key_share=True)).scalars())
 
 
-def keep_receipt(
-    tx: Transaction,
-    manifest_id: str,
-    receipt: str,
-    as_of: datetime,
-    *,
-    steps: Mapping[Step, int],
-    halt: Halt | None = None,
-    halts: int = 0,
-) -> None:
-    """Keep the newest receipt, and the operations by step, the halt and the number of words that it shows."""
-    new = {"receipt": receipt, "receipt_at": as_of, "receipt_steps": _as_text(steps, halt, halts)}
-    tx.execute(update(manifests).where(manifests.c.id == manifest_id).values(new))
-
-
-def due_for_receipt(tx: Transaction) -> dict[str, str]:
-    """Manifests whose receipt is missing or no longer true, oldest first, each with its source.
-
-    Loaded ones are compared by what was said over them and by their counts, which reads their operations once.
-    """
-    c = manifests.c
-    none_yet = and_(c.receipt_at.is_(None), c.state != ManifestState.RECEIVED.value)
-    finished_since = and_(c.state == ManifestState.FINISHED.value, c.receipt_at < c.finished_at)
-    loaded = c.state == ManifestState.LOADED.value
-    rows = select(c.id, c.source, c.state, c.halt, c.receipt_at, c.receipt_steps)
-    rows = rows.where(or_(none_yet, finished_since, loaded))
-    candidates = tx.execute(rows.order_by(c.received_at, c.id)).all()
-    unsure = [row.id for row in candidates if row.state == ManifestState.LOADED.value and row.receipt_at is not None]
-    counts, said = _counts_of(tx, unsure), _halts_of(tx, unsure)
-    now = {row.id: _as_text(counts.get(row.id, {}), row.halt, said.get(row.id, 0)) for row in candidates}
-    true_still = {row.id for row in candidates if row.receipt_steps == now[row.id]}
-    return {row.id: row.source for row in candidates if row.id not in true_still or row.id not in unsure}
-
-
-def _counts_of(tx: Transaction, manifest_ids: Sequence[str]) -> dict[str, dict[Step, int]]:
+def counts_of(tx: Transaction, manifest_ids: Sequence[str]) -> dict[str, dict[Step, int]]:
+    """How many operations of these manifests stand at which step; one without operations is left out."""
     o = operations.c
     rows = select(o.manifest_id, o.step, func.count()).join(manifests, of_its_manifest())
     rows = rows.where(among(tx, manifests.c.id, manifest_ids)).group_by(o.manifest_id, o.step)
@@ -307,18 +272,6 @@ def _counts_of(tx: Transaction, manifest_ids: Sequence[str]) -> dict[str, dict[S
     for manifest_id, step, count in tx.execute(rows) if manifest_ids else ():
         counts.setdefault(manifest_id, {})[Step(step)] = count
     return counts
-
-
-def _halts_of(tx: Transaction, manifest_ids: Sequence[str]) -> dict[str, int]:
-    c = table_of_halts.c
-    rows = select(c.manifest_id, func.max(c.nth)).where(among(tx, c.manifest_id, manifest_ids)).group_by(c.manifest_id)
-    return dict(tx.execute(rows).tuples().all()) if manifest_ids else {}
-
-
-def _as_text(steps: Mapping[Step, int], halt: str | None, halts: int) -> str:
-    counts = {step.value: steps[step] for step in sorted(steps) if steps[step]}
-    words = {"halt": str(halt) if halt else None, "halts": halts or None}
-    return json.dumps(counts | {name: word for name, word in words.items() if word})
 
 
 _PLAIN = tuple(name for name in ManifestRow.__slots__ if name not in ("state", "counts", "halt"))

@@ -19,7 +19,7 @@ from engine.picking_up import pick_up
 from engine.receipts import refresh_receipts
 from engine.sending import send_due
 from engine.settling import settle_due
-from storage import manifests
+from storage import manifests, receipts
 from storage.database import Database
 from storage.vault import Vault
 from tests.engine.rig import ACCOUNT, open_rig, open_supersim
@@ -73,7 +73,7 @@ def is_over(context: Context) -> bool:
     with context.database.read() as tx:
         rows = manifests.listing(tx, 1_000)
         open_ones = [row for row in rows if row.state.value in ("received", "loaded")]
-        return not inbox and not open_ones and not manifests.due_for_receipt(tx)
+        return not inbox and not open_ones and not receipts.due(tx)
 
 
 def run(
