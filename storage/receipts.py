@@ -19,6 +19,7 @@ LARGE = 50_000
 """With more SIMs a manifest is large: its receipt is not made anew at every sweep in which something moved."""
 SIMS_A_SECOND = 2_000
 """So large a receipt stays for a second for each so many SIMs: writing it takes a twentieth of that."""
+_HALT = "halt"
 
 
 def keep(
@@ -57,6 +58,7 @@ def due(tx: Transaction) -> dict[str, str]:
 
 
 def _may_stay(row: Any, now: datetime) -> bool:
+    """Whether the receipt of a large manifest is new enough, whatever has moved since."""
     if row.accepted <= LARGE or row.receipt_at is None or row.state != ManifestState.LOADED.value:
         return False
     shows = json.loads(row.receipt_steps).get(_HALT)
@@ -67,9 +69,6 @@ def _halts_of(tx: Transaction, manifest_ids: Sequence[str]) -> dict[str, int]:
     c = table_of_halts.c
     rows = select(c.manifest_id, func.max(c.nth)).where(among(tx, c.manifest_id, manifest_ids)).group_by(c.manifest_id)
     return dict(tx.execute(rows).tuples().all()) if manifest_ids else {}
-
-
-_HALT = "halt"
 
 
 def _as_text(steps: Mapping[Step, int], halt: str | None, halts: int) -> str:
