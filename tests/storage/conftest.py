@@ -1,10 +1,8 @@
 """What storage tests begin with: two products of one account, a plan, and deliveries that were taken in."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from domain.lines import LineCounts, LineOutcome
 from domain.manifests import ItemIdentity, ManifestState
@@ -14,6 +12,7 @@ from domain.routing import Placement
 from storage import catalogue, loading, manifests
 from storage.database import Database, Transaction
 from storage.loading import LoadBlock, LoadResult
+from tests.storage.statements import plans_of, statements_of
 
 EU = Plan("kore/eu", "kore", "eu", frozenset({"DE", "FR"}), "EU", 110, 5_000_000, 10.0, "EUR", "HF1")
 
@@ -88,18 +87,9 @@ def explained() -> Callable[[Transaction, Callable[[], object]], str]:
     """How the database goes about the statements that a piece of work runs; big tables are assumed."""
 
     def explain(tx: Transaction, work: Callable[[], object]) -> str:
-        ran: list[tuple[str, Any]] = []
-
-        def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
-            ran.append((statement, parameters))
-
-        event.listen(tx.connection, "before_cursor_execute", note)
-        work()
-        event.remove(tx.connection, "before_cursor_execute", note)
+        ran = statements_of(tx, work)
         if tx.is_postgresql:
             tx.connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-        words = "EXPLAIN " if tx.is_postgresql else "EXPLAIN QUERY PLAN "
-        told = [row for each, values in ran for row in tx.connection.exec_driver_sql(words + each, values)]
-        return "\n".join(str(row[-1]) for row in told)
+        return plans_of(tx, ran)
 
     return explain

@@ -1,13 +1,14 @@
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import select, update
 
 from domain.lifecycle import Stage, Step
 from storage import ledger
 from storage.correcting import claim_again, refused_claims
-from storage.database import Database, Transaction
+from storage.database import Database
 from storage.schema import history, operations, sims
+from tests.storage.statements import statements_of
 
 Numbers = Callable[[int], list[str]]
 Delivered = Callable[..., str]
@@ -22,18 +23,6 @@ def refused(stocked: Database, delivered: Delivered, iccids: Numbers) -> list[st
         c = operations.c
         tx.execute(update(operations).where(c.iccid != numbers[-1]).values(step=Step.REJECTED.value))
     return numbers
-
-
-def statements(tx: Transaction, work: Callable[[], object]) -> list[str]:
-    ran: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        ran.append(statement)
-
-    event.listen(tx.connection, "before_cursor_execute", note)
-    work()
-    event.remove(tx.connection, "before_cursor_execute", note)
-    return ran
 
 
 def test_refused_claims_come_with_the_code_that_was_refused(stocked: Database, refused: list[str]) -> None:
@@ -73,7 +62,7 @@ def test_many_corrections_take_as_many_statements_as_one(stocked: Database, refu
             def correct(some: list[str] = some, codes: dict[str, bytes] = codes) -> None:
                 claim_again(tx, refused_claims(tx, some), codes, detail="", actor="ann")
 
-            counts.append(len(statements(tx, correct)))
+            counts.append(len(statements_of(tx, correct)))
     assert counts[0] == counts[1] < 12
 
 
@@ -81,7 +70,7 @@ def test_sims_are_asked_for_by_their_numbers_and_joined_to_nothing(stocked: Data
     """Joined, PostgreSQL may read all SIMs for each operation: its guess of one makes that as good as a look."""
     manifest_id = f"m-{'0' * 12}"
     with stocked.begin() as tx:
-        asked = statements(tx, lambda: refused_claims(tx, refused))
-        asked += statements(tx, lambda: ledger.at_step(tx, manifest_id, Step.REJECTED, product_id="tracker"))
-    assert sum("sims" in statement for statement in asked) == 2
-    assert not any("JOIN" in statement for statement in asked)
+        asked = statements_of(tx, lambda: refused_claims(tx, refused))
+        asked += statements_of(tx, lambda: ledger.at_step(tx, manifest_id, Step.REJECTED, product_id="tracker"))
+    assert sum("sims" in statement for statement, _ in asked) == 2
+    assert not any("JOIN" in statement for statement, _ in asked)

@@ -1,31 +1,15 @@
 """Due work is found by the partial indexes, on both databases."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from sqlalchemy import event, text, update
+from sqlalchemy import text, update
 
 from domain.lifecycle import Step
 from storage.database import Database, Transaction
 from storage.schema import operations
+from tests.storage.statements import plans_of, statements_of
 from tests.storage.test_ledger import Deliver, Iccids, expire, send, settle
-
-
-def plans_of(tx: Transaction, work: Callable[[], object]) -> str:
-    """How the database goes about the statements of a piece of work, from what it knows of the table now."""
-    ran: list[tuple[str, Any]] = []
-
-    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
-        ran.append((statement, parameters))
-
-    tx.execute(text("ANALYZE operations"))
-    event.listen(tx.connection, "before_cursor_execute", note)
-    work()
-    event.remove(tx.connection, "before_cursor_execute", note)
-    words = "EXPLAIN " if tx.is_postgresql else "EXPLAIN QUERY PLAN "
-    told = [row for each, values in ran for row in tx.connection.exec_driver_sql(words + each, values)]
-    return "\n".join(str(row[-1]) for row in told)
 
 
 @pytest.mark.slow
@@ -50,7 +34,8 @@ def test_due_work_is_found_by_its_partial_index(
     with stocked.begin() as tx:
         tx.execute(update(operations).where(operations.c.id % 100 != 0).values(step="done"))
         tx.execute(update(operations).where(operations.c.step == "planned").values(step=step.value))
-        plans = plans_of(tx, lambda: work(tx))
+        tx.execute(text("ANALYZE operations"))
+        plans = plans_of(tx, statements_of(tx, lambda: work(tx)))
     assert index in plans
     assert "Seq Scan on operations" not in plans
     assert "SCAN operations" not in plans
