@@ -11,7 +11,7 @@ from storage.among import among
 from storage.bulk import staged
 from storage.database import Transaction
 from storage.ledger import Move
-from storage.queueing import is_newest
+from storage.queueing import is_newest, of_its_sim
 from storage.schema import operations, sims
 
 
@@ -25,24 +25,15 @@ class RefusedClaim(NamedTuple):
 
 
 def refused_claims(tx: Transaction, iccids: Sequence[str]) -> list[RefusedClaim]:
-    """Those among these SIMs, locked until the transaction ends. What somebody else is moving now is left out.
-
-    The codes are asked for by the SIMs' numbers. Not joined: before its statistics are fresh PostgreSQL takes so many
-    operations for one, and would read every SIM for each of them.
-    """
-    if not iccids:
-        return []
-    o, s = operations.c, sims.c
+    """Those among these SIMs, locked until the transaction ends. What somebody else is moving now is left out."""
+    o = operations.c
     rows = (
-        select(o.id, o.iccid, o.manifest_id)
+        select(o.id, o.iccid, o.manifest_id, of_its_sim(sims.c.registration_code))
         .where(among(tx, o.iccid, iccids), o.action == Action.ACTIVATE.value, is_newest())
         .where(o.step == Step.REJECTED.value, o.stage == Stage.CLAIM.value)
-        .with_for_update(skip_locked=True)
+        .with_for_update(of=operations, skip_locked=True)
     )
-    found = tx.execute(rows).all()
-    sealed = select(s.iccid, s.registration_code).where(among(tx, s.iccid, [row.iccid for row in found]))
-    codes = dict(tx.execute(sealed).tuples().all()) if found else {}
-    return [RefusedClaim(id_, iccid, manifest_id, codes[iccid]) for id_, iccid, manifest_id in found]
+    return [RefusedClaim._make(row) for row in tx.execute(rows)] if iccids else []
 
 
 def claim_again(

@@ -32,7 +32,7 @@ from storage.among import among
 from storage.database import Transaction
 from storage.halted import not_halted
 from storage.leased import Operation, leased, told
-from storage.queueing import is_its_turn, is_newest
+from storage.queueing import is_its_turn, is_newest, of_its_sim
 from storage.schema import TO_SEND, TO_SETTLE, history, operations, sims
 from storage.spans import of_manifest
 
@@ -263,8 +263,7 @@ def at_step(tx: Transaction, manifest_id: str, step: Step, *, product_id: str | 
     c = operations.c
     rows = select(c.id).where(of_manifest(manifest_id), c.step == step.value, is_newest())
     if product_id is not None:
-        product = select(sims.c.product_id).where(sims.c.iccid == c.iccid)  # not joined: see `refused_claims`
-        rows = rows.where(product.correlate(operations).scalar_subquery() == product_id)
+        rows = rows.where(of_its_sim(sims.c.product_id) == product_id)
     return tuple(row.id for row in tx.execute(rows.order_by(c.id)))
 
 

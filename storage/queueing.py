@@ -3,11 +3,13 @@
 The rule is asked of the ledger whenever something is taken, so nothing has to wake what waits.
 """
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, ScalarSelect, and_, func, or_, select
 
 from domain.acting import LIVE_STEPS
 from domain.lifecycle import Action
-from storage.schema import operations
+from storage.schema import operations, sims
 
 LIVE = tuple(sorted(step.value for step in LIVE_STEPS))
 
@@ -33,6 +35,15 @@ def _of_those(id_: ColumnElement[int]) -> ColumnElement[int]:
     rows through thousands, 47 s instead of half a second.
     """
     return id_ + 0
+
+
+def of_its_sim(column: Column[Any]) -> ScalarSelect[Any]:
+    """This column of the operation's SIM, looked up by its number.
+
+    Not joined: before its statistics are fresh PostgreSQL takes what `is_newest` leaves for one row, and would read all
+    SIMs for each.
+    """
+    return select(column).where(sims.c.iccid == operations.c.iccid).correlate(operations).scalar_subquery()
 
 
 def is_newest() -> ColumnElement[bool]:
