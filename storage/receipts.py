@@ -49,20 +49,21 @@ def due(tx: Transaction) -> dict[str, str]:
     loaded = c.state == ManifestState.LOADED.value
     rows = select(c.id, c.source, c.state, c.halt, c.accepted, c.receipt_at, c.receipt_steps)
     rows = rows.where(or_(none_yet, finished_since, loaded)).order_by(c.received_at, c.id)
-    candidates = [row for row in tx.execute(rows).all() if not _may_stay(row, tx.now())]
-    unsure = [row.id for row in candidates if row.state == ManifestState.LOADED.value and row.receipt_at is not None]
-    counts, said = counts_of(tx, unsure), _halts_of(tx, unsure)
-    now = {row.id: _as_text(counts.get(row.id, {}), row.halt, said.get(row.id, 0)) for row in candidates}
-    true_still = {row.id for row in candidates if row.receipt_steps == now[row.id]}
-    return {row.id: row.source for row in candidates if row.id not in true_still or row.id not in unsure}
+    found = tx.execute(rows).all()
+    shown = {row.id for row in found if row.state == ManifestState.LOADED.value and row.receipt_at is not None}
+    unsure = [row for row in found if row.id in shown and not _may_stay(row, tx.now())]
+    ids = [row.id for row in unsure]
+    counts, said = counts_of(tx, ids), _halts_of(tx, ids)
+    now = {row.id: _as_text(counts.get(row.id, {}), row.halt, said.get(row.id, 0)) for row in unsure}
+    moved = {row.id for row in unsure if row.receipt_steps != now[row.id]}
+    return {row.id: row.source for row in found if row.id not in shown or row.id in moved}
 
 
 def _may_stay(row: Any, now: datetime) -> bool:
-    """Whether the receipt of a large manifest is new enough, whatever has moved since."""
-    if row.accepted <= LARGE or row.receipt_at is None or row.state != ManifestState.LOADED.value:
-        return False
-    shows = json.loads(row.receipt_steps).get(_HALT)
-    return bool(row.halt == shows and now < row.receipt_at + timedelta(seconds=row.accepted / SIMS_A_SECOND))
+    """Whether a loaded manifest is large and its receipt new enough, whatever has moved since."""
+    pause = timedelta(seconds=row.accepted / SIMS_A_SECOND)
+    is_new = row.accepted > LARGE and now < row.receipt_at + pause
+    return is_new and bool(json.loads(row.receipt_steps).get(_HALT) == row.halt)
 
 
 def _halts_of(tx: Transaction, manifest_ids: Sequence[str]) -> dict[str, int]:
