@@ -17,7 +17,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import BigInteger, Column, MetaData, Table, Text, text, update
+from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text, select, text, update
 
 from benchmarks.postgres import SAFE, ThrowawayPostgres
 from domain.lifecycle import Step
@@ -30,7 +30,15 @@ from storage.ledger import Lease, Move
 from storage.loading import LoadBlock, load_block
 
 ACCOUNT = "bench"
-BARE_QUEUE = Table("bare_queue", MetaData(), Column("id", BigInteger), Column("step", Text), Column("fence", Text))
+IS_DUE = text("step = 'planned'")
+BARE_QUEUE = Table(
+    "bare_queue",
+    MetaData(),
+    Column("id", BigInteger, primary_key=True),
+    Column("step", Text, nullable=False),
+    Column("fence", Text),
+    Index("ix_bare_queue_due", "id", sqlite_where=IS_DUE, postgresql_where=IS_DUE),
+)
 FIRST_KEY = 4_070_000_000_000_000 * 10 + 10**18
 
 
@@ -64,36 +72,34 @@ def work(url: str, batch: int) -> int:
 def make_bare_queue(database: Database, count: int) -> None:
     """The reference's table: `count` rows that are due."""
     with database.begin() as tx:
-        tx.execute(text("CREATE TABLE bare_queue (id BIGINT PRIMARY KEY, step TEXT NOT NULL, fence TEXT)"))
-        tx.execute(text("CREATE INDEX ix_bare_queue_planned ON bare_queue (id) WHERE step = 'planned'"))
+        BARE_QUEUE.create(tx.connection)
         insert_rows(tx, {"id": list(range(count)), "step": "planned"}, {BARE_QUEUE: ("id", "step")})
 
 
 def work_bare(url: str, batch: int) -> int:
     """The reference: take and finish until no row is due; how many this worker finished."""
-    database = Database(url)
+    database, row = Database(url), BARE_QUEUE.c
     finished = 0
     while True:
         fence = secrets.token_hex(8)
         with database.begin() as tx:
-            locked = "FOR UPDATE SKIP LOCKED" if tx.is_postgresql else ""
-            due = f"SELECT id FROM bare_queue WHERE step = 'planned' ORDER BY id LIMIT {batch} {locked}"
-            taking = f"UPDATE bare_queue SET step = 'intent', fence = '{fence}' WHERE id IN ({due}) RETURNING id"
-            taken = tx.execute(text(taking)).scalars().all()
+            due = select(row.id).where(IS_DUE).order_by(row.id).limit(batch).with_for_update(skip_locked=True)
+            taking = update(BARE_QUEUE).where(row.id.in_(due)).values(step="intent", fence=fence)
+            taken = tx.execute(taking.returning(row.id)).scalars().all()
         if not taken:
             database.close()
             return finished
         with database.begin() as tx:
-            mine = update(BARE_QUEUE).where(among(tx, BARE_QUEUE.c.id, taken), BARE_QUEUE.c.fence == fence)
+            mine = update(BARE_QUEUE).where(among(tx, row.id, taken), row.fence == fence)
             finished += tx.execute(mine.values(step="done", fence=None)).rowcount
 
 
-def seconds_for(work: Callable[[str, int], int], url: str, count: int, batch: int, workers: int) -> float:
+def seconds_for(worker: Callable[[str, int], int], url: str, count: int, batch: int, workers: int) -> float:
     """How long so many workers need, from the moment at which all have started and imported."""
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
         pool.map(time.sleep, [0.5] * workers, chunksize=1)
         started = time.perf_counter()
-        finished = sum(pool.starmap(work, [(url, batch)] * workers, chunksize=1))
+        finished = sum(pool.starmap(worker, [(url, batch)] * workers, chunksize=1))
         seconds = time.perf_counter() - started
     if finished != count:
         raise SystemExit(f"{finished} of {count} operations were finished")
