@@ -3,6 +3,8 @@
 
 # Two more than two cores, because many tests wait for a server or a deadline.
 WORKERS ?= 4
+# The interpreter to build .venv with, where the newest one is not wanted: make test PYTHON=/usr/bin/python3
+PYTHON ?=
 ENOUGH := import sys, venv; sys.exit(sys.version_info < (3, 11))
 LOCKED := .venv/.locked-$(shell cat requirements/dev.txt pyproject.toml | cksum | cut -d ' ' -f 1)
 PYTEST := .venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -62,7 +64,7 @@ venv: $(LOCKED) ## build .venv and nothing else
 $(LOCKED):
 	@rm -f .venv/.locked-*; \
 	if ! .venv/bin/python -c '$(ENOUGH)' 2>/dev/null; then \
-		for python in python3.13 python3.12 python3.11 python3; do \
+		for python in $(or $(PYTHON),python3.13 python3.12 python3.11 python3); do \
 			if $$python -c '$(ENOUGH)' 2>/dev/null; then break; fi; python=; \
 		done; \
 		if [ -z "$$python" ]; then \

@@ -19,16 +19,13 @@ from domain.iccid import IssuerProfile
 from domain.judging import WANTED
 from domain.lifecycle import Action, SimState, Step
 from engine.acting import Agreed, Asked, act
-from engine.context import Timing
 from engine.draining import follow
 from engine.invariants import CarrierLog, violations
 from storage import catalogue, sims
 from storage.database import Database
-from tests.engine.rig import ACCOUNT, PLAN, Rig, iccids, open_rig
+from tests.engine.rig import ACCOUNT, PLAN, TIMEOUT_SECONDS, TIMING, Rig, iccids, open_rig
 
 FLEET = iccids(6)
-TIMING = Timing(lease_seconds=3.0, lease_margin_seconds=0.2, poll_first_seconds=0.2, circuit_failures=1_000)
-TIMEOUT_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ def rig(site: Site, stocked: Database, server: SimulatedCarrierServer, tmp_path:
     carrier = open_carrier(
         CarrierAccount(ACCOUNT, site.carrier, server.url, site.options, site.secrets, TIMEOUT_SECONDS)
     )
-    rig = open_rig(stocked, carrier, tmp_path, timing=TIMING, timeout_seconds=TIMEOUT_SECONDS, quiet_seconds=0.4)
+    rig = open_rig(stocked, carrier, tmp_path, timing=TIMING, quiet_seconds=0.4)
     rig = rig.but(issuers=[IssuerProfile("89", "any", carrier_account=ACCOUNT)])
     rows = "".join(f"{iccid},code-{iccid}\n" for iccid in FLEET)
     rig.take_in("fleet.csv", f"iccid,registration_code\n{rows}")

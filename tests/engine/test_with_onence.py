@@ -14,17 +14,14 @@ from carriers.simulated.log import Entry, changing_requests, effect_counts
 from carriers.simulated.onence import CREDENTIALS, OneNceDialect
 from carriers.simulated.server import SimulatedCarrierServer, run_server
 from domain.lifecycle import SimState, Step
-from engine.context import Timing
 from engine.draining import follow
 from engine.invariants import CarrierLog, violations
 from engine.sending import send_due
 from storage import sims
 from storage.database import Database
-from tests.engine.rig import ACCOUNT, Rig, iccids, open_rig
+from tests.engine.rig import ACCOUNT, TIMEOUT_SECONDS, TIMING, Rig, iccids, open_rig
 
 FLEET = iccids(230)
-TIMING = Timing(lease_seconds=3.0, lease_margin_seconds=0.2, poll_first_seconds=0.2)
-TIMEOUT_SECONDS = 1.0
 
 
 @pytest.fixture
@@ -44,7 +41,7 @@ def server() -> Iterator[SimulatedCarrierServer]:
 def rig(stocked: Database, server: SimulatedCarrierServer, tmp_path: Path) -> Iterator[Rig]:
     """An engine whose one account is at 1NCE."""
     carrier = open_carrier(CarrierAccount(ACCOUNT, "1nce", server.url, {}, CREDENTIALS, TIMEOUT_SECONDS))
-    yield open_rig(stocked, carrier, tmp_path, timing=TIMING, timeout_seconds=TIMEOUT_SECONDS, quiet_seconds=0.4)
+    yield open_rig(stocked, carrier, tmp_path, timing=TIMING, quiet_seconds=0.4)
     carrier.close()
 
 

@@ -16,17 +16,14 @@ from carriers.simulated.particle import CREDENTIALS
 from carriers.simulated.server import SimulatedCarrierServer, run_server
 from domain.lifecycle import Action, SimState, Step
 from engine.acting import Agreed, Asked, act
-from engine.context import Timing
 from engine.draining import follow
 from engine.invariants import CarrierLog, violations
 from storage import catalogue
 from storage.database import Database
-from tests.engine.rig import ACCOUNT, PLAN, Rig, iccids, open_rig
+from tests.engine.rig import ACCOUNT, PLAN, TIMEOUT_SECONDS, TIMING, Rig, iccids, open_rig
 
 GERMAN, FRENCH = iccids(24), iccids(12, first=24)
 FRANCE = replace(PLAN, id="particle/fr", name="france", countries=frozenset({"FR"}), carrier_reference="FR")
-TIMING = Timing(lease_seconds=3.0, lease_margin_seconds=0.2, poll_first_seconds=0.2)
-TIMEOUT_SECONDS = 0.6
 
 
 @pytest.fixture
@@ -44,7 +41,7 @@ def rig(stocked: Database, server: SimulatedCarrierServer, tmp_path: Path) -> It
         catalogue.sync_plans(tx, [PLAN, FRANCE])
     account = CarrierAccount(ACCOUNT, "particle", server.url, {"product": "tracker"}, CREDENTIALS, TIMEOUT_SECONDS)
     carrier = open_carrier(account)
-    yield open_rig(stocked, carrier, tmp_path, timing=TIMING, timeout_seconds=TIMEOUT_SECONDS, quiet_seconds=0.4)
+    yield open_rig(stocked, carrier, tmp_path, timing=TIMING, quiet_seconds=0.4)
     carrier.close()
 
 

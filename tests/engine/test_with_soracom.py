@@ -21,19 +21,16 @@ from domain.acting import Fate
 from domain.iccid import IssuerProfile
 from domain.lifecycle import Action, SimState, Stage, Step
 from engine.acting import Agreed, Asked, act
-from engine.context import Timing
 from engine.draining import follow
 from engine.invariants import CarrierLog, violations
 from engine.sending import send_due
 from storage import catalogue, sims
 from storage.database import Database
-from tests.engine.rig import ACCOUNT, PLAN, Rig, open_rig
+from tests.engine.rig import ACCOUNT, PLAN, TIMEOUT_SECONDS, TIMING, Rig, open_rig
 
 GLOBALS, JAPANS = "8942310", "8981100"
 GROUP = "11111111-2222-3333-4444-555555555555"
 GROUPED = replace(PLAN, id="soracom/any", countries=frozenset({"DE", "JP"}), carrier_reference=GROUP)
-TIMING = Timing(lease_seconds=3.0, lease_margin_seconds=0.2, poll_first_seconds=0.2)
-TIMEOUT_SECONDS = 1.0
 
 
 def numbers(issuer: str, count: int, first: int = 1001) -> list[str]:
@@ -76,9 +73,7 @@ def engine(stocked: Database, server: SimulatedCarrierServer, tmp_path: Path) ->
             )
             carrier = open_carrier(account)
             opened.callback(carrier.close)
-            rig = open_rig(
-                stocked, carrier, tmp_path, timing=TIMING, timeout_seconds=TIMEOUT_SECONDS, quiet_seconds=0.4
-            )
+            rig = open_rig(stocked, carrier, tmp_path, timing=TIMING, quiet_seconds=0.4)
             return rig.but(issuers=issuers)
 
         yield open_engine

@@ -15,12 +15,11 @@ from carriers.simulated.log import Entry, changing_requests, effect_counts
 from carriers.simulated.server import SimulatedCarrierServer, run_server
 from carriers.simulated.telnyx import CREDENTIALS, uuid_of
 from domain.lifecycle import SimState, Step
-from engine.context import Timing
 from engine.draining import follow
 from engine.invariants import CarrierLog, violations
 from storage import catalogue, sims
 from storage.database import Database
-from tests.engine.rig import ACCOUNT, PLAN, Rig, iccids, open_rig
+from tests.engine.rig import ACCOUNT, PLAN, TIMEOUT_SECONDS, TIMING, Rig, iccids, open_rig
 
 GERMAN, FRENCH = iccids(24), iccids(12, first=24)
 EVERY = (*GERMAN, *FRENCH)
@@ -30,8 +29,6 @@ PLANS = [
     for land, group in GROUPS.items()
 ]
 # Dozens of lost answers in a row would pause the carrier for half a minute.
-TIMING = Timing(lease_seconds=3.0, lease_margin_seconds=0.2, poll_first_seconds=0.2, circuit_failures=1_000)
-TIMEOUT_SECONDS = 0.6
 CLAIM, ACTIVATE = RequestKind.CLAIM, RequestKind.ACTIVATE
 
 OpenRig = Callable[..., Rig]
@@ -55,9 +52,7 @@ def opened(stocked: Database, server: SimulatedCarrierServer, tmp_path: Path) ->
     def open_with(**options: str) -> Rig:
         account = CarrierAccount(ACCOUNT, "telnyx", server.url, options, CREDENTIALS, TIMEOUT_SECONDS)
         adapters.append(open_carrier(account))
-        return open_rig(
-            stocked, adapters[-1], tmp_path, timing=TIMING, timeout_seconds=TIMEOUT_SECONDS, quiet_seconds=0.4
-        )
+        return open_rig(stocked, adapters[-1], tmp_path, timing=TIMING, quiet_seconds=0.4)
 
     yield open_with
     for adapter in adapters:
@@ -153,7 +148,7 @@ def test_codes_of_nobody_and_of_others_are_rejected_and_stop_no_one_else(stocked
     with stocked.begin() as tx:
         catalogue.sync_plans(tx, PLANS)
     adapter = open_carrier(CarrierAccount(ACCOUNT, "telnyx", url, {}, CREDENTIALS, TIMEOUT_SECONDS))
-    rig = open_rig(stocked, adapter, tmp_path, timing=TIMING, timeout_seconds=TIMEOUT_SECONDS, quiet_seconds=0.4)
+    rig = open_rig(stocked, adapter, tmp_path, timing=TIMING, quiet_seconds=0.4)
     provision(rig, {Step.DONE: len(EVERY) - 3, Step.REJECTED: 3})
     with rig.context.database.read() as tx:
         assert {sims.story(tx, iccid)[0].reason for iccid in GERMAN[:3]} == {"not_registrable"}

@@ -77,6 +77,13 @@ def test_any_python_of_the_four_names_builds_the_environment_from_the_lock(works
     assert "--no-deps --no-build-isolation --editable ." in asked
 
 
+def test_an_interpreter_that_is_named_is_taken_or_none(workshop: Workshop) -> None:
+    for name in ("python3.13", "our-python"):
+        workshop.add_python(name)
+    assert "simline needs Python 3.11" in workshop.make("venv", PYTHON="no-such-python").stderr
+    assert "Building .venv with our-python\n" in workshop.make("venv", PYTHON="our-python").stdout
+
+
 def test_the_environment_is_built_once_and_again_when_the_lock_changes(workshop: Workshop) -> None:
     workshop.add_python("python3")
     workshop.make("venv")
