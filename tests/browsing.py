@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""The first needs a third of the others' time: it has no window to hide."""
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 Opened = Callable[..., tuple[Page, list[str], list[str]]]
 """A page's HTML, a scheme and a width -> the page, what it complained of and what it asked for."""
 
@@ -16,7 +18,7 @@ Opened = Callable[..., tuple[Page, list[str], list[str]]]
 def browser() -> Iterator[Browser]:
     """The distribution's Chromium, without a window."""
     if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: install the distribution's chromium to run the browser tests")
+        pytest.skip("no Chromium on this machine: install chromium-headless-shell or chromium to run the browser tests")
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield started

@@ -22,8 +22,8 @@ from tests.engine.rig import ACCOUNT, Rig, open_rig, open_supersim, stock
 from tests.reliability.worker import LIMIT, QUIET_SECONDS, TIMEOUT_SECONDS, TIMING, run
 
 PROCESSES = get_context("forkserver")
-"""Workers are forked from a process that has imported everything and has no threads: they start in 20 ms."""
-PROCESSES.set_forkserver_preload(["tests.reliability.worker"])
+"""Workers are forked from a process that has no threads: they start in 20 ms."""
+PROCESSES.set_forkserver_preload(["tests.reliability.forked"])
 KILLED = -signal.SIGKILL
 
 
