@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.lifecycle import BUCKETS, Action, Bucket, Step
@@ -17,7 +17,7 @@ from domain.lines import LineCounts
 from domain.manifests import ACTIONS, Halt, ItemIdentity, ManifestState
 from storage.among import among
 from storage.database import Transaction
-from storage.schema import manifests, operations
+from storage.schema import UNDER_WAY, manifests, operations
 from storage.spans import close_span, of_its_manifest
 
 TAKEN = (ManifestState.LOADED.value, ManifestState.FINISHED.value)
@@ -207,10 +207,13 @@ def known_items(tx: Transaction, source: str, items: Iterable[ItemIdentity]) -> 
 
 
 def abandoned(tx: Transaction, source: str) -> list[ManifestRow]:
-    """Deliveries of this source whose reader died: claimed, not ended, and the lease is over."""
+    """Deliveries of this source whose reader died: claimed, not ended, and the lease is over.
+
+    The source is asked here: SQLite would go by it, and read everything that ever came from there.
+    """
     c = manifests.c
-    rows = select(manifests).where(c.source == source, _can_be_claimed(tx.now())).order_by(c.received_at, c.id)
-    return [_row(row) for row in tx.execute(rows)]
+    rows = select(manifests).where(text(UNDER_WAY), _can_be_claimed(tx.now())).order_by(c.received_at, c.id)
+    return [_row(row) for row in tx.execute(rows) if row.source == source]
 
 
 def same_content(tx: Transaction, sha256: str, manifest_id: str) -> str | None:
@@ -233,7 +236,7 @@ def finish_ended(tx: Transaction) -> list[str]:
     """
     c, o = manifests.c, operations.c
     goes_on = select(o.id).where(of_its_manifest(), o.step.in_(LIVE)).correlate(manifests).exists()
-    ended = and_(c.state == ManifestState.LOADED.value, ~goes_on)
+    ended = and_(text(UNDER_WAY), c.state == ManifestState.LOADED.value, ~goes_on)
     looked_ended = _locked(tx, ended)
     if not looked_ended:
         return []
@@ -259,7 +262,7 @@ def _locked(tx: Transaction, condition: ColumnElement[bool]) -> list[str]:
 
     What is asked of them in the *next* statement is true until then; this one saw them as they were before the wait.
     """
-    rows = select(manifests.c.id).where(condition).order_by(manifests.c.id)
+    rows = select(manifests.c.id).where(condition).order_by(manifests.c.received_at, manifests.c.id)
     return list(tx.execute(rows.with_for_update(key_share=True)).scalars())
 
 

@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, func, or_, select, text, update
 
 from domain.lifecycle import Step
 from domain.manifests import Halt, ManifestState
 from storage.among import among
 from storage.database import Transaction
 from storage.manifests import counts_of
+from storage.schema import UNDER_WAY, manifests
 from storage.schema import halts as table_of_halts
-from storage.schema import manifests
 
 LARGE = 50_000
 """With more SIMs a manifest is large: its receipt is not made anew at every sweep in which something moved."""
@@ -48,7 +48,7 @@ def due(tx: Transaction) -> dict[str, str]:
     finished_since = and_(c.state == ManifestState.FINISHED.value, c.receipt_at < c.finished_at)
     loaded = c.state == ManifestState.LOADED.value
     rows = select(c.id, c.source, c.state, c.halt, c.accepted, c.receipt_at, c.receipt_steps)
-    rows = rows.where(or_(none_yet, finished_since, loaded)).order_by(c.received_at, c.id)
+    rows = rows.where(text(UNDER_WAY), or_(none_yet, finished_since, loaded)).order_by(c.received_at, c.id)
     found = tx.execute(rows).all()
     shown = {row.id for row in found if row.state == ManifestState.LOADED.value and row.receipt_at is not None}
     unsure = [row for row in found if row.id in shown and not _may_stay(row, tx.now())]

@@ -135,6 +135,10 @@ def _manifests() -> None:
     )
     op.create_index("ix_manifests_sha256", "manifests", ["sha256"])
     partial_index("ix_manifests_halted", "manifests", ["state"], "halt IS NOT NULL")
+    op.create_index("ix_manifests_received_at_id", "manifests", ["received_at", "id"])
+    is_open = "state = 'received' OR state = 'needs_approval' OR state = 'loaded'"
+    under_way = f"({is_open} OR receipt_at IS NULL OR receipt_at < finished_at)"
+    partial_index("ix_manifests_under_way", "manifests", ["received_at", "id"], under_way)
 
 
 def _halts() -> None:
