@@ -15,11 +15,13 @@ ALONE = [ $$? -eq 1 ] && .venv/bin/python -m pytest --last-failed --last-failed-
 # out nothing.
 QUICK := -m "not slow" -k "not postgresql" $(addprefix --ignore=tests/,console flows reliability served)
 # Half of the code that is installed. What a process imports of it all the same is compiled then, and kept.
-HARDLY_IMPORTED := apprise|cfnlint|dateparser|graphql|moto|mypy|mypyc|networkx|pip|pkg_resources|setuptools|sympy|tests|typeshed
+HARDLY_IMPORTED := apprise|cfnlint|dateparser|docker|graphql|lexers|moto|mpmath|mypy|mypyc|networkx|oauthlib|pip|pkg_resources|rich_rst|ruamel|setuptools|stdnum|sympy|tests|typeshed
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
 # Containers often forbid bytecode. Then every process that a test starts compiles the project anew.
 unexport PYTHONDONTWRITEBYTECODE
+# A traceback names lines, not columns within them. Every import is shorter by a twentieth for it.
+export PYTHONNODEBUGRANGES := 1
 # Nobody does algebra here, and the idle threads of numpy's library spin for a while in every process.
 export OPENBLAS_NUM_THREADS := 1
 

@@ -6,10 +6,10 @@ A copy of a template is made and dropped in 140 ms of the server's time, whateve
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Self
+from typing import Any, Self
 from uuid import uuid4
 
-from sqlalchemy import Connection, NullPool, create_engine, text
+import psycopg
 from sqlalchemy.engine import URL, make_url
 
 TRUNCATED_FROM_BYTES = 1 << 20
@@ -36,6 +36,7 @@ RESTART = "SELECT setval(format('%I.%I', schemaname, sequencename), start_value,
 OF_MIGRATIONS = "alembic_version"
 
 Shape = dict[str, tuple[int, int]]
+Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 @contextmanager
@@ -44,12 +45,12 @@ def postgres_database(server: str, options: str = "", name: str = "") -> Iterato
     name = name or f"simline_{uuid4().hex[:12]}"
     parsed = make_url(server).set(drivername="postgresql+psycopg")
     with _connected(parsed) as connection:
-        connection.execute(text(f"CREATE DATABASE {name} {options}"))
+        connection.execute(f"CREATE DATABASE {name} {options}")
     try:
         yield name, parsed.set(database=name).render_as_string(hide_password=False)
     finally:
         with _connected(parsed) as connection:
-            connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 class Copies:
@@ -78,9 +79,9 @@ class Copies:
     def _emptied(self) -> bool:
         """False if a test has changed more than rows, or if the history's rule, which refuses it, holds for us too."""
         with _connected(self._url) as connection:
-            if not connection.scalar(text(MAY_ALL)):
+            if connection.execute(MAY_ALL).fetchone() != (True,):
                 return False
-            connection.execute(text(f"SELECT pg_terminate_backend(pid, 10000) {OTHERS}"))
+            connection.execute(f"SELECT pg_terminate_backend(pid, 10000) {OTHERS}")
             if _shape_of(connection) != self._shape:
                 return False
             _empty(connection)
@@ -89,24 +90,26 @@ class Copies:
 
 @contextmanager
 def _connected(url: str | URL) -> Iterator[Connection]:
-    with create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool).connect() as connection:
+    """The driver's own connection: SQLAlchemy would ask a new server what it can before each of a few words."""
+    address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address, autocommit=True) as connection:
         yield connection
 
 
 def _shape_of(connection: Connection) -> Shape:
-    return {catalogue: (count, stamps) for catalogue, count, stamps in connection.execute(text(SHAPE))}
+    return {catalogue: (count, stamps) for catalogue, count, stamps in connection.execute(SHAPE)}
 
 
 def _empty(connection: Connection) -> None:
     """Of its rows, of the history's too."""
-    tables = [name for (name,) in connection.execute(text(TABLES)) if name != OF_MIGRATIONS]
+    tables = [name for (name,) in connection.execute(TABLES) if name != OF_MIGRATIONS]
     full = " UNION ALL ".join(
         f"SELECT '{name}', pg_table_size('{name}') WHERE EXISTS (SELECT FROM {name})" for name in tables
     )
-    sizes = dict(connection.execute(text(full)).tuples().all())
+    sizes: dict[str, int] = dict(connection.execute(full).fetchall())
     large = [name for name, size in sizes.items() if size >= TRUNCATED_FROM_BYTES]
     words = ["SET session_replication_role = replica", *(f"DELETE FROM {name}" for name in sizes if name not in large)]
     if large:
         words.append(f"TRUNCATE {', '.join(large)} CASCADE")
     for word in (*words, RESTART):
-        connection.execute(text(word))
+        connection.execute(word)

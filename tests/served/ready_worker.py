@@ -21,7 +21,7 @@ import flows.reconcile
 import flows.report_usage
 import flows.settle  # noqa: F401
 
-LOOK_EVERY_SECONDS = 0.3
+LOOK_EVERY_SECONDS = 0.8
 LONGEST_SECONDS = 300
 
 
