@@ -149,10 +149,10 @@ def load_lines(context: Context, tx: Transaction, delivery: Delivery, rules: Rea
         placed, not_placed = chooser.place(block)
         result, corrected = _load_placed(context, tx, corrector, placed, fresh)
         new.update(_new_counts(placed, result))
-        outcomes = [*block.outcomes, *not_placed, *_not_new(result, corrected)]
-        loading.record_outcomes(tx, delivery.manifest_id, outcomes)
-        for outcome in outcomes:
-            verdicts[outcome.verdict] += outcome.line_count
+        for outcomes in ([*block.outcomes, *not_placed], [*_not_new(result, corrected)]):  # those of a kind together
+            loading.record_outcomes(tx, delivery.manifest_id, outcomes)
+            for outcome in outcomes:
+                verdicts[outcome.verdict] += outcome.line_count
         read += block.line_count
         context.watch(Progress("read", read, surveyed.line_count, delivery.manifest_id))
     loading.record_placements(tx, delivery.manifest_id, new)
@@ -226,9 +226,14 @@ def _as_load(context: Context, placement: Placement, rows: Rows) -> loading.Load
 
 
 def _not_new(result: loading.LoadResult, corrected: set[str]) -> Iterable[LineOutcome]:
+    unusual = corrected | result.released | result.elsewhere.keys()
+    known, usual_reason = Verdict.KNOWN, Reason.ALREADY_KNOWN
     for line, iccid in result.known:
-        reason = Reason.CODE_CORRECTED if iccid in corrected else Reason.ALREADY_KNOWN
-        yield LineOutcome(line, Verdict.KNOWN, reason, iccid=iccid, detail=_stays(result, iccid))
+        if iccid in unusual:
+            reason = Reason.CODE_CORRECTED if iccid in corrected else usual_reason
+            yield LineOutcome(line, known, reason, iccid=iccid, detail=_stays(result, iccid))
+        else:
+            yield LineOutcome(line, known, usual_reason, "", iccid)
     for line, iccid, product in result.other_product:
         yield LineOutcome(
             line, Verdict.REJECTED, Reason.OTHER_PRODUCT, iccid=iccid, detail=f"It belongs to product {product}."

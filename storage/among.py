@@ -10,13 +10,14 @@ from sqlalchemy.types import NullType
 
 from storage.database import Transaction
 
+_BETWEEN = "\x1f"
+"""The separator of units, which no key of ours holds."""
+
 
 def among(tx: Transaction, column: ColumnElement[Any], values: Sequence[int] | Sequence[str]) -> ColumnElement[bool]:
     """True where `column` is one of `values`; all integers or all text."""
     if tx.is_postgresql:
-        if values and isinstance(values[0], int):  # one text is sent in a fifth of the time of a list
-            return column == any_(cast(bindparam(None, _array(values), type_=NullType()), ARRAY(BigInteger)))
-        return column == any_(bindparam(None, list(values), type_=ARRAY(Text)))
+        return column == any_(_array(values))
     listed = func.json_each(bindparam(None, json.dumps(list(values)))).table_valued("value")
     return column.in_(select(listed.c.value))
 
@@ -32,9 +33,15 @@ def as_rows(tx: Transaction, names: Sequence[str], rows: Sequence[Mapping[str, A
     return select(*(func.json_extract(each.c.value, f"$.{name}").label(name) for name in names)).subquery("told")
 
 
-def _array(values: Sequence[int] | Sequence[str]) -> str:
-    """An array's text. Bound without a type of its own it is an array to the planner, which looks it up by hash.
+def _array(values: Sequence[int] | Sequence[str]) -> ColumnElement[Any]:
+    """An array that is sent as one text, in a fifth of the time of a list, and that the planner looks up by hash.
 
-    Bound as text it would be compared one by one: 20,000 of 20,000 rows took 23 s instead of 0.3 s.
+    Numbers have no type of their own until they are cast: as text they would be compared one by one, and 20,000 of
+    20,000 rows took 23 s instead of 0.3 s.
     """
-    return f"{{{','.join(map(str, values))}}}"
+    if values and isinstance(values[0], int):
+        return cast(bindparam(None, f"{{{','.join(map(str, values))}}}", type_=NullType()), ARRAY(BigInteger))
+    together = _BETWEEN.join(values)  # type: ignore[arg-type]
+    if all(values) and together.count(_BETWEEN) == len(values) - 1:
+        return func.string_to_array(together, _BETWEEN)
+    return bindparam(None, list(values), type_=ARRAY(Text))

@@ -5,13 +5,13 @@ as if it were new, its activation as the next generation. Whoever loads has the 
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Table, any_, func, insert, select
+from sqlalchemy import Table, insert, select
 
 from domain.lifecycle import Action, SimState, Stage, Step
 from domain.lines import LineOutcome
@@ -51,6 +51,8 @@ _OPERATION_COLUMNS = (
     "created_at",
 )
 _OPTIONAL = ("registration_code", "device_id", "device_name", "note")
+
+_RELEASED = SimState.RELEASED.value
 
 PerRow = Sequence[str | None]
 
@@ -179,17 +181,25 @@ def record_outcomes(tx: Transaction, manifest_id: str, outcomes: Sequence[LineOu
     """Keep what became of the lines that were not simply accepted. Text is cut to 200 characters."""
     if not outcomes:
         return
+    lines, verdicts, reasons, texts, iccids, details, through_lines = zip(*outcomes, strict=True)
     values = {
         "manifest_id": manifest_id,
-        "line": [int(outcome.line) for outcome in outcomes],
-        "through_line": [outcome.through_line for outcome in outcomes],
-        "verdict": [outcome.verdict.value for outcome in outcomes],
-        "reason": [outcome.reason.value for outcome in outcomes],
-        "iccid": [outcome.iccid for outcome in outcomes],
-        "text": [storable(outcome.text[:200]) for outcome in outcomes],
-        "detail": [storable(outcome.detail) for outcome in outcomes],
+        "line": [int(line) for line in lines],
+        "through_line": _shared(through_lines),
+        "verdict": _shared(verdicts, str),
+        "reason": _shared(reasons, str),
+        "iccid": _shared(iccids),
+        "text": _shared(texts, lambda text: storable(text[:200])),
+        "detail": _shared(details, storable),
     }
     insert_rows(tx, values, {rejections: tuple(values)})
+
+
+def _shared(values: Sequence[Any], change: Callable[[Any], Any] = lambda value: value) -> Any:
+    """A column, changed; its one value where all rows share it: that is neither handled nor sent for each of them."""
+    if values.count(values[0]) == len(values):
+        return change(values[0])
+    return [change(value) for value in values]
 
 
 def record_placements(tx: Transaction, manifest_id: str, counted: Mapping[Placement, int]) -> None:
@@ -222,10 +232,9 @@ def _owners(tx: Transaction, iccids: list[str]) -> dict[str, tuple[str, str, str
     c = sims.c
     if not iccids:
         return {}
-    asked = among(tx, c.iccid, iccids)
-    if tx.is_postgresql:  # digits need no quoting: one text is sent in half the time of an array
-        asked = c.iccid == any_(func.string_to_array(",".join(iccids), ","))
-    found = tx.execute(select(c.iccid, c.product_id, c.carrier_account, c.state).where(asked)).all()
+    found = tx.execute(
+        select(c.iccid, c.product_id, c.carrier_account, c.state).where(among(tx, c.iccid, iccids))
+    ).all()
     return {iccid: (product, account, state) for iccid, product, account, state in found}
 
 
@@ -235,19 +244,20 @@ def _classify(block: LoadBlock, owners: dict[str, tuple[str, str, str]]) -> tupl
     again: list[int] = []
     result = LoadResult(0)
     wanted, accounts = block.product_ids, block.carrier_accounts
-    for position, iccid in enumerate(block.iccids):
-        if iccid not in owners:
+    for position, (line, iccid) in enumerate(zip(block.lines, block.iccids, strict=True)):
+        owner = owners.get(iccid)
+        if owner is None:
             new.append(position)
             continue
-        line, (product, account, state) = int(block.lines[position]), owners[iccid]
-        is_free = state == SimState.RELEASED.value
+        product, account, state = owner
+        is_free = state == _RELEASED
         if product != (wanted if isinstance(wanted, str) else wanted[position]):
             if is_free:
                 again.append(position)
             else:
-                result.other_product.append((line, iccid, product))
+                result.other_product.append((int(line), iccid, product))
             continue
-        result.known.append((line, iccid))
+        result.known.append((int(line), iccid))
         if is_free:
             result.released.add(iccid)
         elif account != (accounts if isinstance(accounts, str) else accounts[position]):

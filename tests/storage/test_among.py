@@ -1,7 +1,7 @@
 from collections.abc import Callable, Sequence
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Text, literal, select
 
 from storage.among import among
 from storage.database import Database
@@ -38,3 +38,11 @@ def test_a_long_list_is_an_array_to_the_planner(
         rows = select(operations.c.id).where(among(tx, column, list(values)))  # type: ignore[arg-type]
         plan = explained(tx, lambda: tx.execute(rows).all())
     assert "= ANY ('{" in plan
+
+
+@pytest.mark.parametrize("values", [[""], ["", "a"], ["a", "b", "a\x1fb"], ["{a,b}", 'é"\\', "NULL", " a"]])
+def test_every_text_is_found_among_its_like_and_no_part_of_one(loaded: Database, values: list[str]) -> None:
+    with loaded.read() as tx:
+        for text, is_there in [*((value, True) for value in values), ("b,a", False), ("NULL,", False), ("e", False)]:
+            column = literal(text, Text())
+            assert tx.execute(select(literal(1)).where(among(tx, column, values))).all() == [(1,)] * is_there
