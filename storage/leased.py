@@ -1,7 +1,8 @@
 """Operations as they are leased: each with what its next request or read needs of its SIM."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -49,9 +50,11 @@ _OF_SIM = (
 _TIMES = tuple(operations.c[name] for name in Operation._fields[14:])
 """When it was asked for, and what the carrier made of it. Only a judge needs them."""
 
-_WORDS: dict[str, dict[str, Any]] = {
-    kind.__name__: {word.value: word for word in kind} for kind in (Action, Stage, Step, SimState)
+_WORDS: dict[int, dict[str, Any]] = {
+    Operation._fields.index(name): {word.value: word for word in kind}
+    for name, kind in {"action": Action, "stage": Stage, "step": Step, "sim_state": SimState}.items()
 }
+"""The fields that are words of ours, by their place."""
 
 
 def told(tx: Transaction, *, to_judge: bool = False) -> tuple[Column[Any], ...]:
@@ -66,37 +69,12 @@ def leased(tx: Transaction, rows: Sequence[Row[Any]], *, to_judge: bool = False)
     if not rows:
         return []
     found = _with_sims(tx, rows) if tx.is_postgresql else _joined(tx, [row[0] for row in rows], to_judge)
-    unasked = () if to_judge else (None,) * len(_TIMES)
-    action, stage, step, state = (_WORDS[kind] for kind in ("Action", "Stage", "Step", "SimState"))
-    return [
-        Operation(
-            id_,
-            iccid,
-            action[action_word],
-            generation,
-            stage[stage_word],
-            step[step_word],
-            attempt,
-            looks,
-            manifest_id,
-            state[state_word],
-            *rest,
-            *unasked,
-        )
-        for (
-            id_,
-            iccid,
-            action_word,
-            generation,
-            stage_word,
-            step_word,
-            attempt,
-            looks,
-            manifest_id,
-            state_word,
-            *rest,
-        ) in found
-    ]
+    columns: list[Iterable[Any]] = list(zip(*found, strict=True))
+    for place, words in _WORDS.items():
+        columns[place] = map(words.__getitem__, columns[place])
+    if not to_judge:
+        columns += [repeat(None)] * len(_TIMES)
+    return list(map(Operation._make, zip(*columns, strict=False)))  # made one by one they take twice as long
 
 
 def _joined(tx: Transaction, ids: Sequence[int], to_judge: bool) -> Sequence[Row[Any]]:
