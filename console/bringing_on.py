@@ -1,7 +1,9 @@
 """From planned to active: in this process, or on the Prefect server that PREFECT_API_URL names; followed either way."""
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter, validators
 
 from console.at_server import FOLLOWING_STOPS, follow_there, has_server
 from console.commands import CANNOT, FINE
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from engine.context import Context
     from engine.troubles import Trouble
 
+Seconds = Annotated[float, Parameter(metavar="SECONDS", validator=validators.Number(gte=0))]
+"""How long something may take; each command says in its help what."""
 WAIT_SECONDS = 900
 """How long a command follows its SIMs before it leaves the rest to the schedule."""
 RECEIPTS = "Receipts are made."

@@ -3,10 +3,10 @@
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter, validators
+from cyclopts import Parameter
 
 from console.at_server import Here
-from console.bringing_on import WAIT_SECONDS, bring_on, end_with_receipts
+from console.bringing_on import WAIT_SECONDS, Seconds, bring_on, end_with_receipts
 from console.commands import FINE, NEEDS_YOU
 from console.door import AtDoor, CannotDo, Door
 from console.following import Follower
@@ -33,14 +33,7 @@ CarrierAccount = Annotated[
     str | None, Parameter(metavar="NAME", help="The carrier account where rows name none, instead of the issuer's.")
 ]
 NoActivate = Annotated[bool, Parameter(help="Take it in and send nothing yet.", show_default=False)]
-Wait = Annotated[
-    float,
-    Parameter(
-        metavar="SECONDS",
-        help="How long to follow the SIMs; then the schedule goes on.",
-        validator=validators.Number(gte=0),
-    ),
-]
+Wait = Annotated[Seconds, Parameter(help="How long to follow the SIMs; then the schedule goes on.")]
 
 
 def import_(

@@ -6,12 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter, validators
+from cyclopts import Parameter
 
 from console.acting_shown import plan_facts, show_left_alone, show_plan
 from console.agreeing import agreed
 from console.at_server import FOLLOWING_STOPS, Here, follow_there, has_server
-from console.bringing_on import WAIT_SECONDS, bring_on
+from console.bringing_on import WAIT_SECONDS, Seconds, bring_on
 from console.commands import FINE, NEEDS_YOU
 from console.door import AtDoor, CannotDo, Door
 from console.following import ACTING, Follower
@@ -37,12 +37,7 @@ NOTHING_WRITTEN = (
     "then reconcile again."
 )
 Wait = Annotated[
-    float,
-    Parameter(
-        metavar="SECONDS",
-        help="How long to follow a Prefect server's run, and then the SIMs that are repaired.",
-        validator=validators.Number(gte=0),
-    ),
+    Seconds, Parameter(help="How long to follow a Prefect server's run, and then the SIMs that are repaired.")
 ]
 
 

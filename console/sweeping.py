@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter, validators
+from cyclopts import Parameter
 
 from console.agreeing import Yes
 from console.at_server import Here, has_server
-from console.bringing_on import WAIT_SECONDS, end_with_receipts, fresh_receipts
+from console.bringing_on import WAIT_SECONDS, Seconds, end_with_receipts, fresh_receipts
 from console.commands import CANNOT, FINE, NEEDS_YOU
 from console.deciding import Follows, decide
 from console.deliveries import chosen_sources
@@ -34,14 +34,7 @@ Says = Callable[[str], bool]
 SourceName = Annotated[
     str | None, Parameter(name="--source", metavar="NAME", help="One source out of simline.toml, instead of all.")
 ]
-Wait = Annotated[
-    float,
-    Parameter(
-        metavar="SECONDS",
-        help="With a Prefect server: how long to follow what runs there.",
-        validator=validators.Number(gte=0),
-    ),
-]
+Wait = Annotated[Seconds, Parameter(help="With a Prefect server: how long to follow what runs there.")]
 
 
 def pick_up(
