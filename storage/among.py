@@ -12,14 +12,14 @@ from storage.database import Transaction
 
 _BETWEEN = "\x1f"
 """The separator of units, which no key of ours holds."""
+_LISTED = text("SELECT value FROM json_each(:values)")
 
 
 def among(tx: Transaction, column: ColumnElement[Any], values: Sequence[int] | Sequence[str]) -> ColumnElement[bool]:
     """True where `column` is one of `values`; all integers or all text."""
     if tx.is_postgresql:
         return column == any_(_array(values))
-    listed = func.json_each(bindparam(None, json.dumps(list(values)))).table_valued("value")
-    return column.in_(select(listed.c.value))
+    return column.in_(_LISTED.bindparams(bindparam("values", json.dumps(list(values)), unique=True)))
 
 
 def as_rows(tx: Transaction, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Subquery:

@@ -10,10 +10,13 @@ from domain.manifests import ManifestState
 from storage.database import Transaction
 from storage.schema import HALTED, manifests, operations
 
+_OF_HALTED = select(manifests.c.id, manifests.c.first_operation_id, manifests.c.last_operation_id).where(
+    text(HALTED), manifests.c.state == ManifestState.LOADED.value
+)
+
 
 def not_halted(tx: Transaction) -> list[ColumnElement[bool]]:
     """What must be true of an operation that may be sent now; nothing where no manifest is halted."""
-    m, o = manifests.c, operations.c
-    loaded = select(m.id, m.first_operation_id, m.last_operation_id).where(text(HALTED))
-    rows = tx.execute(loaded.where(m.state == ManifestState.LOADED.value)).tuples()
+    o = operations.c
+    rows = tx.execute(_OF_HALTED).tuples()
     return [not_(and_(o.id.between(first, last), o.manifest_id == id_)) for id_, first, last in rows if first]

@@ -50,6 +50,13 @@ _OF_SIM = (
 _TIMES = tuple(operations.c[name] for name in Operation._fields[14:])
 """When it was asked for, and what the carrier made of it. Only a judge needs them."""
 
+_OPERATION_AND_SIM = operations.outerjoin(sims, sims.c.iccid == operations.c.iccid).outerjoin(
+    plans, plans.c.id == sims.c.plan_id
+)
+_TO_SEND = select(*_OWN, *_OF_SIM).select_from(_OPERATION_AND_SIM).order_by(operations.c.id)
+_TO_JUDGE = select(*_OWN, *_OF_SIM, *_TIMES).select_from(_OPERATION_AND_SIM).order_by(operations.c.id)
+_SIMS = select(sims.c.iccid, *_OF_SIM).outerjoin(plans, plans.c.id == sims.c.plan_id)
+
 _WORDS: dict[int, dict[str, Any]] = {
     Operation._fields.index(name): {word.value: word for word in kind}
     for name, kind in {"action": Action, "stage": Stage, "step": Step, "sim_state": SimState}.items()
@@ -79,10 +86,8 @@ def leased(tx: Transaction, rows: Sequence[Row[Any]], *, to_judge: bool = False)
 
 def _joined(tx: Transaction, ids: Sequence[int], to_judge: bool) -> Sequence[Row[Any]]:
     """On SQLite: the operations with their SIMs in one statement."""
-    columns = (*_OWN, *_OF_SIM, *(_TIMES if to_judge else ()))
-    rows = select(*columns).outerjoin(sims, sims.c.iccid == operations.c.iccid)
-    rows = rows.outerjoin(plans, plans.c.id == sims.c.plan_id).where(among(tx, operations.c.id, ids))
-    found: Sequence[Row[Any]] = tx.execute(rows.order_by(operations.c.id)).all()
+    wanted = _TO_JUDGE if to_judge else _TO_SEND
+    found: Sequence[Row[Any]] = tx.execute(wanted.where(among(tx, operations.c.id, ids))).all()
     return found
 
 
@@ -91,9 +96,7 @@ def _with_sims(tx: Transaction, rows: Sequence[Row[Any]]) -> list[tuple[Any, ...
 
     Not joined: before its statistics are fresh PostgreSQL would read them all.
     """
-    s = sims.c
-    iccids = [row[1] for row in rows]
-    found = select(s.iccid, *_OF_SIM).outerjoin(plans, plans.c.id == s.plan_id).where(among(tx, s.iccid, iccids))
+    found = _SIMS.where(among(tx, sims.c.iccid, [row[1] for row in rows]))
     of_sim = {iccid: rest for iccid, *rest in tx.execute(found).all()}  # all at once: one by one takes twice as long
     own = len(_OWN)
     return [(*row[:own], *of_sim[row[1]], *row[own:]) for row in sorted(rows, key=itemgetter(0))]

@@ -1,8 +1,10 @@
 """One SIM, one operation at a time: a later one waits until every earlier one of its SIM has ended.
 
-The rule is asked of the ledger whenever something is taken, so nothing has to wake what waits.
+The rule is asked of the ledger whenever something is taken, so nothing has to wake what waits. Its words are the same
+each time, and put together once: that is a tenth of what a short lease costs.
 """
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, ScalarSelect, and_, func, or_, select
@@ -14,6 +16,7 @@ from storage.schema import operations, sims
 LIVE = tuple(sorted(step.value for step in LIVE_STEPS))
 
 
+@cache
 def is_its_turn() -> ColumnElement[bool]:
     """True for the oldest operation of its SIM that has not ended.
 
@@ -46,6 +49,7 @@ def of_its_sim(column: Column[Any]) -> ScalarSelect[Any]:
     return select(column).where(sims.c.iccid == operations.c.iccid).correlate(operations).scalar_subquery()
 
 
+@cache
 def is_newest() -> ColumnElement[bool]:
     """True for the last operation of its SIM: only that one may be let go on once it has ended."""
     o, later = operations.c, operations.alias("later")
