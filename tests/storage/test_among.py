@@ -46,3 +46,12 @@ def test_every_text_is_found_among_its_like_and_no_part_of_one(loaded: Database,
         for text, is_there in [*((value, True) for value in values), ("b,a", False), ("NULL,", False), ("e", False)]:
             column = literal(text, Text())
             assert tx.execute(select(literal(1)).where(among(tx, column, values))).all() == [(1,)] * is_there
+
+
+@pytest.mark.parametrize("asked", ["first", "once more"])
+def test_two_lists_in_one_statement_are_held_apart(loaded: Database, iccids: Numbers, asked: str) -> None:
+    o, numbers = operations.c, iccids(5)
+    with loaded.read() as tx:
+        lines = [1, 3] if asked == "first" else [2, 4, 5]
+        both = select(o.line).where(among(tx, o.iccid, numbers[1:4]), among(tx, o.line, lines)).order_by(o.line)
+        assert list(tx.execute(both).scalars()) == [line for line in lines if line in (2, 3, 4)]
