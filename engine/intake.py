@@ -227,13 +227,12 @@ def _as_load(context: Context, placement: Placement, rows: Rows) -> loading.Load
 
 def _not_new(result: loading.LoadResult, corrected: set[str]) -> Iterable[LineOutcome]:
     unusual = corrected | result.released | result.elsewhere.keys()
-    known, usual_reason = Verdict.KNOWN, Reason.ALREADY_KNOWN
     for line, iccid in result.known:
+        reason, detail = Reason.ALREADY_KNOWN, ""
         if iccid in unusual:
-            reason = Reason.CODE_CORRECTED if iccid in corrected else usual_reason
-            yield LineOutcome(line, known, reason, iccid=iccid, detail=_stays(result, iccid))
-        else:
-            yield LineOutcome(line, known, usual_reason, "", iccid)
+            reason = Reason.CODE_CORRECTED if iccid in corrected else reason
+            detail = _stays(result, iccid)
+        yield LineOutcome(line, Verdict.KNOWN, reason, "", iccid, detail)
     for line, iccid, product in result.other_product:
         yield LineOutcome(
             line, Verdict.REJECTED, Reason.OTHER_PRODUCT, iccid=iccid, detail=f"It belongs to product {product}."

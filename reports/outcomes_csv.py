@@ -83,9 +83,10 @@ def write_outcomes_csv(target: Path, line_outcomes: Iterable[LineOutcome], sims:
 
 
 def _line_rows(outcomes: Iterable[LineOutcome]) -> Iterator[Row]:
-    for first, verdict, reason, text, iccid, detail, through_line in outcomes:
-        row = f"{safe_cell(iccid or '')},{_line_facts(verdict, reason, detail, text)}"
-        for line in range(first, (through_line or first) + 1):
+    for outcome in outcomes:
+        facts = _line_facts(outcome.verdict, outcome.reason, outcome.detail, outcome.text)
+        row = f"{safe_cell(outcome.iccid or '')},{facts}"
+        for line in range(outcome.line, outcome.line + outcome.line_count):
             yield line, row
 
 

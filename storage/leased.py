@@ -53,8 +53,8 @@ _TIMES = tuple(operations.c[name] for name in Operation._fields[14:])
 _OPERATION_AND_SIM = operations.outerjoin(sims, sims.c.iccid == operations.c.iccid).outerjoin(
     plans, plans.c.id == sims.c.plan_id
 )
-_TO_SEND = select(*_OWN, *_OF_SIM).select_from(_OPERATION_AND_SIM).order_by(operations.c.id)
-_TO_JUDGE = select(*_OWN, *_OF_SIM, *_TIMES).select_from(_OPERATION_AND_SIM).order_by(operations.c.id)
+_JOINED = select(*_OWN, *_OF_SIM).select_from(_OPERATION_AND_SIM).order_by(operations.c.id)
+_JOINED_TO_JUDGE = _JOINED.add_columns(*_TIMES)
 _SIMS = select(sims.c.iccid, *_OF_SIM).outerjoin(plans, plans.c.id == sims.c.plan_id)
 
 _WORDS: dict[int, dict[str, Any]] = {
@@ -86,7 +86,7 @@ def leased(tx: Transaction, rows: Sequence[Row[Any]], *, to_judge: bool = False)
 
 def _joined(tx: Transaction, ids: Sequence[int], to_judge: bool) -> Sequence[Row[Any]]:
     """On SQLite: the operations with their SIMs in one statement."""
-    wanted = _TO_JUDGE if to_judge else _TO_SEND
+    wanted = _JOINED_TO_JUDGE if to_judge else _JOINED
     found: Sequence[Row[Any]] = tx.execute(wanted.where(among(tx, operations.c.id, ids))).all()
     return found
 

@@ -1,6 +1,6 @@
 """What workers are forked from: a process that has done the whole job once, on SQLite, before the first of them.
 
-So everything is imported, and pages and statements are compiled: more than half of what a worker costs otherwise.
+So everything is imported, and pages and statements are compiled: a third of what a worker costs otherwise.
 """
 
 import tempfile
