@@ -1,6 +1,6 @@
 """What Prefect itself costs: the same SIMs through the engine alone, and through the flow `provision` and its server.
 
-    python -m benchmarks.prefect_share [--sims 1000] [--limit 100]
+    python -m benchmarks.prefect_share [--sims 5000] [--limit 100]
 
 Both run in this process against a simulated carrier at its limit; the reference is the engine alone. The start of the
 embedded server is told apart: a deployed worker pays it once, not for each manifest.
@@ -134,7 +134,7 @@ def seconds_of(work: Work, sims: int, limit: int) -> float:
 def main() -> None:
     """Print both, and Prefect's share."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sims", type=int, default=1_000)
+    parser.add_argument("--sims", type=int, default=5_000)
     parser.add_argument("--limit", type=int, default=100)
     options = parser.parse_args()
     os.environ.update(BENCH_SID=CREDENTIALS["account_sid"], BENCH_TOKEN=CREDENTIALS["auth_token"])

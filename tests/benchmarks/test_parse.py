@@ -1,10 +1,13 @@
 """The benchmark's own parts: its manifests are what their truth says, and its reader loses no byte."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks import parse as benchmark
+from benchmarks.__main__ import steps
 from benchmarks.manifest import ISSUERS, truth_path, write_manifest
 
 
@@ -14,6 +17,14 @@ def test_the_parser_finds_the_truth_of_a_manifest_full_of_odd_lines(tmp_path: Pa
     assert min(truth.ok, truth.dup, truth.bad_format, truth.bad_luhn, truth.ignored) > 100
     assert truth.lines == truth.ok + truth.dup + truth.bad_format + truth.bad_luhn + truth.ignored == 30_000
     assert benchmark.parse(tmp_path / "m.txt", ISSUERS, zeros_are_real=True) == truth
+
+
+def test_make_bench_finds_the_truth_where_a_repeated_card_ends_in_zeros(tmp_path: Path) -> None:
+    manifest = tmp_path / "m.txt"
+    truth = write_manifest(manifest, 20_000, seed=3, odd=0.9)
+    assert benchmark.parse(manifest, ISSUERS) != truth, "no such card"
+    command = [sys.executable, "-m", *steps(20_000, manifest)["Parse, validate, de-duplicate"], "--rounds", "1"]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
