@@ -28,6 +28,11 @@ from tests.postgres import Copies, postgres_database
 POSTGRES = os.environ.get("SIMLINE_TEST_POSTGRES")
 OF_TESTS = ("SIMLINE_TEST_POSTGRES", "SIMLINE_SPECS")
 """Variables that tests read while they are collected. To the program they would be settings that it does not know."""
+OF_OPERATORS = ("SIMLINE_", "PREFECT_")
+"""So begin the variables that would lead a test to somebody's ledger, carrier or Prefect server."""
+
+for name in [name for name in os.environ if name.startswith(OF_OPERATORS) and name not in OF_TESTS]:
+    del os.environ[name]  # now, because Prefect reads them as soon as a test module imports it
 
 gc.set_threshold(*SIFTED_EVERY)  # as wherever a database is open; here while tests are collected too
 
