@@ -8,7 +8,8 @@ from http.cookiejar import DefaultCookiePolicy
 
 import requests
 import urllib3.exceptions
-from requests.adapters import HTTPAdapter
+
+from carriers.heads import HeadsInTime
 
 MOST_REPLY_BYTES = 16 * 1024 * 1024
 IDLE_SECONDS = 15.0  # an idle connection may be closed under our feet, and a POST lost that way is ambiguous
@@ -51,7 +52,7 @@ class Sessions:
         session.trust_env = False  # no proxy, no .netrc: credentials go where the configuration says
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):
-            session.mount(scheme, HTTPAdapter(max_retries=0, pool_connections=2, pool_maxsize=1))
+            session.mount(scheme, HeadsInTime(max_retries=0, pool_connections=2, pool_maxsize=1))
         with self._lock:
             for thread in [thread for thread in self._all if not thread.is_alive()]:
                 self._all.pop(thread).close()

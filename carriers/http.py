@@ -31,11 +31,15 @@ from carriers.errors import (
     RequestRefused,
 )
 from carriers.login import Body, Form, Json, Login, TokenRequest
+from domain.texts import storable_document
 
 log = logging.getLogger("simline.carriers")
 
 MOST_CONNECT_SECONDS = 10.0
 LONGEST_WAIT_SECONDS = 3600.0
+
+_UNSTORABLE = re.compile(rb"\\u(0000|[dD][89a-fA-F])|\xed[\xa0-\xbf]")
+"""Where a body may hold NUL, or half of a pair of surrogates."""
 
 ResetParser = Callable[[Mapping[str, str], float], float | None]
 
@@ -43,16 +47,26 @@ ResetParser = Callable[[Mapping[str, str], float], float | None]
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds that `Retry-After` (seconds or an HTTP date) asks to wait from epoch `now`; None without a usable one.
 
+    A date is the carrier's, so it counts from the answer's own `Date` where there is one, not from our clock.
+
     >>> retry_after({"Retry-After": "7"}, 0), retry_after({"Retry-After": "soon"}, 0), retry_after({}, 0)
     (7.0, None, None)
     >>> retry_after({"Retry-After": "Thu, 01 Jan 1970 00:01:00 GMT"}, 45.0)
     15.0
+    >>> retry_after({"Retry-After": "Thu, 01 Jan 1970 00:01:00 GMT", "Date": "Thu, 01 Jan 1970 00:00:50 GMT"}, 45.0)
+    10.0
     """
     value = headers.get("Retry-After", "").strip()
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value):
         return float(value)
+    until = _epoch(value)
+    sent_at = _epoch(headers.get("Date", ""))
+    return None if until is None else max(until - (now if sent_at is None else sent_at), 0.0)
+
+
+def _epoch(date: str) -> float | None:
     try:
-        return max(parsedate_to_datetime(value).timestamp() - now, 0.0)
+        return parsedate_to_datetime(date).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
 
@@ -104,9 +118,13 @@ class _Raw:
     body: bytes
 
     def document(self) -> object:
-        """The JSON of the body, None where there is none. Raises ValueError."""
+        """The JSON of the body, None where there is none. Raises ValueError.
+
+        Text that no database takes is mended here, so that one strange value holds up nobody's answers.
+        """
         try:
-            return json.loads(self.body) if self.body else None
+            document: object = json.loads(self.body) if self.body else None
+            return storable_document(document) if _UNSTORABLE.search(self.body) else document
         except RecursionError:
             raise ValueError("nested too deeply") from None
 

@@ -337,7 +337,10 @@ def _next_cursor(reply: Reply, cursor: str | None) -> str | None:
     address = meta.get("next_page_url") if isinstance(meta, dict) else None
     if not address:
         return None
-    tokens = parse_qs(urlsplit(str(address)).query).get("PageToken", [])
+    try:
+        tokens = parse_qs(urlsplit(str(address)).query).get("PageToken", [])
+    except ValueError:
+        raise ReadFailed("Super SIM's listing names a next page that is no address.") from None
     if not tokens or tokens[0] == cursor:
         raise ReadFailed("Super SIM's listing turns in a circle: its next page is the one that it just gave.")
     return tokens[0]

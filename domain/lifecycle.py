@@ -66,7 +66,7 @@ TRANSITIONS: dict[Step, dict[Step, str]] = {
         Step.DONE: "the carrier already has it so",
         Step.UNKNOWN: "in a ledger restored from a backup: it may have been sent since, so it is read first",
         Step.NEEDS_REVIEW: "tried too often",
-        Step.WITHDRAWN: "withdrawn by a person, or a release whose product is protected by now",
+        Step.WITHDRAWN: "withdrawn by a person, or in vain by now: a protected product, a SIM that was never claimed",
     },
     Step.INTENT: {
         Step.PLANNED: "surely not sent, or the next stage is due",

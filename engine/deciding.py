@@ -20,6 +20,7 @@ from storage.database import Transaction
 from storage.deciding import Standing
 from storage.ledger import Move
 from storage.sims import SeenSim
+from storage.turns import take_turn
 
 NOT_OURS = "It is not ours."
 MOVED = "It moved on meanwhile. Look at it again."
@@ -68,6 +69,7 @@ def decide(context: Context, which: Which, word: Word, *, actor: str) -> list[De
     Raises `NoSuchManifest`, `DatabaseUnavailable`.
     """
     with context.commit("decision") as tx:
+        take_turn(tx)
         weighed = _weighed(context, tx, which, word)
         settled = [one for _, one in weighed if one is not None]
         moved = _move(context, tx, settled, word, actor)

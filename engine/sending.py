@@ -113,12 +113,12 @@ class _Taken:
 def _write_intentions(context: Context, account: str, lease: Lease, at_most: int, stage: Stage | None) -> _Taken:
     """Lease and commit. Codes are opened inside the transaction: a locked vault leaves no intention behind.
 
-    One code that no key opens holds up its own SIM alone. A release whose product is protected by now is withdrawn.
+    One code that no key opens holds up its own SIM alone. What can no longer be asked for is withdrawn.
     """
     with context.commit("intent") as tx:
         deadline = context.timing.deadline_seconds
         taken = ledger.take_to_send(tx, account, lease, limit=at_most, deadline_seconds=deadline, stage=stage)
-        kept_back = acting.withdraw_protected(tx, taken, lease)
+        kept_back = acting.withdraw_vain(tx, taken, lease)
         codes = opened_codes(context, tx, taken)
         closed = {one.id for one in taken if sealed_for_claim(one) is not None}.difference(codes)
         for_a_person = Move(Step.INTENT, Step.NEEDS_REVIEW, "code_unreadable", tuple(sorted(closed)), CODE_UNREADABLE)

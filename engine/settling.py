@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
+from operator import attrgetter
 
 from carriers.contract import Answer, AnswerKind, CarrierSim
 from carriers.errors import NotSent
@@ -90,12 +91,13 @@ class _Round:
 
 
 def _read(one: _Round, account_sims: int, started: float) -> None:
-    """Fill the readings, where this carrier can be read."""
+    """Fill the readings, where this carrier can be read: first of whom it was asked least, so that nobody starves."""
     if one.work.carrier.capabilities.can_read:
         one.context.at("before-read")
         gate = gate_of_lease(one.context, one.account, started)
         queued = {operation.iccid for operation in one.taken if _is_queued(one, operation)}
-        look(one.work.carrier, one.taken, account_sims, gate, readings=one.readings, queued=queued)
+        in_turn = sorted(one.taken, key=attrgetter("looks"))
+        look(one.work.carrier, in_turn, account_sims, gate, readings=one.readings, queued=queued)
         one.context.at("after-read")
 
 

@@ -11,9 +11,10 @@ from domain.acting import CAME_TO_NOTHING, LIVE_STEPS, SENTENCES, Fate
 from domain.lifecycle import BUCKETS, Action, Bucket, SimState, Stage, Step
 from domain.lines import LineCounts, LineOutcome
 from domain.manifests import ACTIONS, ManifestState
+from domain.texts import storable
 from storage import ledger
 from storage.among import among
-from storage.bulk import insert_rows, storable
+from storage.bulk import insert_rows
 from storage.database import Transaction
 from storage.leased import Operation
 from storage.ledger import Lease, Move
@@ -183,17 +184,23 @@ def protected_releases(tx: Transaction, ids: Sequence[int]) -> set[int]:
     return set(tx.execute(protected).scalars())
 
 
-def withdraw_protected(tx: Transaction, taken: Sequence[Operation], lease: Lease) -> set[int]:
-    """Withdraw the releases among these just taken ones whose product is protected by now, whatever made them due.
+def withdraw_vain(tx: Transaction, taken: Sequence[Operation], lease: Lease) -> set[int]:
+    """Withdraw those among these just taken ones that must not be asked for, or cannot be, whatever made them due.
 
+    A release whose product is protected by now; what waited behind a claim, and the carrier has no such SIM after it.
     It is asked in the transaction that takes them: what is left is sent.
     """
-    releases = [one.id for one in taken if one.action is Action.RELEASE]
-    ids = tuple(sorted(protected_releases(tx, releases)))
-    why = SENTENCES[Fate.PROTECTED]
-    back = Move(Step.INTENT, Step.PLANNED, "protected", ids, why, counts=False)
+    protected = protected_releases(tx, [one.id for one in taken if one.action is Action.RELEASE])
+    absent = {one.id for one in taken if one.action is not Action.ACTIVATE and one.sim_state is SimState.ABSENT}
+    withdrawn = _withdraw(tx, protected, lease, "protected", SENTENCES[Fate.PROTECTED])
+    return withdrawn | _withdraw(tx, absent - protected, lease, "not_claimed", SENTENCES[Fate.NOT_CLAIMED])
+
+
+def _withdraw(tx: Transaction, those: Collection[int], lease: Lease, reason: str, why: str) -> set[int]:
+    ids = tuple(sorted(those))
+    back = Move(Step.INTENT, Step.PLANNED, reason, ids, why, counts=False)
     ledger.move(tx, back, actor=lease.worker, fence=lease.fence)
-    over = Move(Step.PLANNED, Step.WITHDRAWN, "protected", ids, why)
+    over = Move(Step.PLANNED, Step.WITHDRAWN, reason, ids, why)
     return set(ledger.move(tx, over, actor=lease.worker, fence=None))
 
 

@@ -75,13 +75,6 @@ def _filling(lists: Lists) -> Callable[[Connection], None]:
     return fill
 
 
-def storable(text: str) -> str:
-    """The text as both databases take it: NUL becomes its picture, a lone surrogate a question mark."""
-    if text.isascii():
-        return text.replace("\0", "\u2400")
-    return text.replace("\0", "\u2400").encode("utf-8", "replace").decode("utf-8")
-
-
 def _sources(rows: TableClause, target: Table, names: Sequence[str], values: Values) -> Iterator[ColumnElement[Any]]:
     for name in names:
         yield rows.c[name] if name in rows.c else literal(values[name], target.c[name].type)

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import func, insert, select
 
 from domain.reconciling import Change, Kind, Standing
-from storage.bulk import insert_rows, storable
+from domain.texts import storable
+from storage.bulk import insert_rows
 from storage.comparing import Asked, Compared
 from storage.database import Transaction
 from storage.reconciling_schema import findings, reconciled_accounts, reconciliations

@@ -7,8 +7,8 @@ from sqlalchemy import func, insert, literal, select, text, update
 
 from domain.lifecycle import Step
 from domain.manifests import Halt, HaltNote, HaltWord, ManifestState
+from domain.texts import storable
 from storage import ledger
-from storage.bulk import storable
 from storage.database import Transaction
 from storage.ledger import Move
 from storage.schema import HALTED, halts, manifests, operations

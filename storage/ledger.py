@@ -27,6 +27,7 @@ from sqlalchemy import (
     update,
 )
 
+from domain.deciding import FOR_PEOPLE
 from domain.lifecycle import Stage, Step, check_move
 from storage.among import among
 from storage.database import Transaction
@@ -259,9 +260,10 @@ def _due(
 
 
 def at_step(tx: Transaction, manifest_id: str, step: Step, *, product_id: str | None = None) -> tuple[int, ...]:
-    """The manifest's operations at this step, in the order of its lines; none whose SIM has a later operation."""
+    """The manifest's operations at this step, in the order of its lines; none whose SIM has a later one that stands."""
     c = operations.c
-    rows = select(c.id).where(of_manifest(manifest_id), c.step == step.value, is_newest())
+    newest = is_newest(of_those_sent=step in FOR_PEOPLE)
+    rows = select(c.id).where(of_manifest(manifest_id), c.step == step.value, newest)
     if product_id is not None:
         rows = rows.where(of_its_sim(sims.c.product_id) == product_id)
     return tuple(row.id for row in tx.execute(rows.order_by(c.id)))

@@ -13,8 +13,9 @@ from sqlalchemy import and_, delete, func, or_, select, text, update
 
 from domain.acting import LIVE_STEPS
 from domain.lifecycle import Action, SimState, Step
+from domain.texts import storable
 from storage.among import among
-from storage.bulk import staged, storable
+from storage.bulk import staged
 from storage.database import Transaction
 from storage.ledger import Lease
 from storage.reconciling_schema import listed_sims, listings

@@ -16,8 +16,9 @@ from sqlalchemy import Table, insert, select
 from domain.lifecycle import Action, SimState, Stage, Step
 from domain.lines import LineOutcome
 from domain.routing import Placement
+from domain.texts import storable
 from storage.among import among, as_rows
-from storage.bulk import insert_rows, storable
+from storage.bulk import insert_rows
 from storage.database import Transaction
 from storage.reclaiming import activation_generations, give_to_new_owner
 from storage.schema import operations, placements, rejections, sims

@@ -19,9 +19,9 @@ from sqlalchemy import (
 )
 
 from domain.lifecycle import Action, SimState, Stage, Step
+from domain.texts import storable
 from domain.usage import Days
 from storage.among import among, as_rows
-from storage.bulk import storable
 from storage.database import Transaction
 from storage.schema import RELEASED, history, manifests, operations, sims
 from storage.unused import is_unused

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, and_, delete, func, literal_column, or_, select, text, update
 
 from domain.lifecycle import Action, SimState, Step
+from domain.texts import storable
 from domain.usage import DAY, Days, Known, Wanted, day_of, joined, not_known, start_of
 from storage.among import among
-from storage.bulk import insert_rows, staged, storable
+from storage.bulk import insert_rows, staged
 from storage.database import Transaction
 from storage.ledger import Lease
 from storage.schema import EPOCH, former_placements, operations, sims

@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -197,6 +198,24 @@ def test_an_unknown_outcome_stays_one_while_another_error_is_dealt_with(silent: 
             client(url, 0.2).change("/x", Form({}), GATE)
 
 
+def test_a_head_that_comes_byte_by_byte_is_awaited_no_longer_than_the_timeout() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip() -> None:
+            taken, _ = listener.accept()
+            with taken, suppress(OSError):
+                taken.recv(65_536)
+                for byte in b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200:
+                    taken.send(bytes([byte]))
+                    time.sleep(0.05)
+
+        threading.Thread(target=drip, daemon=True).start()
+        started = time.monotonic()
+        with pytest.raises(OutcomeUnknown, match="within 0"):
+            client(f"http://127.0.0.1:{listener.getsockname()[1]}", 0.4).change("/x", Form({}), GATE)
+        assert time.monotonic() - started < 2.0
+
+
 def test_a_reply_longer_than_the_bound_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "MOST_REPLY_BYTES", 1000)
     with CannedCarrier(Canned(200, b" " * 300_000)) as carrier, pytest.raises(OutcomeUnknown, match="ReplyTooLong"):
@@ -230,6 +249,20 @@ def test_a_refusal_keeps_code_and_status() -> None:
         assert (refused.value.code, refused.value.status) == ("20001", 422)
 
 
+@pytest.mark.parametrize(
+    ("body", "document"),
+    [
+        (rb'{"sid": "HS\u0000x"}', {"sid": "HS\u2400x"}),
+        (rb'{"sid": ["HS\uD800x", 1, null]}', {"sid": ["HS?x", 1, None]}),
+        (b'{"sid": "HS\xed\xa0\x80x"}', {"sid": "HS?x"}),
+        (rb'{"sid": "\ud83d\ude00"}', {"sid": "\U0001f600"}),
+    ],
+)
+def test_text_that_no_database_takes_is_mended_before_anybody_sees_it(body: bytes, document: object) -> None:
+    with CannedCarrier(Canned(200, body)) as carrier:
+        assert client(carrier.url).read("/x", {}, GATE).document == document
+
+
 def test_an_overloaded_carrier_that_names_a_time_is_left_alone_until_then() -> None:
     with CannedCarrier(Canned(503, {}, {"Retry-After": "9"})) as carrier:
         gate = CountingGate()
@@ -249,6 +282,12 @@ def test_a_wait_is_as_long_as_asked_within_reason(asked: str, waited: float) -> 
 def test_retry_after_may_be_a_date() -> None:
     assert retry_after({"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, 1792567670.0) == 10.0
     assert retry_after({"Retry-After": "Wed, 21 Oct 2020 07:28:00 GMT"}, 1792567670.0) == 0.0
+
+
+@pytest.mark.parametrize("our_clock", [0.0, 1792567670.0, 2e9])
+def test_a_date_counts_from_the_carriers_own_clock(our_clock: float) -> None:
+    dates = {"Date": "Wed, 21 Oct 2026 07:27:00 GMT", "Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}
+    assert retry_after(dates, our_clock) == 60.0
 
 
 @pytest.mark.parametrize("url", ["http://example.com", "ftp://example.com", "http://127.0.0.1.example.com"])

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from carriers.contract import AnswerKind, CarrierAccount, OpenGate, Order
+from carriers.contract import AnswerKind, CarrierAccount, OpenGate, Order, SimQuery
 from carriers.errors import CarrierError, CredentialsRefused, NotSent, OutcomeUnknown, ReadFailed
 from carriers.login import basic as basic_header
 from carriers.simulated.faults import Fault, RequestKind
@@ -285,6 +285,12 @@ def test_each_status_word_has_its_state(word: str, state: SimState) -> None:
         seen = SuperSim.open(basic(carrier.url)).read(ICCID, OpenGate())
         assert (seen.state, seen.word) == (state, word)
         assert carrier.asked[0].query == {"Iccid": ICCID}
+
+
+def test_a_next_page_that_is_no_address_is_a_listing_that_failed() -> None:
+    listing = {"sims": [sim("active")], "meta": {"next_page_url": "http://["}}
+    with CannedCarrier(Canned(200, listing)) as carrier, pytest.raises(ReadFailed, match="no address"):
+        SuperSim.open(basic(carrier.url)).page(SimQuery(), None, OpenGate())
 
 
 def test_every_state_that_can_be_asked_for_has_a_word() -> None:

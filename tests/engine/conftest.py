@@ -19,7 +19,7 @@ ON_BOTH_DATABASES = frozenset(
     f"test_{name}.py"
     for name in (
         *("acting", "draining", "gate", "halting", "hints", "picking_up"),
-        *("queues", "rerunning", "sending", "settling", "several_accounts"),
+        *("queues", "rerunning", "sending", "settling", "several_accounts", "turns"),
     )
 )
 """Where workers meet, wait for each other or go by the database's clock. The engine itself knows no database: what it

@@ -238,6 +238,7 @@ def test_the_product_that_released_a_sim_does_not_take_it_back_by_an_old_file(fl
 def test_a_rerun_of_the_manifest_leaves_alone_what_was_asked_for_since(fleet: Rig, scripted: ScriptedCarrier) -> None:
     manifest_id, (iccid, *_) = the(fleet, iccids(1)[0]).manifest_id, iccids(1)
     ask(fleet, Action.DEACTIVATE, iccid)
+    drain(fleet.context, ACCOUNT, at_most_seconds=10)
     with fleet.context.database.begin() as tx:
         is_first = (operations.c.iccid == iccid, operations.c.action == "activate")
         tx.execute(update(operations).where(*is_first).values(step=Step.TIMED_OUT.value))

@@ -196,6 +196,22 @@ def test_a_sim_that_cannot_be_read_holds_up_no_other(
         assert limits.circuit(tx, ACCOUNT).failures_in_a_row == 0
 
 
+def test_where_there_is_no_time_for_all_those_come_first_that_were_looked_at_least(
+    scripted_rig: Rig, scripted: ScriptedCarrier, moving_clock: MovingClock
+) -> None:
+    scripted.can(claims=False, page_size=0)
+    scripted.answer = lambda order: Answer(order.iccid, AnswerKind.ACCEPTED, carrier_reference=REFERENCE)
+    scripted_rig.load(4)
+    send_due(scripted_rig.context, ACCOUNT)
+    moving_clock.move(3600)
+    looks = dict(zip(iccids(4), [7, 2, 0, 2], strict=True))
+    with scripted_rig.context.database.begin() as tx:
+        for iccid, count in looks.items():
+            tx.execute(update(operations).where(operations.c.iccid == iccid).values(looks=count))
+    settle_due(scripted_rig.context, ACCOUNT)
+    assert scripted.read_iccids == sorted(looks, key=lambda iccid: (looks[iccid], iccid))
+
+
 def test_a_sim_that_cannot_be_read_for_24_hours_is_timed_out(
     send: Callable[..., None], scripted_rig: Rig, scripted: ScriptedCarrier, moving_clock: MovingClock
 ) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import update
 
-from carriers.contract import CarrierSim
+from carriers.contract import Answer, AnswerKind, CarrierSim
 from domain.acting import Fate
 from domain.deciding import Saw, Then
 from domain.lifecycle import Action, SimState, Step
@@ -15,7 +15,7 @@ from engine.rerunning import Only, rerun
 from storage.schema import operations, sims
 from tests.conftest import MovingClock
 from tests.engine.rig import ACCOUNT, Rig, iccids
-from tests.engine.scripted import REFERENCE, ScriptedCarrier
+from tests.engine.scripted import REFERENCE, ScriptedCarrier, done
 
 UNSETTLED = [Step.TIMED_OUT, Step.NEEDS_REVIEW]
 SIM, *_ = iccids(1)
@@ -99,6 +99,41 @@ def test_what_was_taken_back_behind_it_does_not_hide_it_from_anybody(fleet: Rig,
     assert decision.target is Step.PLANNED
     drain(fleet.context, ACCOUNT, at_most_seconds=10)
     assert [order.action for order in scripted.submitted] == ["activate"]
+
+
+@pytest.mark.parametrize("step", UNSETTLED)
+def test_what_waits_behind_it_goes_on_waiting_until_it_is_settled(
+    fleet: Rig, scripted: ScriptedCarrier, step: Step
+) -> None:
+    end(fleet, Action.ACTIVATE, Step.ACCEPTED, SimState.ACTIVATING)
+    assert ask(fleet, Action.DEACTIVATE)[1] is Fate.QUEUED
+    end(fleet, Action.ACTIVATE, step)
+    drain(fleet.context, ACCOUNT, at_most_seconds=10)
+    assert scripted.submitted == []
+    manifest_id = fleet.manifest_id  # type: ignore[attr-defined]
+    assert rerun(fleet.context, manifest_id, Only.EVERYTHING, reason="look", actor="ann").taken == 1
+    settle(fleet.context, ACCOUNT, at_most_seconds=10)
+    drain(fleet.context, ACCOUNT, at_most_seconds=10)
+    assert [order.action for order in scripted.submitted] == ["deactivate"]
+    assert fleet.steps() == {Step.DONE: 2}
+
+
+def test_what_waits_behind_a_claim_that_fails_is_withdrawn_and_the_claim_can_be_tried_again(
+    scripted_rig: Rig, scripted: ScriptedCarrier, moving_clock: MovingClock
+) -> None:
+    scripted.can(states=(SimState.ACTIVE, SimState.DEACTIVATED, SimState.RELEASED), page_size=0)
+    assert moving_clock
+    manifest_id = scripted_rig.load(1)
+    actions = [ask(scripted_rig, action) for action in (Action.DEACTIVATE, Action.RELEASE)]
+    assert [fate for _, fate in actions] == [Fate.QUEUED] * 2
+    scripted.answer = lambda order: Answer(order.iccid, AnswerKind.REJECTED, "not_registrable", "Another's.")
+    drain(scripted_rig.context, ACCOUNT, at_most_seconds=10)
+    assert scripted_rig.steps() == {Step.REJECTED: 1, Step.WITHDRAWN: 2}
+    assert len(scripted.submitted) == 1
+    scripted.answer = done
+    assert rerun(scripted_rig.context, manifest_id, Only.FAILED, reason="it is ours", actor="ann").taken == 1
+    drain(scripted_rig.context, ACCOUNT, at_most_seconds=10)
+    assert scripted_rig.steps() == {Step.DONE: 1, Step.WITHDRAWN: 2}
 
 
 def test_an_old_operation_is_not_sent_again_over_what_was_done_since(fleet: Rig) -> None:
