@@ -1,15 +1,22 @@
-"""The deployments as a file: they load, they are complete, and nothing in flows/ hides another module."""
+"""The deployments as a file: they load, they are complete, and nothing hides a module of ours."""
 
 import importlib
+import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import prefect
 import pytest
 import yaml  # type: ignore[import-untyped]  # Prefect brings it
 from prefect.cli.deploy._models import DeploymentConfig, PrefectYamlModel
+from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.flows import Flow, load_flow_from_entrypoint
+from prefect.states import Cancelling
 
 ROOT = Path(__file__).parents[2]
 EVERY_SECONDS = {"pick-up": 60, "settle": 60, "alert": 180}
@@ -90,6 +97,24 @@ def test_no_module_of_flows_or_tasks_hides_a_package_of_ours_when_its_folder_com
     modules = {path.stem for path in ROOT.glob("flows/*.py")} - {"__init__"}
     assert modules
     assert modules & (packages | set(sys.stdlib_module_names)) == set()
+
+
+def test_prefects_own_script_for_the_hooks_of_a_cancelled_run_finds_our_packages(
+    deployments: list[DeploymentConfig], tmp_path: Path
+) -> None:
+    pools = [one.work_pool for one in deployments if one.work_pool]
+    environments = [pool.job_variables["env"] for pool in pools if pool.job_variables]
+    assert environments == environments[:1] * len(deployments)
+    run = FlowRun(flow_id=uuid4(), name="cancelled")
+    manifest = {"runtime_entrypoint": "flows.provision.provision", "working_directory": str(tmp_path)}
+    given = {"manifest": json.dumps(manifest), "run": run.model_dump_json(), "state": Cancelling().model_dump_json()}
+    for name, text in given.items():
+        (tmp_path / name).write_text(text)
+    script = Path(prefect.__file__).parent / "runner" / "_workspace_runtime_bootstrap.py"
+    command = [sys.executable, script, "hook", "cancellation", *given]
+    environment = os.environ | environments[0] | {"PREFECT_HOME": str(tmp_path / "prefect")}
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_each_flow_module_holds_the_flow_of_its_name() -> None:
