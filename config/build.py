@@ -168,11 +168,12 @@ def open_shelf(settings: Settings) -> Shelf:
 
 
 def make_folders(settings: Settings) -> list[Path]:
-    """Make the folders of the folder sources, because a person asked for it; where they are."""
+    """Make what is missing of the folder sources' folders, because a person asked for it; what was made.
+
+    Raises `SourceUnavailable`.
+    """
     folders = [_folder(settings, section) for section in settings.sources if isinstance(section, FolderSection)]
-    for folder in folders:
-        folder.prepare()
-    return [folder.root for folder in folders]
+    return [made for folder in folders for made in folder.prepare()]
 
 
 def _folder(settings: Settings, section: FolderSection) -> FolderSource:

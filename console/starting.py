@@ -29,27 +29,42 @@ def init(
     key: Annotated[bool, Parameter(help="Make a value for SIMLINE_KEY and nothing else.", show_default=False)] = False,
     door: AtDoor,
 ) -> int:
-    """Write a configuration to begin with, or make a key.
+    """Write a configuration to begin with, make the folders of a new source, or make a key.
 
     Three commented files; nothing that is there already is touched. The folders in which manifests are dropped are made
-    too. With --key it prints a fresh key for registration codes: put it into the environment, and keep it safe.
+    too. Where simline.toml is there already, only the folders that its sources lack are made: see first that every
+    drive is mounted. With --key it prints a fresh key for registration codes: put it into the environment, and keep it
+    safe.
     """
-    from config.build import make_folders
-    from config.loading import load_settings
-    from config.starter import new_key, write_starter
+    from config.starter import FILES, new_key, write_starter
 
     if key:
         door.screen.out.print(new_key(), soft_wrap=True)
         return FINE
+    if (there := folder / FILES[0]).is_file():
+        door.screen.say(f"{there} is already there and was left alone.", Tone.QUIET)
+        if not _make_folders(door, there):
+            door.screen.say("Every folder of its sources is there.", Tone.GOOD)
+        return FINE
     written = write_starter(folder)
     for path in written:
         door.screen.say(str(path), Tone.GOOD)
-    for made in make_folders(load_settings(written[0])):
-        door.screen.say(f"{made / 'inbox'}", Tone.GOOD, more="drop manifests here")
+    _make_folders(door, written[0])
     door.screen.gap()
     door.screen.say("Next: put your carrier account and plans in, set SIMLINE_KEY (`simline init --key`), then run")
     door.screen.say(f"  cd {folder} && simline check" if folder != Path() else "  simline check")
     return FINE
+
+
+def _make_folders(door: Door, file: Path) -> bool:
+    """Make what this configuration's sources lack, and say it; whether there was anything to make."""
+    from config.build import make_folders
+    from config.loading import load_settings
+
+    made = make_folders(load_settings(file))
+    for path in made:
+        door.screen.say(str(path), Tone.GOOD, more="drop manifests here" if path.name == "inbox" else "")
+    return bool(made)
 
 
 def check(*, as_json: AsJson = False, door: AtDoor) -> int:

@@ -44,12 +44,17 @@ class FolderSource:
         self._moves = Moves(self.root, self._records)
         self._inbox = Inbox(self.root / "inbox", still_seconds, clock or partial(clock_of, self._records.folder))
 
-    def prepare(self) -> None:
-        """Make the folders that are missing. Not done unasked: an unmounted drive must not look like an empty one."""
+    def prepare(self) -> list[Path]:
+        """Make the folders that are missing, and return those.
+
+        Not done unasked: an unmounted drive must not look like an empty one.
+        """
         with in_words(self.name, self.root):
-            for folder in FOLDERS:
-                (self.root / folder).mkdir(parents=True, exist_ok=True)
+            missing = [path for name in FOLDERS if not (path := self.root / name).is_dir()]
+            for path in missing:
+                path.mkdir(parents=True, exist_ok=True)
             self._records.sweep()
+        return missing
 
     def items(self) -> Iterator[Item]:
         """See `Source.items`. What may not be read is told at the end, after everything else was yielded."""

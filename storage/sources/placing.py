@@ -18,7 +18,8 @@ ADVICE = {
     errno.EPERM: "Give the user of the worker read and write access to the whole folder.",
     errno.EROFS: "Mount it writable, then run again.",
     errno.EXDEV: "inbox, processing, processed and rejected must be on one file system.",
-    errno.ENOENT: "Mount or create it (inbox, processing, processed and rejected belong in it), then run again.",
+    errno.ENOENT: "Mount it, or let `simline init FOLDER` with the folder of simline.toml make what is missing (inbox, "
+    "processing, processed, rejected and .records belong in it), then run again.",
 }
 
 

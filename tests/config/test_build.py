@@ -114,8 +114,11 @@ def test_folders_are_made_only_when_asked(tmp_path: Path) -> None:
     settings = starter(tmp_path)
     close_context(build_context(settings, environment=SECRETS))
     assert not (tmp_path / "manifests").exists()
-    assert make_folders(settings) == [tmp_path.resolve() / "manifests"]
+    made = make_folders(settings)
+    assert sorted(made) == sorted((tmp_path.resolve() / "manifests").iterdir())
     assert (tmp_path / "manifests" / "inbox").is_dir()
+    (tmp_path / "manifests" / "rejected").rmdir()
+    assert make_folders(settings) == [tmp_path.resolve() / "manifests" / "rejected"]
 
 
 def test_no_two_workers_share_a_name() -> None:

@@ -15,9 +15,33 @@ def test_init_writes_a_configuration_that_can_be_read_and_never_overwrites(simli
     assert (tmp_path / "acme" / "manifests" / "inbox").is_dir()
     before = (tmp_path / "acme" / "simline.toml").read_bytes()
     second = simline("init", tmp_path / "acme")
-    assert second.status == CANNOT
-    assert "is already there and was left alone" in second.err
+    assert second.status == FINE
+    assert "is already there and was left alone" in second.out
+    assert "Every folder of its sources is there." in second.out
     assert (tmp_path / "acme" / "simline.toml").read_bytes() == before
+    (tmp_path / "acme" / "simline.toml").unlink()
+    third = simline("init", tmp_path / "acme")
+    assert third.status == CANNOT
+    assert "is already there and was left alone" in third.err
+
+
+def test_init_makes_what_a_new_source_lacks_and_touches_nothing_that_is_there(place: Any) -> None:
+    file, dropped = place.folder / "simline.toml", place.folder / "manifests" / "inbox" / "waits.csv"
+    file.write_text(file.read_text() + '\n[[sources]]\nkind = "folder"\nname = "second"\npath = "second"\n')
+    dropped.write_text("iccid\n")
+    (place.folder / "second" / "inbox").mkdir(parents=True)
+    before = file.read_bytes()
+    missing = place.simline("check")
+    assert missing.status == CANNOT
+    assert "simline init" in missing.out
+    assert ".records" in missing.out
+    said = place.simline("init", place.folder)
+    assert said.status == FINE
+    made = [place.folder / "second" / name for name in ("processing", "processed", "rejected", ".records")]
+    assert all(str(path) in said.out and path.is_dir() for path in made)
+    assert str(dropped.parent) not in said.out
+    assert (file.read_bytes(), dropped.read_text()) == (before, "iccid\n")
+    assert place.simline("check").status == FINE
 
 
 def test_a_key_is_one_line_that_opens_the_vault_and_a_new_one_each_time(simline: Any) -> None:

@@ -185,6 +185,6 @@ def test_a_neighbour_who_puts_files_away_meanwhile_does_not_make_the_folder_unav
 
 
 def test_a_drive_that_is_not_mounted_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
-    with pytest.raises(SourceUnavailable, match="Mount or create it"):
+    with pytest.raises(SourceUnavailable, match="Mount it, or let `simline init FOLDER`"):
         list(FolderSource("drops", tmp_path / "drive").items())
     assert list(tmp_path.iterdir()) == []
