@@ -29,7 +29,7 @@ def init(
     key: Annotated[bool, Parameter(help="Make a value for SIMLINE_KEY and nothing else.", show_default=False)] = False,
     door: AtDoor,
 ) -> int:
-    """Write a configuration to begin with, make the folders of a new source, or make a key.
+    """Write a configuration to begin with, or make a key.
 
     Three commented files; nothing that is there already is touched. The folders in which manifests are dropped are made
     too. Where simline.toml is there already, only the folders that its sources lack are made: see first that every

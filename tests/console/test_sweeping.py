@@ -87,7 +87,7 @@ def test_when_no_source_can_be_read_the_status_is_2_and_the_ledger_goes_on(place
     place.unmounted("nas")
     said = place.simline("pick-up", "--source", "nas")
     assert said.status == CANNOT
-    assert "Mount or create it" in said.err
+    assert "Mount it, or let" in said.err
     assert len(place.changes()) == 4
 
 

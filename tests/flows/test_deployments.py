@@ -111,7 +111,7 @@ def test_prefects_own_script_for_the_hooks_of_a_cancelled_run_finds_our_packages
     for name, text in given.items():
         (tmp_path / name).write_text(text)
     script = Path(prefect.__file__).parent / "runner" / "_workspace_runtime_bootstrap.py"
-    command = [sys.executable, script, "hook", "cancellation", *given]
+    command = [sys.executable, str(script), "hook", "cancellation", *given]
     environment = os.environ | environments[0] | {"PREFECT_HOME": str(tmp_path / "prefect")}
     ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
