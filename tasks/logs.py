@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,9 @@ from prefect.logging import get_run_logger
 
 OURS = "simline"
 """The logger under which everything below flows writes."""
+
+NAMED = 3
+"""Manifests that one line names."""
 
 RunLogger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
@@ -21,6 +24,10 @@ class NamedLogger(logging.LoggerAdapter[Any]):
     def __init__(self, logger: RunLogger, *about: str | None) -> None:
         super().__init__(logger, {})
         self._about = " ".join(name for name in about if name)
+
+    def of(self, manifests: Iterable[str]) -> "NamedLogger":
+        """The same, with these manifests in front: the first few and how many more."""
+        return NamedLogger(self.logger, first_of(manifests), self._about)
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         """The sentence with its subject."""
@@ -41,6 +48,17 @@ class _IntoRunLog(logging.Handler):
         from_pool = self._threads is not None and (record.threadName or "").startswith(f"{self._threads}_")
         if from_pool or record.thread == self._thread:
             self._log.log(record.levelno, record.getMessage())
+
+
+def first_of(manifests: Iterable[str]) -> str:
+    """A few of them, and how many more.
+
+    >>> first_of(["m-2", "m-1"]), first_of(f"m-{n}" for n in range(9)), first_of([])
+    ('m-1, m-2', 'm-0, m-1, m-2 and 6 more', '')
+    """
+    names = sorted(manifests)
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 @contextmanager

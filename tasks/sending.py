@@ -27,10 +27,10 @@ def settle_lease(account: str) -> Tally:
 
 
 def _say(log: NamedLogger, what: str, tally: Tally) -> None:
-    """One line for one lease."""
+    """One line for one lease, with its manifests in front."""
     if tally.taken:
         steps = ", ".join(f"{count} {step}" for step, count in sorted(tally.steps.items()) if count)
-        log.info(f"{what} {tally.taken} with {tally.requests} requests: {steps or 'nothing moved'}")
+        log.of(tally.manifests).info(f"{what} {tally.taken} with {tally.requests} requests: {steps or 'nothing moved'}")
     if tally.wait_seconds > 0:
         log.info(f"the carrier is not asked for {tally.wait_seconds:.0f} s")
     if tally.problem:

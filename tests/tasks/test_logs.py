@@ -22,6 +22,18 @@ def test_a_sentence_names_its_manifest_and_its_carrier_account(caplog: pytest.Lo
     assert said(caplog) == ["m-0123456789ab supersim: 12 sent"]
 
 
+def test_a_lease_names_its_manifests_the_first_few_and_how_many_more(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO), run_log(account="supersim") as log:
+        log.of({"m-0123456789ab"}).info("sent 20")
+        log.of({f"m-{n}" for n in range(1, 8)}).info("sent 7")
+        log.of(set()).info("sent 0")
+    assert said(caplog) == [
+        "m-0123456789ab supersim: sent 20",
+        "m-1, m-2, m-3 and 4 more supersim: sent 7",
+        "supersim: sent 0",
+    ]
+
+
 def test_what_the_carrier_adapters_write_in_the_step_and_in_its_threads_is_taken_along(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
