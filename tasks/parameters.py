@@ -22,16 +22,25 @@ ManifestId = Annotated[
 Iccid = Annotated[
     str, Field(title="ICCID", description="19 or 20 digits, as the card has them.", pattern=r"^89[0-9]{16,18}$")
 ]
-CarrierAccount = Annotated[
-    str,
+AccountName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+EveryAccountOrOne = Annotated[
+    AccountName | None,
     Field(
         title="Carrier account",
         description="A name out of carriers.toml. Left empty: every carrier account.",
-        pattern=r"^[a-z0-9][a-z0-9_-]*$",
         examples=["supersim"],
     ),
 ]
-Person = Annotated[str, Field(title="Who asks", min_length=1, max_length=200, examples=["ann@example.com"])]
+Person = Annotated[
+    str,
+    Field(
+        title="Who asks",
+        description="Kept as the one on whose word it was done.",
+        min_length=1,
+        max_length=200,
+        examples=["ann@example.com"],
+    ),
+]
 ReleaseForGood = Annotated[
     bool, Field(title="Release for good", description="A release cannot be undone: it wants this word too.")
 ]
@@ -79,21 +88,21 @@ class ProvisionParameters(Parameters):
 class ActivateParameters(Parameters):
     """Send what is due at the carriers."""
 
-    carrier_account: CarrierAccount | None = None
+    carrier_account: EveryAccountOrOne = None
     work_seconds: WorkSeconds = 900
 
 
 class SettleParameters(Parameters):
     """Ask the carriers what became of open operations, then send what is due again."""
 
-    carrier_account: CarrierAccount | None = None
+    carrier_account: EveryAccountOrOne = None
     work_seconds: WorkSeconds = 900
 
 
 class UsageParameters(Parameters):
     """Collect what SIMs have used."""
 
-    carrier_account: CarrierAccount | None = None
+    carrier_account: EveryAccountOrOne = None
     first_day: Annotated[
         date | None,
         Field(title="From", description="A UTC day. Left empty: the days that are asked again each night."),
@@ -134,7 +143,7 @@ class ReportUsageParameters(Parameters):
         bool, Field(title="The month before", description="The whole calendar month before the present one.")
     ] = False
     product: Annotated[str | None, Field(title="Product", description="Left empty: all of them.")] = None
-    carrier_account: CarrierAccount | None = None
+    carrier_account: EveryAccountOrOne = None
 
     @model_validator(mode="after")
     def _in_order(self) -> "ReportUsageParameters":
@@ -202,7 +211,14 @@ class ActParameters(Parameters):
         str | None, Field(title="Home country", description="Two capitals, as DE.", pattern=r"^[A-Z]{2}$")
     ] = None
     state: Annotated[SimState | None, Field(title="State", description="As the carrier said last.")] = None
-    carrier_account: CarrierAccount | None = None
+    carrier_account: Annotated[
+        AccountName | None,
+        Field(
+            title="Carrier account",
+            description="SIMs at this account out of carriers.toml. Alone it means every SIM there.",
+            examples=["supersim"],
+        ),
+    ] = None
     unused_for_days: Annotated[
         int | None,
         Field(
@@ -303,7 +319,7 @@ class AlertParameters(Parameters):
 class ReconcileParameters(Parameters):
     """Compare carriers with our inventory. Nothing is changed; a repair is a person's word on the command line."""
 
-    carrier_account: CarrierAccount | None = None
+    carrier_account: EveryAccountOrOne = None
     product: Annotated[
         str | None, Field(title="Product", description="Only SIMs of this product. Left empty: all.")
     ] = None

@@ -77,6 +77,15 @@ def test_the_parameters_of_each_deployment_are_ones_that_its_flow_takes(deployme
             assert "parameters" in flow.parameters.required
 
 
+def test_every_field_of_every_form_says_what_it_means(deployments: list[DeploymentConfig]) -> None:
+    for one in deployments:
+        schema = load_flow_from_entrypoint(str(one.entrypoint)).parameters.model_dump()
+        (asked,) = schema["properties"].values()
+        fields = schema["definitions"][asked["$ref"].rpartition("/")[2]]["properties"]
+        silent = [name for name, field in fields.items() if not (field.get("title") and field.get("description"))]
+        assert (one.name, silent) == (one.name, [])
+
+
 def test_what_is_scheduled_has_no_slot_that_a_crash_could_leave_taken(deployments: list[DeploymentConfig]) -> None:
     scheduled = [one for one in deployments if one.schedules]
     assert {one.name for one in scheduled} == SCHEDULED

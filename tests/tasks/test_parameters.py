@@ -98,10 +98,10 @@ def test_an_action_only_shows_until_somebody_confirms_it() -> None:
     assert ActParameters.model_validate(ACT | {"iccids": [], "product": "tracker"}).product == "tracker"
 
 
-def test_every_field_of_every_form_has_a_title_and_those_with_a_choice_say_which() -> None:
+def test_every_field_of_every_form_has_a_title_and_says_what_it_means_and_those_with_a_choice_say_which() -> None:
     assert set(MODELS) == set(Parameters.__subclasses__())
     for model in MODELS:
         schema = model.model_json_schema()
         assert schema["additionalProperties"] is False
-        assert all(field.get("title") for field in schema["properties"].values())
+        assert all(field.get("title") and field.get("description") for field in schema["properties"].values())
     assert "failed" in RerunParameters.model_json_schema()["$defs"]["Only"]["enum"]
