@@ -4,6 +4,7 @@ from prefect import flow
 
 from tasks.acting import accounts_of, plan_action, show_action, write_action
 from tasks.artifacts import show_accounts
+from tasks.bars import move_bars
 from tasks.context import engine
 from tasks.outcomes import end_by
 from tasks.parameters import ActParameters, Confirmation
@@ -33,5 +34,6 @@ def act(parameters: ActParameters) -> int:
     )
     make_receipts()
     show_accounts(works)
+    move_bars(context, works)
     end_by(context, works)
     return plan.sim_count

@@ -3,6 +3,7 @@
 from prefect import flow
 
 from tasks.artifacts import show_accounts
+from tasks.bars import move_bars
 from tasks.context import engine
 from tasks.manifests import due_accounts
 from tasks.outcomes import end_by
@@ -30,5 +31,6 @@ def activate(parameters: ActivateParameters = EVERYTHING_DUE) -> int:
     )
     troubles = make_receipts()
     show_accounts(works)
+    move_bars(context, works)
     end_by(context, works, unmade(troubles))
     return sum(work.tally.taken for work in works)

@@ -2,7 +2,8 @@
 
 from prefect import flow
 
-from tasks.artifacts import ManifestBar, show_accounts
+from tasks.artifacts import show_accounts
+from tasks.bars import ManifestBar, move_bars
 from tasks.context import engine
 from tasks.manifests import IN_THE_LEDGER, carrier_accounts, row_of, take_in_approved
 from tasks.outcomes import end_by
@@ -35,5 +36,6 @@ def provision(parameters: ProvisionParameters) -> str:
     )
     troubles = make_receipts()
     show_accounts(works)
+    move_bars(context, works)
     end_by(context, works, unmade(troubles, [row.id]))
     return row_of(context, manifest_id).state.value

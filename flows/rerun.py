@@ -3,6 +3,7 @@
 from prefect import flow
 
 from tasks.artifacts import show_accounts, show_intakes
+from tasks.bars import move_bars
 from tasks.context import engine
 from tasks.manifests import carrier_accounts, judge_rejected_lines, rerun_part, row_of
 from tasks.outcomes import end_by
@@ -33,5 +34,6 @@ def rerun(parameters: RerunParameters) -> int:
     )
     troubles = make_receipts()
     show_accounts(works)
+    move_bars(context, works)
     end_by(context, works, unmade(troubles, ids))
     return moved

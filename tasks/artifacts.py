@@ -1,18 +1,15 @@
-"""What a run shows on Prefect's pages: bounded tables, a bar, a receipt with links to its files. Never the record."""
+"""What a run shows on Prefect's pages: bounded tables, a receipt with links to its files. Never the record."""
 
 from collections.abc import Iterable, Mapping
 from html import escape
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from prefect.artifacts import (
     create_link_artifact,
     create_markdown_artifact,
-    create_progress_artifact,
     create_table_artifact,
-    update_progress_artifact,
 )
 
 from domain.lifecycle import BUCKETS, Bucket, Step
@@ -64,37 +61,6 @@ def account_row(work: AccountWork) -> dict[str, Any]:
         "moved": words,
         "problem": work.failure or work.tally.problem,
     }
-
-
-class ManifestBar:
-    """A bar that shows how much of a manifest has ended."""
-
-    def __init__(self, context: Context, manifest_id: str) -> None:
-        self._context = context
-        self._manifest_id = manifest_id
-        key, words = f"progress-{manifest_id}", f"SIMs of {manifest_id} whose operation has ended"
-        made = create_progress_artifact(self._percent(), key=key, description=words)
-        self._artifact = made if isinstance(made, UUID) else None
-
-    def show(self) -> None:
-        """Count in the ledger and move the bar."""
-        if self._artifact is not None:
-            update_progress_artifact(self._artifact, progress=self._percent())
-
-    def _percent(self) -> float:
-        with self._context.database.read() as tx:
-            return ended_percent(manifests.operation_counts(tx, self._manifest_id))
-
-
-def ended_percent(steps: Mapping[Step, int]) -> float:
-    """How much has ended, of 100; nothing to do is all done.
-
-    >>> ended_percent({Step.DONE: 2, Step.REJECTED: 1, Step.ACCEPTED: 1}), ended_percent({})
-    (75.0, 100.0)
-    """
-    total = sum(steps.values())
-    open_count = sum(count for step, count in steps.items() if BUCKETS[step] is Bucket.IN_PROGRESS)
-    return round(100 * (total - open_count) / total, 1) if total else 100.0
 
 
 def show_receipt(context: Context, manifest_id: str, where: Mapping[str, str]) -> None:

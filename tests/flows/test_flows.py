@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from prefect import get_client
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.filters import ArtifactCollectionFilter, ArtifactCollectionFilterKey
+from prefect.client.schemas.objects import ArtifactCollection, State
 from prefect.flow_engine import run_flow
 from sqlalchemy import func, select, update
 
@@ -58,14 +59,41 @@ def settled(workshop: Workshop) -> bool:
     return not workshop.steps().keys() & {Step.PLANNED, Step.INTENT, Step.SENT, Step.ACCEPTED}
 
 
-def test_a_dropped_manifest_becomes_active_sims_with_a_receipt(workshop: Workshop, until: Until) -> None:
+def test_a_dropped_manifest_becomes_active_sims_with_a_receipt(
+    workshop: Workshop, until: Until, caplog: pytest.LogCaptureFixture
+) -> None:
     workshop.drop("batch.csv", count=12)
-    assert pick_up() == [workshop.manifest("batch.csv").id]
+    (manifest_id,) = pick_up()
+    assert manifest_id == workshop.manifest("batch.csv").id
+    assert f"{manifest_id} supersim: sent 12 with 12 requests" in caplog.text
     assert workshop.steps().keys() <= {Step.ACCEPTED, Step.DONE}
     until(lambda: settled(workshop))
     assert workshop.states() == {"active": 12}
     assert workshop.manifest("batch.csv").state is ManifestState.FINISHED
     assert workshop.receipts() == ["batch.csv.receipt.json"]
+
+
+def test_settle_moves_the_bar_of_what_it_finishes_and_asks_no_more_when_nothing_moves(
+    workshop: Workshop, until: Until
+) -> None:
+    workshop.drop("batch.csv", count=6)
+    workshop.drop("second.csv", account="second", count=3)
+    pick_up()
+    ids = [workshop.manifest(name).id for name in ("batch.csv", "second.csv")]
+    until(lambda: settled(workshop))
+    first = bars(*ids)
+    assert [bar.data for bar in first] == [100.0, 100.0]
+    settle()
+    assert bars(*ids) == first
+
+
+def bars(*manifest_ids: str) -> list[ArtifactCollection]:
+    """The newest bar of each."""
+    keys = [f"progress-{one}" for one in manifest_ids]
+    named = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=keys))
+    with get_client(sync_client=True) as client:
+        found = {bar.key: bar for bar in client.read_latest_artifacts(artifact_filter=named)}
+    return [found[key] for key in keys]
 
 
 def test_two_carrier_accounts_are_provisioned_by_one_run_each(workshop: Workshop, until: Until) -> None:

@@ -9,7 +9,7 @@ from domain.manifests import ManifestState
 from engine.intake import Intake
 from engine.tally import Tally
 from storage.manifests import ManifestRow
-from tasks.artifacts import account_row, address, ended_percent, intake_row, receipt_markdown
+from tasks.artifacts import account_row, address, intake_row, receipt_markdown
 from tasks.rounds import AccountWork
 
 ROW = ManifestRow(
@@ -51,11 +51,6 @@ def test_a_files_name_never_becomes_a_link_or_a_heading() -> None:
     assert "](http" not in text
     assert "<img" not in text
     assert "\n# Paid" not in text
-
-
-def test_held_sims_have_ended_for_the_bar_as_they_wait_for_a_person() -> None:
-    assert ended_percent(STEPS) == 91.7
-    assert ended_percent({Step.PLANNED: 3}) == 0.0
 
 
 def test_a_path_becomes_an_address_and_an_address_stays_one() -> None:
