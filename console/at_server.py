@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from console.door import CannotDo
 from console.screen import Screen
 from console.stopping import StopSign
 from reports.verdict import Tone
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 LOOK_EVERY_SECONDS = 1.0
 FOLLOWING_STOPS = "No longer following; what was started goes on at the Prefect server."
 NO_WORKER = "The flow run waits for a worker. Start one: `prefect worker start --pool simline`."
+NOTHING_READ = "NothingRead"
+"""The error of a `pick-up` that found every source away: as without a server, nothing could be done."""
 
 Here = Annotated[
     bool, Parameter(help="Work in this process, although a Prefect server is configured.", show_default=False)
@@ -46,7 +49,8 @@ def follow_there(
     """Start a flow run, follow it to its end, and what it has begun until `is_over`; whether the run completed.
 
     `look` is called each second. It ends early when the time is over or the sign goes up; the run goes on there. What
-    keeps the run from completing is said; where it runs only if `announced`. Raises `NotDeployed` and `ServerAway`.
+    keeps the run from completing is said; where it runs only if `announced`. Raises `NotDeployed` and `ServerAway`, and
+    `CannotDo` where the run could read no source.
     """
     from flows.following import follow
 
@@ -74,8 +78,10 @@ def follow_there(
 
 
 def _say_change(screen: Screen, change: "StateChange") -> None:
-    """What a person should know of: nobody takes the run, or it did not end well."""
+    """What a person should know of: nobody takes the run, or it did not end well. Raises `CannotDo`."""
     if change.name == "Late":
         screen.say(NO_WORKER, Tone.ATTENTION)
+    elif change.error == NOTHING_READ:
+        raise CannotDo(change.message)
     elif change.is_final and change.name != "Completed":
         screen.say(f"The flow run ended as {change.name}. {change.message}", Tone.ATTENTION)

@@ -13,7 +13,7 @@ from console.at_server import FOLLOWING_STOPS, follow_there
 from console.bringing_on import say_what_is_left
 from console.commands import FINE, NEEDS_YOU
 from console.deliveries import chosen_sources, say_intake
-from console.door import Door
+from console.door import CannotDo, Door
 from console.following import Follower
 from console.looking import paused_carriers, say_paused
 from console.stopping import StopSign, pause, stop_sign
@@ -107,7 +107,7 @@ def _look_once(door: Door, database: "Database", source: str | None, sign: StopS
             is_due = any(waiting.is_due(tx, account) for account in door.settings().carrier_accounts)
         if is_due and not sign.is_up:
             follow_there(door.screen, sign, start_settle, look=tell, announced=False)
-    except (DatabaseUnavailable, ServerAway) as error:
+    except (CannotDo, DatabaseUnavailable, ServerAway) as error:
         door.screen.complain(str(error))
 
 

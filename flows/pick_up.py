@@ -7,7 +7,7 @@ from flows.provision import provision
 from flows.server import NotDeployed
 from tasks.artifacts import show_intakes
 from tasks.context import engine
-from tasks.outcomes import end_by
+from tasks.outcomes import NothingRead, end_by
 from tasks.parameters import PickUpParameters, ProvisionParameters
 from tasks.runner import side_by_side
 from tasks.taking_in import sweep
@@ -24,6 +24,8 @@ def pick_up(parameters: PickUpParameters = EVERYWHERE) -> list[str]:
     """
     swept = sweep(engine(), parameters.source)
     show_intakes(swept.intakes)
+    if swept.nothing_read:
+        raise NothingRead(*swept.problems)
     failures = [failure for manifest_id in swept.loaded if (failure := start_or_provision(manifest_id))]
     end_by(engine(), [], swept.problems + failures)
     return swept.loaded

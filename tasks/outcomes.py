@@ -23,6 +23,10 @@ class RunFailed(Exception):
         return "\n".join(self.args)
 
 
+class NothingRead(RunFailed):
+    """No source could be read, so nothing was done. Doors know it by its name, which Prefect puts before the words."""
+
+
 @dataclass(frozen=True, slots=True)
 class AccountEnd:
     """One carrier account when the run is over."""

@@ -8,6 +8,7 @@ from engine.context import Context
 from engine.intake import Intake
 from engine.picking_up import Claimed, claim_all, take_in_claimed
 from storage.sources.contract import SourceUnavailable
+from storage.sources.given import GivenFiles
 from tasks.context import engine
 from tasks.decorator import task
 from tasks.logs import run_log
@@ -24,6 +25,7 @@ class Sweep:
 
     intakes: list[Intake] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    nothing_read: bool = False  # every source was away
 
     @property
     def loaded(self) -> list[str]:
@@ -46,18 +48,21 @@ def take_in(claimed: Claimed) -> Intake | None:
 
 def sweep(context: Context, source_name: str | None) -> Sweep:
     """Take in everything that is complete; a source that cannot be read does not hold up the others."""
-    swept = Sweep()
-    for name in _chosen(context, source_name, swept.problems):
-        _take_in_all(swept, _claimed(context, name, swept.problems), _readers(context))
+    swept, away = Sweep(), dict[str, str]()
+    names = _chosen(context, source_name, swept.problems)
+    for name in names:
+        _take_in_all(swept, _claimed(context, name, away), _readers(context))
+    swept.problems += away.values()
+    swept.nothing_read = bool(away) and not swept.intakes and away.keys() >= {*names} - {GivenFiles.name}
     return swept
 
 
-def _claimed(context: Context, name: str, problems: list[str]) -> Iterator[Claimed]:
+def _claimed(context: Context, name: str, away: dict[str, str]) -> Iterator[Claimed]:
     """What the source has; its fault is told at the end, when everything that it did list has been drawn."""
     try:
         yield from claim_all(context, context.sources[name], ACTOR)
     except SourceUnavailable as error:
-        problems.append(str(error))
+        away[name] = str(error)
 
 
 def _take_in_all(swept: Sweep, claimed: Iterable[Claimed], readers: int) -> None:

@@ -191,6 +191,17 @@ def test_reconcile_is_left_to_its_deployment_and_shows_what_that_found(
     assert alert["kind"] == "reconciliation-findings"
 
 
+def test_a_source_that_is_away_is_a_sentence_and_the_status_that_it_has_without_a_server(
+    place: Any, there: Callable[..., Result], at_work: dict[str, str]
+) -> None:
+    (place.folder / "manifests").rename(place.folder / "gone")
+    said, alone = there(at_work, "pick-up", "--wait", "150"), place.simline("pick-up")
+    assert (said.status, alone.status) == (CANNOT, CANNOT), said.out + said.err
+    assert said.err == alone.err
+    assert "The folder " in said.err
+    assert "NothingRead" not in said.out + said.err
+
+
 def watched(place: Any, rows: Any, environment: dict[str, str]) -> None:
     """Drop a manifest while `watch` runs, and stop it when the SIMs are active."""
     command = [sys.executable, "-m", "console.main", "watch", "--every", "60"]
