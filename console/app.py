@@ -15,6 +15,7 @@ from console.screen import Screen, open_screen
 
 COMMON = Group("With every command", sort_key=99)
 STDIN = "/dev/stdin"
+SILENCE = logging.NullHandler()
 
 
 def make_app(screen: Screen) -> App:
@@ -62,6 +63,9 @@ def launch(words: Sequence[str], screen: Screen | None = None) -> int:
 @contextmanager
 def _log(*, debug: bool) -> Iterator[None]:
     """Our own log only: what matters reaches people as a sentence, and other libraries' details may hold secrets."""
+    retries = logging.getLogger("stamina")  # it warns of each; a carrier that is down is a sentence of ours
+    retries.addHandler(SILENCE)
+    retries.propagate = False
     ours = logging.getLogger("simline")
     handler = logging.StreamHandler() if debug else logging.NullHandler()
     before = ours.level
@@ -72,6 +76,8 @@ def _log(*, debug: bool) -> Iterator[None]:
     finally:
         ours.removeHandler(handler)
         ours.setLevel(before)
+        retries.propagate = True
+        retries.removeHandler(SILENCE)
 
 
 def _call(app: App, tokens: Sequence[str], door: Door) -> int:
