@@ -23,7 +23,7 @@ def load_settings(file: Path | None = None, environment: Mapping[str, str] | Non
     Raises `ConfigurationError`, one sentence for each fault.
     """
     environment = os.environ if environment is None else environment
-    file = _main_file(file, environment)
+    file = main_file(file, environment)
     layers = [_environment_layer(environment), _file_layer(file) if file else Layer("The defaults", {})]
     folder = file.resolve().parent if file else Path.cwd()
     known = _merged(layers)
@@ -48,7 +48,9 @@ def _validated(values: dict[str, Any], layers: list[Layer]) -> Settings:
     return settings
 
 
-def _main_file(file: Path | None, environment: Mapping[str, str]) -> Path | None:
+def main_file(file: Path | None = None, environment: Mapping[str, str] | None = None) -> Path | None:
+    """Which simline.toml is read: see `load_settings`. Raises `ConfigurationError` where a named one is not there."""
+    environment = os.environ if environment is None else environment
     named = file or (Path(environment["SIMLINE_CONFIG"]) if environment.get("SIMLINE_CONFIG") else None)
     if named is None:
         return Path("simline.toml") if Path("simline.toml").is_file() else None

@@ -12,11 +12,14 @@ from cyclopts import Parameter
 from console.commands import CANNOT, FINE
 from console.door import AtDoor, CannotDo, Door
 from console.planning import AsJson
-from reports.verdict import Tone
+from reports.verdict import Tone, counted
 
 if TYPE_CHECKING:
     from config.alert_sections import MailSection, WebhookSection
     from config.settings import Settings
+
+NAMED = 5
+"""Missing parts of a database that one sentence names."""
 
 Finding = tuple[str, bool, str]
 """What was looked at, whether it is well, and a sentence."""
@@ -92,7 +95,9 @@ def _findings(door: Door) -> Iterator[Finding]:
     except (CannotDo, ConfigurationError) as error:
         yield "configuration", False, str(error)
         return
-    yield "configuration", True, f"It can be read; {len(settings.products)} products, {len(settings.plans)} plans."
+    file, more = _file_read(door)
+    counts = f"{counted(len(settings.products), 'product')}, {counted(len(settings.plans), 'plan')}"
+    yield "configuration", True, f"{file} can be read; {counts}.{more}"
     yield _found("database", lambda: _database(door))
     yield _found("key", lambda: _key(settings))
     if (key := settings.key) is not None:
@@ -103,6 +108,19 @@ def _findings(door: Door) -> Iterator[Finding]:
     for channel in settings.alerts.channels():
         yield _found(f"alert channel {channel.name}", partial(_channel, channel))
     yield _found("reports", lambda: _reports(settings))
+
+
+def _file_read(door: Door) -> tuple[str, str]:
+    """Which simline.toml it was, and a sentence on one here that it was not."""
+    from config.loading import main_file
+
+    file, here = main_file(door.config), Path("simline.toml")
+    if file is None:
+        return "The environment alone", ""
+    if not here.is_file() or here.samefile(file):
+        return str(file.absolute()), ""
+    names = "--config" if door.config else "SIMLINE_CONFIG"
+    return str(file.absolute()), f" The simline.toml here is not used: {names} names that one."
 
 
 def _found(what: str, look: Callable[[], str]) -> Finding:
@@ -120,7 +138,15 @@ def _found(what: str, look: Callable[[], str]) -> Finding:
 
 def _database(door: Door) -> str:
     from storage.database import describe
+    from storage.shape import lacking
 
+    with door.ledger() as database:  # only looks: to write first would fail without saying why
+        if missing := lacking(database):
+            more = f" and {len(missing) - NAMED:,} more" if len(missing) > NAMED else ""
+            raise CannotDo(
+                f"{describe(database.url)} lacks {', '.join(missing[:NAMED])}{more}: it was made by an older simline. "
+                "Let `[database] url` name a new, empty one and drop the manifests again (docs/runbook.md, Upgrade)."
+            )
     with door.ledger(to_write=True) as database:
         return f"{describe(database.url)} can be written and has this version's shape."
 

@@ -2,10 +2,7 @@
 
 from alembic import context
 
-from storage import alert_schema, reconciling_schema, schema, usage_schema
-
-PARTS = (schema, usage_schema, alert_schema, reconciling_schema)
-"""Every module that adds to the one set of tables."""
+from storage.shape import PARTS
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from sqlalchemy import create_engine, text
 
+from carriers.simulated.faults import Fault, Faults
 from console.commands import CANNOT, FINE
 
 
@@ -57,6 +59,40 @@ def test_check_has_a_good_sentence_for_everything_that_is_there(place: Any) -> N
     assert said.status == FINE
     for what in ("configuration", "database", "key", "stored codes", "carrier account supersim", "source inbox"):
         assert f"✓ {what}: " in said.out
+
+
+def test_check_says_which_file_it_read_and_that_the_one_here_is_not_used(
+    place: Any, simline: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = place.folder / "simline.toml"
+    assert f"✓ configuration: {file} can be read; " in place.simline("check").out
+    assert "not used" not in place.simline("check").out
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    Path("simline.toml").write_text("")
+    assert "The simline.toml here is not used: --config names that one." in simline("--config", file, "check").out
+    monkeypatch.setenv("SIMLINE_CONFIG", str(file))
+    assert "The simline.toml here is not used: SIMLINE_CONFIG names that one." in simline("check").out
+
+
+def test_check_names_what_a_database_of_an_older_main_lacks_and_what_to_do(place: Any) -> None:
+    assert place.simline("check").status == FINE
+    with create_engine(f"sqlite:///{place.folder / 'simline.db'}").begin() as connection:
+        connection.execute(text("DROP INDEX ix_operations_held"))
+        connection.execute(text("ALTER TABLE operations DROP COLUMN hinted_at"))
+    said = place.simline("check")
+    assert said.status == CANNOT
+    assert "✗ database: " in said.out
+    assert "lacks operations.hinted_at, index ix_operations_held: it was made by an older simline." in said.out
+    assert "`[database] url`" in said.out
+
+
+def test_a_carrier_that_is_away_is_one_sentence_and_no_librarys_words(place: Any, process: Any) -> None:
+    place.server.carrier.faults = Faults({Fault.ERROR_503: 1.0})
+    said = process("--config", place.folder / "simline.toml", "check")
+    assert said.returncode == CANNOT
+    assert "✗ carrier account supersim: " in said.stdout
+    assert said.stderr == ""
 
 
 def test_check_as_json_names_what_fails(place: Any) -> None:
