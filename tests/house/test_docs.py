@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+HALF_A_PAGE = 1_600
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -69,3 +70,9 @@ def test_every_example_in_a_docstring_is_run(root: Path, product_files: list[Pat
 def test_a_broken_link_is_seen(tmp_path: Path, text: str, found: list[str]) -> None:
     (tmp_path / "other.md").write_text("# Two words\n")
     assert list(broken(tmp_path / "here.md", text)) == found
+
+
+def test_a_decision_is_half_a_page(root: Path) -> None:
+    pages = {file.name: len(file.read_text(encoding="utf-8")) for file in root.glob("docs/decisions/0*.md")}
+    assert {name: length for name, length in pages.items() if length > HALF_A_PAGE} == {}
+    assert len(pages) > 10
