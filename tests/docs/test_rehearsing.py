@@ -25,9 +25,13 @@ def typed(heading: str) -> list[str]:
 
 @pytest.fixture
 def environment() -> dict[str, str]:
-    """What the page exports, and where simline is."""
+    """What the page exports in the shell of somebody who works with simline, and where simline is."""
+    works = {"SIMLINE_CONFIG": "/nowhere/simline.toml", "PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    works["SIMLINE_DATABASE__URL"] = "postgresql://127.0.0.1:9/ledger"
+    (unset,) = re.findall(r"^unset (.+)$", EXAMPLES["environment"], re.MULTILINE)
+    kept = {name: value for name, value in (os.environ | works).items() if name not in unset.split()}
     exported = dict(re.findall(r"^export (\w+)=([\w-]+)$", EXAMPLES["environment"], re.MULTILINE))
-    return {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", **exported}
+    return {**kept, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", **exported}
 
 
 @pytest.fixture
@@ -62,6 +66,8 @@ def test_a_rehearsal_goes_as_the_page_says(tmp_path: Path, environment: dict[str
     environment["SIMLINE_KEY"] = run(folder, environment, "init", "--key").strip()
     said = [run(folder, environment, *command.split()) for command in typed("## Go")]
     assert len(said) == 3
+    assert f"configuration: {folder / 'simline.toml'} can be read" in said[0]
+    assert f"{folder / 'simline.db'} can be written" in said[0]
     assert "2 new SIMs. Nothing was sent." in said[1]
     assert "All 2 SIMs are active" in said[2]
     assert (folder / "order.csv.receipt.html").is_file()
