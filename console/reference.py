@@ -25,10 +25,12 @@ Exit statuses, of every command:
 
 Where there is no terminal, lines are plain and rows are whole. `NO_COLOR` is respected. What lists also has `--json`.
 
-With `PREFECT_API_URL` set, `import`, `approve` and `rerun` read and judge here, start the deployment `provision` on
-that server, and follow it; `deactivate`, `activate` and `release` plan here and start `settle`; `pick-up`, `settle`
-and `watch` leave all of it to their deployments, and need neither the sources nor the carriers' secrets on this
-machine. Without, or with `--here`, they do the work in their own process.
+With `PREFECT_API_URL` set, `import`, `approve`, `rerun`, `resume` and `decide` read and judge here, start the
+deployment `provision` on that server, and follow it; `deactivate`, `activate` and `release` plan here and start
+`settle`; `pick-up`, `settle`, `watch`, `usage collect` and `usage report` leave all of it to their deployments, and
+need neither the sources nor the carriers' secrets on this machine; `reconcile` leaves the comparing to its deployment,
+and its repairs to `settle`. Without, or with `--here`, they do the work in their own process. The variable alone
+counts, not a profile of Prefect's.
 
 """
 
