@@ -31,13 +31,16 @@ SYNONYMS: Mapping[ManifestColumn, Sequence[str]] = {
 }
 """Folded headers of each column. Where a file has several of one column's, the one named first here is read."""
 
+_SIM_NAMES = frozenset((*SYNONYMS[ManifestColumn.ICCID], *SYNONYMS[ManifestColumn.DEVICE_ID]))
+_EXAMPLE = re.compile(r"\d[\d -]{13,}")
 _BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
 
 _BEFORE = "(?:e|enc|encrypted|default|initial|local|global|sim|usim|isim|card)*"
 _AFTER = r"(?:\d{1,2}|hex|ascii|value|key|code|codes|enc|encrypted|number|nr)*"
 _KEY_HEADER = re.compile(
-    f"{_BEFORE}(?:(?:ki|k4|opc|u?pin|u?puk|adm|chv|kic|kid|kik|unblockkey|transportkey|authkey|authenticationkey|otakey)"
+    f"{_BEFORE}(?:(?:ki|k4|opc|u?pin|u?puk|pinu?puk|puku?pin|adm|chv|kic|kid|kik"
+    "|unblockkey|authkey|authenticationkey|otakey|(?:transport|master|subscriber|secret)key|(?:personal|pin)?unblocking(?:key|code))"
     rf"{_AFTER}|k(?:hex|value)?|op(?:\d|hex|value|key|enc)*)"
 )
 _KEY_WORD = re.compile(r"(?:e?ki|k4|opc|u?pin|u?puk|adm|chv|kic|kik)\d{0,2}")
@@ -77,6 +80,15 @@ def find_columns(cells: Sequence[str]) -> dict[ManifestColumn, int] | None:
             _refuse_twins(words, word, column)
             found[column] = words.index(word)
     return found if ManifestColumn.ICCID in found or ManifestColumn.DEVICE_ID in found else None
+
+
+def names_a_sim(header: str) -> bool:
+    """Whether a column of this name holds ICCIDs or devices; an example of a number behind the name does not count.
+
+    >>> [names_a_sim(cell) for cell in ("ICCID", "ICCID (8988307000000000009)", "SIM no. 8988307000000000009", "8988")]
+    [True, True, True, False]
+    """
+    return fold(_EXAMPLE.sub("", header)) in _SIM_NAMES
 
 
 def _refuse_twins(words: Sequence[str], word: str, column: ManifestColumn) -> None:

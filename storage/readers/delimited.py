@@ -7,6 +7,7 @@ lost its quotes has shifted the columns, and a shifted home country costs money.
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from domain.lines import LineOutcome, Reason, Verdict
 from storage.readers.block import Block, ReadingRules
 from storage.readers.header import Header, Readings
 from storage.readers.physical_lines import Stretch
-from storage.readers.table import Rows, block_of, ignored
+from storage.readers.second_header import with_headers_known
+from storage.readers.table import Rows, above_header, block_of, ignored
 from storage.readers.unicode_text import text_of
 
 DELIMITERS = ("\t", ";", ",", "|")
@@ -25,7 +27,14 @@ _SEPARATOR_LINE = re.compile(r"sep=.", re.IGNORECASE)
 def delimited_blocks(stretches: Iterable[Stretch], header: Header, rules: ReadingRules) -> Iterator[Block]:
     """The table's lines, stretch by stretch."""
     for stretch in stretches:
-        yield block_of(rows_of(stretch, header), rules)
+        texts = lines_of(stretch.content)
+        block = block_of(rows_of(stretch, texts, header), rules)
+        yield with_headers_known(block, header, partial(_row_of, stretch.first_line, texts, header))
+
+
+def _row_of(first_line: int, texts: Sequence[str], header: Header, line: int) -> Sequence[str]:
+    text = texts[line - first_line]
+    return cells_of([text], header.delimiter)[0] or [text]
 
 
 def readings_of(line: str) -> Readings:
@@ -57,9 +66,8 @@ def cells_of(lines: Sequence[str], delimiter: str) -> Sequence[Sequence[str] | N
     return [_cells_of_one(line, delimiter) for line in lines]
 
 
-def rows_of(stretch: Stretch, header: Header) -> Rows:
+def rows_of(stretch: Stretch, texts: Sequence[str], header: Header) -> Rows:
     """The stretch's rows; blank lines, comments, the header and what stands above it as outcomes."""
-    texts = lines_of(stretch.content)
     rows = Rows(stretch.line_count, {column: [] for column in header.columns})
     even = _is_even(stretch, header)
     for start in range(0, len(texts), PART_LINES):
@@ -118,7 +126,7 @@ def _no_row(rows: Rows, line: int, text: str, stretch: Stretch, header: Header) 
         return ignored(line, Reason.HEADER)
     if text.startswith("#"):
         return rows.comment(line, text)
-    return ignored(line, Reason.NO_ICCID) if line < header.line else None
+    return above_header(line, readings_of(text)) if line < header.line else None
 
 
 def _cells_of_one(line: str, delimiter: str) -> Sequence[str] | None:

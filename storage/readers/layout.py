@@ -3,19 +3,23 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from pathlib import PurePath
 
-from domain.iccid import is_valid
+from domain.iccid import is_valid, looks_like_an_attempt
 from domain.manifests import ManifestColumn, ManifestRefused
 from storage.readers.delimited import is_separator_line, readings_of
 from storage.readers.header import (
     HEADER_WITHIN_ROWS,
     Header,
+    Readings,
     as_header,
     find_header,
-    holds_sims,
+    holds_a_whole_one,
     is_comment,
+    quarantine_key_lines,
     quarantine_keys,
+    quarantine_keys_below,
     without_header,
 )
 
@@ -70,33 +74,55 @@ def named_as(name: str) -> NamedAs:
 def layout_of(first_lines: Sequence[str], named: NamedAs) -> Layout:
     """The layout that a text file's first lines show.
 
-    A .txt is a table when its first line is a header of several columns (or names a device ID), or starts with an ICCID
-    and goes on after a delimiter; else it is a bare list. Raises `ManifestRefused` as `find_header` does.
+    A .txt is a table when its first line is a header of several columns (or names a device ID), when such a header
+    stands below titles and rows follow that fit it, or when its first line starts with an ICCID and goes on after a
+    delimiter; else it is a bare list. Raises `ManifestRefused` as `find_header` does.
     """
     rows = _rows(first_lines)
     return Layout(find_header(rows)) if named is NamedAs.TABLE else _list_layout(rows)
 
 
-def _rows(first_lines: Sequence[str]) -> Iterator[tuple[int, dict[str, Sequence[str]]]]:
+def _rows(first_lines: Sequence[str]) -> Iterator[tuple[int, Readings]]:
     for line, text in enumerate(first_lines, 1):
         if text.strip() and not is_separator_line(text):
             yield line, dict(readings_of(text))
 
 
-def _list_layout(rows: Iterable[tuple[int, dict[str, Sequence[str]]]]) -> Layout:
+def _list_layout(rows: Iterable[tuple[int, Readings]]) -> Layout:
+    first_rows = list(islice(rows, HEADER_WITHIN_ROWS))
     layout: Layout | None = None
-    for count, (line, readings) in enumerate(rows):
-        if count >= HEADER_WITHIN_ROWS:
-            break
+    for at, (line, readings) in enumerate(first_rows):
         quarantine_keys(readings)
-        if layout is None and not is_comment(readings):
+        if is_comment(readings):
+            continue
+        below = first_rows[at + 1 :]
+        if layout is None:
             layout = _first_row_layout(line, readings)
-        if holds_sims(readings):
+        elif layout == Layout(None) and (header := as_header(line, readings)) and _stands_above(header, below):
+            layout = Layout(header)
+        if layout.header:
+            quarantine_keys_below(layout.header, below)
+            break
+        if holds_a_whole_one(readings):
+            quarantine_key_lines(below)
             break
     return layout or Layout(None)
 
 
-def _first_row_layout(line: int, readings: dict[str, Sequence[str]]) -> Layout:
+def _stands_above(header: Header, below: Iterable[tuple[int, Readings]]) -> bool:
+    """Whether rows follow that fit this header: below a title only they can tell it from a sentence with such words."""
+    at = header.columns.get(ManifestColumn.ICCID, header.columns.get(ManifestColumn.DEVICE_ID, 0))
+    cells = [readings[header.delimiter][at] for _, readings in below if _reaches(readings, header, at)]
+    if ManifestColumn.ICCID in header.columns:
+        return header.cell_count != 1 and any(map(looks_like_an_attempt, cells))
+    return any(map(str.strip, cells)) and not any(map(is_valid, cells))
+
+
+def _reaches(readings: Readings, header: Header, at: int) -> bool:
+    return len(readings.get(header.delimiter, ())) > at
+
+
+def _first_row_layout(line: int, readings: Readings) -> Layout:
     header = as_header(line, readings)
     if header and header.cell_count == 1 and ManifestColumn.ICCID in header.columns:
         return Layout(None, header_line=line)

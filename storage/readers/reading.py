@@ -6,7 +6,7 @@ nothing of a manifest before its last block.
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -96,12 +96,25 @@ def _text_manifest(
     encoding = encoding_of(head)
     if len(head) <= encoding.mark_bytes:
         raise refused_as_empty()
-    first = list(stretches(as_utf8([head], encoding), limits, block_lines))
-    first_lines = [line for stretch in first for line in lines_of(stretch.content)]
-    if len(head) >= HEAD_BYTES:
-        first_lines = first_lines[:-1]  # the head may end within it
+    first_lines = _first_lines(head, encoding, limits)
     layout = layout_of(first_lines, named)
+    header_line = layout.header.line if layout.header else layout.header_line
+    if header_line and len(first_lines[header_line - 1].encode()) > limits.line_bytes:
+        raise ManifestRefused(
+            f"The header is longer than {limits.line_bytes:,} bytes. Take out the columns that are not needed, and "
+            "drop the file again.",
+            reason="header_too_long",
+        )
     return TextManifest(encoding, layout, stretches(as_utf8(stream, encoding), limits, block_lines))
+
+
+def _first_lines(head: bytes, encoding: Encoding, limits: FileLimits) -> list[str]:
+    """The lines of a file's head, also those over the limit: keys are looked for in all of them."""
+    whole = replace(limits, line_bytes=3 * HEAD_BYTES)  # a byte of UTF-16 is at most 1.5 of UTF-8
+    first = stretches(as_utf8([head], encoding), whole, HEAD_BYTES)
+    lines = [line for stretch in first for line in lines_of(stretch.content)]
+    cut = len(head) >= HEAD_BYTES and len(lines) > 1  # the head may end within its last line
+    return lines[:-1] if cut else lines
 
 
 def peeked(stream: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:

@@ -1,5 +1,6 @@
 """A table's columns to a `Block`: the ICCIDs judged, devices resolved, the other columns carried along."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
@@ -8,12 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.control_totals import ControlTotal, parse_trailer
+from domain.iccid import looks_like_an_attempt
 from domain.iccid_batch import classify_cells
 from domain.lines import LineOutcome, Reason, Verdict
 from domain.manifests import ManifestColumn
 from storage.readers.block import Block, DeviceLookup, ReadingRules
 
 KEPT_TEXT = 200
+CARD_DIGITS = 15
+"""A title with so many digits in one cell might be a card's number."""
+_ROUNDED = re.compile(r"[0-9][eE]\+1[89]")
 ABSENT = frozenset({"", "-", "--", "n/a", "N/A", "none", "None", "NONE", "null", "NULL"})
 """What an ICCID cell says when it has no ICCID, besides nothing."""
 
@@ -90,6 +95,15 @@ def _with_devices(
 def ignored(line: int, reason: Reason, text: str = "") -> LineOutcome:
     """An outcome of a line that is nobody's SIM."""
     return LineOutcome(line, Verdict.IGNORED, reason, text)
+
+
+def above_header(line: int, readings: Mapping[str, Sequence[str]]) -> LineOutcome:
+    """The outcome of a row above the header: a title, unless one of its cells could be a card's number."""
+    for cell in (cell for cells in readings.values() for cell in cells):
+        if looks_like_an_attempt(cell) and (sum(map(str.isdigit, cell)) >= CARD_DIGITS or _ROUNDED.search(cell)):
+            detail = "It stands above the header, and might be a SIM."
+            return LineOutcome(line, Verdict.REJECTED, Reason.UNREADABLE_ROW, kept(cell), detail=detail)
+    return ignored(line, Reason.NO_ICCID)
 
 
 def kept(cell: str) -> str:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -20,7 +21,8 @@ from domain.manifests import ManifestColumn, ManifestRefused
 from storage.readers.block import Block, ReadingRules
 from storage.readers.header import Header, find_header
 from storage.readers.opening import Opened
-from storage.readers.table import Rows, block_of, ignored, kept
+from storage.readers.second_header import with_headers_known
+from storage.readers.table import Rows, above_header, block_of, ignored, kept
 
 MEMORY_BYTES = 2 << 30
 _PROGRAM = Path(__file__).with_name("sheet_process.py")
@@ -98,8 +100,13 @@ def sheet_blocks(sheet: Sheet, rules: ReadingRules) -> Iterator[Block]:
     """The sheet's rows, part by part."""
     line = 1
     for part in sheet.parts():
-        yield block_of(_rows_of(part, line, sheet.header), rules)
+        block = block_of(_rows_of(part, line, sheet.header), rules)
+        yield with_headers_known(block, sheet.header, partial(_row_of, part, line))
         line += len(part)
+
+
+def _row_of(part: Sequence[Cells], first_line: int, line: int) -> list[str]:
+    return text_cells(part[line - first_line])
 
 
 def text_cells(cells: Cells) -> list[str]:
@@ -146,7 +153,8 @@ def _no_row(line: int, cells: Cells, header: Header, rows: Rows) -> LineOutcome 
     if not any(not isinstance(cell, str) or cell.strip() for cell in cells):
         return ignored(line, Reason.BLANK)
     if line <= header.line:
-        return ignored(line, Reason.HEADER if line == header.line else Reason.NO_ICCID)
+        above = line < header.line
+        return above_header(line, {"": text_cells(cells)}) if above else ignored(line, Reason.HEADER)
     return rows.comment(line, " ".join(text_cells(cells))) if str(cells[0]).startswith("#") else None
 
 

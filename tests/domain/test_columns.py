@@ -80,7 +80,16 @@ def test_two_columns_of_one_name_are_refused_rather_than_guessed() -> None:
             "PinCode",
         ),
         *("SIM PIN", "PUK_2", "puk 1", "PUK1Code", "UPUK", "Code (PUK)", "ADM", "adm1", "ADM-1", "K4", "KIC", "CHV1"),
-        *("Transport Key", "transport_key", "authentication key", "ＰＵＫ"),
+        *(
+            "Transport Key",
+            "transport_key",
+            "authentication key",
+            "ＰＵＫ",
+            "MASTER_KEY",
+            "SUBSCRIBER KEY",
+            "Secret key",
+        ),
+        *("PINPUK", "PukPin", "PIN/PUK", "Unblocking code", "PIN unblocking key", "Personal Unblocking Key (PUK)"),
     ],
 )
 def test_a_key_column_is_seen_under_each_of_its_names(header: str) -> None:
@@ -104,6 +113,7 @@ def test_a_key_column_is_seen_under_each_of_its_names(header: str) -> None:
             "Admission",
             "Pukka",
         ),
+        *("Key account", "Monkey", "Keyboard", "Master", "Subscriber", "Blocking code", "Primary key"),
         *("Shipping", "Opened", "Country", "ICCID", "IMSI", "registration_code", "Activation Code", "Pink", "Box", ""),
     ],
 )

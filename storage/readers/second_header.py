@@ -1,0 +1,67 @@
+"""A header below the header: two tables in one file. The same one again is a header; another one refuses the file.
+
+Below a header with other columns, a country would be read where a product stands, or a key where a note does. Only
+lines that gave no ICCID are looked at, so a table of sound rows costs nothing here.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from domain.columns import find_columns, fold, names_a_sim
+from domain.lines import LineOutcome, Reason
+from domain.manifests import ManifestColumn, ManifestRefused
+from storage.readers.block import Block
+from storage.readers.header import Header, quarantine_keys
+from storage.readers.table import ignored
+
+RowOf = Callable[[int], Sequence[str]]
+"""The cells of a line of the block at hand."""
+
+_MAY_NAME_A_SIM = re.compile("icc|sim|device|core.?id|integrated", re.IGNORECASE)
+_ALSO_VALUES = frozenset({"sim", "simcard", "device"})
+_BY_THEIR_ROW = frozenset({Reason.NO_ICCID, Reason.UNREADABLE_ROW})
+_BY_THEIR_CELL = frozenset({Reason.UNKNOWN_DEVICE, Reason.NOT_DIGITS})
+
+
+def with_headers_known(block: Block, header: Header, row_of: RowOf) -> Block:
+    """The block, its repeated headers as such. Raises `ManifestRefused` for a header that has other columns or keys."""
+    headers = {one.line for one in block.outcomes if one.line > header.line and _is_header(one, header, row_of)}
+    if not headers:
+        return block
+    outcomes = [ignored(one.line, Reason.HEADER) if one.line in headers else one for one in block.outcomes]
+    return replace(block, outcomes=outcomes)
+
+
+def _is_header(outcome: LineOutcome, header: Header, row_of: RowOf) -> bool:
+    if outcome.reason in _BY_THEIR_CELL:
+        suspect = names_a_sim(outcome.text)
+    else:
+        suspect = outcome.reason in _BY_THEIR_ROW and bool(outcome.text or outcome.reason is Reason.UNREADABLE_ROW)
+    if not suspect:
+        return False
+    cells = row_of(outcome.line)
+    if not any(map(_MAY_NAME_A_SIM.search, cells)):
+        return False
+    columns = find_columns(cells)
+    if not columns or not _is_surely_one(cells, columns, header):
+        return False
+    quarantine_keys({header.delimiter: cells})
+    if columns != header.columns:
+        raise _two_tables(outcome.line)
+    return True
+
+
+def _is_surely_one(cells: Sequence[str], columns: Mapping[ManifestColumn, int], header: Header) -> bool:
+    """`SIM` alone may be a value in a column of kinds; in a column of that name, or beside other names, it is none."""
+    return len(columns) > 1 or any(
+        fold(cells[at]) not in _ALSO_VALUES or header.columns.get(column) == at for column, at in columns.items()
+    )
+
+
+def _two_tables(line: int) -> ManifestRefused:
+    return ManifestRefused(
+        f"A second header stands on line {line}, and its columns are not those of the first: two tables are in one "
+        "file. Save each table as a file of its own and drop them one by one.",
+        reason="second_header",
+    )
