@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from domain.iccid import TEST_ICCIDS, CheckDigit, InvalidIccid, IssuerProfile, key_of, validate
 from domain.lines import LineOutcome, Reason, Verdict
 from domain.plain_rows import NO_DIGITS, WIDTH, Ints, Mask, Rows, check_digits, iccids_of, keys_of, luhn_sums
+from domain.spreadsheet_cells import is_error
 
 Profiles = Sequence[IssuerProfile]
 
@@ -228,7 +229,8 @@ def _length_rules(profiles: tuple[IssuerProfile, ...]) -> tuple[Mask, Mask]:
 
 
 def _judge_line(line: str, profiles: Profiles, zeros_are_real: bool) -> Fault | int:
-    if line.lstrip(" \t\ufeff").startswith("#"):
+    text = line.strip(" \t\ufeff")
+    if text.startswith("#") and not is_error(text):
         return Fault(Reason.COMMENT)
     return _judge_cell(line, profiles, zeros_are_real)
 
@@ -239,6 +241,8 @@ def _judge_cell(cell: str, profiles: Profiles, zeros_are_real: bool) -> Fault | 
     try:
         return key_of(validate(cell, profiles, zeros_are_real=zeros_are_real))
     except InvalidIccid as fault:
+        if is_error(cell.strip()):
+            return Fault(Reason.NOT_DIGITS, "A spreadsheet's formula ended in an error.")
         return Fault(fault.reason, fault.detail)
 
 

@@ -73,7 +73,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.TEST_ICCID: "This is the GSMA's test ICCID; no carrier has it.",
     Reason.SPREADSHEET_DAMAGE: "A spreadsheet turned the ICCID into a rounded number. Export the column as text.",
     Reason.LINE_TOO_LONG: "The line is longer than 4 KiB; nothing of it was read.",
-    Reason.UNREADABLE_ROW: "The row cannot be read (an unclosed quote, or a NUL in it).",
+    Reason.UNREADABLE_ROW: "The row cannot be read (an unclosed quote, a NUL or a spreadsheet's error in it).",
     Reason.UNKNOWN_DEVICE: "No device of this ID is in the inventory. Import the inventory, then drop the line again.",
     Reason.DEVICE_WITHOUT_SIM: "This device has no built-in SIM in the inventory. Give the ICCID instead.",
     Reason.PRODUCT_MISSING: "Neither the row, the drop's route nor the command line names a product.",

@@ -113,6 +113,8 @@ def _add_part(rows: Rows, part: Sequence[str], first: int, stretch: Stretch, hea
                 f"It has {len(cells)} cells, the header {header.cell_count}: is a cell with a delimiter not quoted?"
             )
             rows.outcomes.append(LineOutcome(line, Verdict.REJECTED, Reason.UNREADABLE_ROW, detail=detail))
+        elif in_error := rows.in_error(line, cells, header.columns):
+            rows.outcomes.append(in_error)
         else:
             rows.add(line, cells, header.columns)
 
@@ -124,8 +126,8 @@ def _no_row(rows: Rows, line: int, text: str, stretch: Stretch, header: Header) 
         return ignored(line, Reason.BLANK)
     if line == header.line or (line < header.line and is_separator_line(text)):
         return ignored(line, Reason.HEADER)
-    if text.startswith("#"):
-        return rows.comment(line, text)
+    if outcome := rows.comment(line, text, text.split(header.delimiter, 1)[0]):
+        return outcome
     return above_header(line, readings_of(text)) if line < header.line else None
 
 

@@ -12,11 +12,12 @@ import json
 import re
 import resource
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from itertools import islice
-from typing import Any
+from typing import IO, Any
 
 from python_calamine import CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum
 
@@ -26,6 +27,7 @@ _READ_BYTES = 1 << 20
 _OVERLAP_BYTES = 1024
 _CPU_SECONDS = 600
 _SHEET_FILE = re.compile(r"xl/.*sheet[^/]*\.xml", re.IGNORECASE)
+_ERROR_CELL = re.compile(rb"""(<(?:\w+:)?c\s(?:[^<>]*\s)?t=)(?:"e"|'e')""")
 _FORMULA_WITHOUT_VALUE = re.compile(
     rb"(?:</(?:\w+:)?f>|<(?:\w+:)?f(?:\s[^<>]*)?/>)\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
 )
@@ -44,8 +46,13 @@ def main(descriptor: int, allowance_bytes: int, memory_bytes: int, block_lines: 
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     try:
-        _check_archive(f"/dev/fd/{descriptor}", allowance_bytes)
-        _serve(CalamineWorkbook.from_path(f"/dev/fd/{descriptor}"), block_lines)
+        path = f"/dev/fd/{descriptor}"
+        if not _check_archive(path, allowance_bytes):
+            _serve(CalamineWorkbook.from_path(path), block_lines)
+        else:
+            with tempfile.TemporaryFile() as copy:
+                _write_errors_as_text(path, copy)
+                _serve(CalamineWorkbook.from_path(f"/dev/fd/{copy.fileno()}"), block_lines)
     except Refused as refusal:
         _answer({"refused": str(refusal)})
     except PasswordError:
@@ -54,8 +61,12 @@ def main(descriptor: int, allowance_bytes: int, memory_bytes: int, block_lines: 
         _answer({"refused": "memory"})
 
 
-def _check_archive(path: str, allowance_bytes: int) -> None:
-    """Unpack every part once and count, because the sizes in a zip directory are only claims."""
+def _check_archive(path: str, allowance_bytes: int) -> bool:
+    """Unpack every part once and count, because the sizes in a zip directory are only claims.
+
+    The answer is whether a cell of a sheet is in error.
+    """
+    in_error = False
     with zipfile.ZipFile(path) as archive:
         parts = archive.infolist()
         if not any(part.filename == "xl/workbook.xml" for part in parts):
@@ -64,22 +75,53 @@ def _check_archive(path: str, allowance_bytes: int) -> None:
             raise Refused("unpacks_too_large")
         left = allowance_bytes
         for part in parts:
-            for chunk in _unpacked(archive, part):
-                left -= len(chunk)
+            for window, new_bytes in _windows(archive, part):
+                left -= new_bytes
                 if left < 0:
                     raise Refused("unpacks_too_large")
+                if _SHEET_FILE.fullmatch(part.filename):
+                    in_error = in_error or _ERROR_CELL.search(window) is not None
+                    if _holds_a_formula(window) and _FORMULA_WITHOUT_VALUE.search(window):
+                        raise Refused("formula_without_value")  # it would read as an empty cell
+    return in_error
+
+
+def _write_errors_as_text(path: str, copy: IO[bytes]) -> None:
+    """The archive once more, its cells in error (`#N/A`) as cells of that text: in error, they read as empty ones."""
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new:
+        for part in old.infolist():
+            change = _SHEET_FILE.fullmatch(part.filename)
+            with new.open(part.filename, "w", force_zip64=True) as target:
+                for piece in _whole_tags(old, part):
+                    target.write(_ERROR_CELL.sub(rb'\1"str"', piece) if change else piece)
+    copy.flush()
+
+
+def _windows(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> Iterator[tuple[bytes, int]]:
+    """The part's bytes with the end of those before them, and how many of them are new."""
+    tail = b""
+    for chunk in _unpacked(archive, part):
+        window = tail + chunk
+        yield window, len(chunk)
+        tail = window[-_OVERLAP_BYTES:]
+
+
+def _whole_tags(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> Iterator[bytes]:
+    """The part's bytes, cut before a tag begins."""
+    held = b""
+    for chunk in _unpacked(archive, part):
+        body = held + chunk
+        end = body.rfind(b"<")
+        end = len(body) if end < 0 or len(body) - end > _OVERLAP_BYTES else end
+        yield body[:end]
+        held = body[end:]
+    yield held
 
 
 def _unpacked(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> Iterator[bytes]:
-    """The part's bytes; a formula whose result was never saved is refused, because it would read as an empty cell."""
     part.file_size = sys.maxsize  # read on until the packed bytes end, whatever the directory says
-    is_sheet, tail = _SHEET_FILE.fullmatch(part.filename), b""
     with archive.open(part) as stream:
         while chunk := stream.read(_READ_BYTES):
-            window = tail + chunk
-            if is_sheet and _holds_a_formula(window) and _FORMULA_WITHOUT_VALUE.search(window):
-                raise Refused("formula_without_value")
-            tail = window[-_OVERLAP_BYTES:]
             yield chunk
 
 

@@ -8,19 +8,28 @@ from itertools import compress
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.columns import fold
 from domain.control_totals import ControlTotal, parse_trailer
 from domain.iccid import looks_like_an_attempt
-from domain.iccid_batch import classify_cells
+from domain.iccid_batch import Fault, classify_cells
 from domain.lines import LineOutcome, Reason, Verdict
 from domain.manifests import ManifestColumn
+from domain.spreadsheet_cells import is_damaged_code, is_error
 from storage.readers.block import Block, DeviceLookup, ReadingRules
 
 KEPT_TEXT = 200
 CARD_DIGITS = 15
 """A title with so many digits in one cell might be a card's number."""
+DAMAGED_CODE = "A spreadsheet took the registration code for a number: format the column as text."
 _ROUNDED = re.compile(r"[0-9][eE]\+1[89]")
-ABSENT = frozenset({"", "-", "--", "n/a", "N/A", "none", "None", "NONE", "null", "NULL"})
-"""What an ICCID cell says when it has no ICCID, besides nothing."""
+ABSENT = frozenset({"", "na", "none", "null", "nil", "0", "builtin", "embedded"})
+"""What an ICCID cell says, folded, when it has no ICCID: `n/a`, `--` and `?` as well."""
+_ABSENT_LENGTH = 12
+NEVER_IN_ERROR = (
+    *(ManifestColumn.ICCID, ManifestColumn.DEVICE_ID, ManifestColumn.PRODUCT, ManifestColumn.HOME_COUNTRY),
+    *(ManifestColumn.CARRIER_ACCOUNT, ManifestColumn.REGISTRATION_CODE),
+)
+"""Columns in which a spreadsheet's error costs the row: read as empty, another country or product would be taken."""
 
 
 @dataclass(slots=True)
@@ -39,11 +48,31 @@ class Rows:
         for column, at in columns.items():
             self.columns[column].append(cells[at].strip() if at < len(cells) else "")
 
-    def comment(self, line: int, text: str) -> LineOutcome:
-        """The outcome of a line that starts with `#`: a comment, or the control total."""
+    def comment(self, line: int, text: str, first_cell: str) -> LineOutcome | None:
+        """The outcome of a row that is a comment or the control total, wherever in the row that starts."""
+        if "#" not in text:
+            return None
         if total := parse_trailer(text):
             self.trailer = total
-        return ignored(line, Reason.TRAILER if total else Reason.COMMENT)
+            return ignored(line, Reason.TRAILER)
+        return ignored(line, Reason.COMMENT) if first_cell.startswith("#") and not is_error(first_cell) else None
+
+    def in_error(self, line: int, cells: Sequence[str], columns: Mapping[ManifestColumn, int]) -> LineOutcome | None:
+        """The rejection of a row in which a column that counts holds a spreadsheet's error."""
+        for column in NEVER_IN_ERROR:
+            at = columns.get(column, len(cells))
+            if at < len(cells) and is_error(cells[at]):
+                detail = f"The {column.value} is the error {cells[at].strip()}: correct the formula."
+                return self.rejected(line, cells, columns, detail)
+        return None
+
+    def rejected(
+        self, line: int, cells: Sequence[str], columns: Mapping[ManifestColumn, int], detail: str
+    ) -> LineOutcome:
+        """A row that cannot be used, shown by its ICCID alone."""
+        at = columns.get(ManifestColumn.ICCID, len(cells))
+        text = kept(cells[at].strip()) if at < len(cells) else ""
+        return LineOutcome(line, Verdict.REJECTED, Reason.UNREADABLE_ROW, text, detail=detail)
 
 
 def block_of(rows: Rows, rules: ReadingRules) -> Block:
@@ -54,21 +83,48 @@ def block_of(rows: Rows, rules: ReadingRules) -> Block:
     iccids, unresolved = _with_devices(written, device_ids, rules.devices)
     judged = classify_cells(iccids, rules.profiles)
     for row, fault in zip(np.flatnonzero(~judged.ok).tolist(), judged.faults, strict=True):
-        reason, detail = (unresolved[row], "") if row in unresolved else fault
-        if reason is Reason.BLANK:
-            reason = Reason.NO_ICCID  # the cell is empty, the row is not
+        device_id = device_ids[row] if device_ids else ""
+        reason, detail = (unresolved[row], "") if row in unresolved else _of_the_row(fault, device_id)
         verdict = Verdict.IGNORED if reason is Reason.NO_ICCID else Verdict.REJECTED
-        cell = device_ids[row] if device_ids and written[row] in ABSENT else written[row]
+        cell = device_id if device_ids and is_absent(written[row]) else written[row]
         rows.outcomes.append(LineOutcome(rows.lines[row], verdict, reason, kept(cell), detail=detail))
     lines: NDArray[np.int64] = np.array(rows.lines, np.int64)
+    ok = judged.ok
+    for row in _damaged_codes(columns):
+        if ok[row]:
+            ok[row] = False
+            cell, line = written[row], rows.lines[row]
+            outcome = LineOutcome(line, Verdict.REJECTED, Reason.UNREADABLE_ROW, kept(cell), detail=DAMAGED_CODE)
+            rows.outcomes.append(outcome)
     return Block(
         line_count=rows.line_count,
-        lines=lines[judged.ok],
-        keys=judged.keys[judged.ok],
-        cells={column: list(compress(texts, judged.ok.tolist())) for column, texts in columns.items()},
+        lines=lines[ok],
+        keys=judged.keys[ok],
+        cells={column: list(compress(texts, ok.tolist())) for column, texts in columns.items()},
         outcomes=in_order(rows.outcomes),
         trailer=rows.trailer,
     )
+
+
+def is_absent(iccid: str) -> bool:
+    """Whether an ICCID cell says in some way that it has none.
+
+    >>> [is_absent(cell) for cell in ("", "n/a", "N.A.", "-", "?", "built-in", "#N/A", "lost", "8934076500002589174")]
+    [True, True, True, True, True, True, False, False, False]
+    """
+    return not iccid or (len(iccid) <= _ABSENT_LENGTH and fold(iccid) in ABSENT and not is_error(iccid))
+
+
+def _of_the_row(fault: Fault, device_id: str) -> Fault:
+    """A cell's fault as its row's: with a device behind it a word that is no number is not passed over."""
+    if fault.reason is Reason.NO_ICCID and device_id:
+        return Fault(Reason.NOT_DIGITS, "Leave it empty where the device's built-in SIM is meant.")
+    return Fault(Reason.NO_ICCID) if fault.reason is Reason.BLANK else fault  # the cell is empty, the row is not
+
+
+def _damaged_codes(columns: Mapping[ManifestColumn, Sequence[str]]) -> list[int]:
+    codes = columns.get(ManifestColumn.REGISTRATION_CODE, ())
+    return [row for row, code in enumerate(codes) if is_damaged_code(code)]
 
 
 def _with_devices(
@@ -77,7 +133,7 @@ def _with_devices(
     """The ICCIDs with those of the devices filled in, and why the others of these rows have none."""
     if device_ids is None:
         return iccids, {}
-    asked = [row for row, iccid in enumerate(iccids) if iccid in ABSENT and device_ids[row]]
+    asked = [row for row, iccid in enumerate(iccids) if device_ids[row] and is_absent(iccid)]
     if not asked:
         return iccids, {}
     known = devices(list(dict.fromkeys(device_ids[row] for row in asked))) if devices else {}

@@ -1,4 +1,4 @@
-"""An .xlsx manifest: the first sheet with a fitting header, row by row. Lines are the sheet's rows.
+"""An .xlsx manifest: the one sheet with a fitting header and SIMs, row by row. Lines are the sheet's rows.
 
 A spreadsheet keeps 15 digits of a number, so an ICCID in a numeric cell is already destroyed: the row is rejected and
 nothing is guessed. The sheet is unpacked by `sheet_process.py` in a process of its own, because a workbook of a few
@@ -16,15 +16,17 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from domain.file_limits import FileLimits
+from domain.iccid import looks_like_an_attempt
 from domain.lines import LineOutcome, Reason, Verdict
 from domain.manifests import ManifestColumn, ManifestRefused
 from storage.readers.block import Block, ReadingRules
 from storage.readers.header import Header, find_header
 from storage.readers.opening import Opened
 from storage.readers.second_header import with_headers_known
-from storage.readers.table import Rows, above_header, block_of, ignored, kept
+from storage.readers.table import DAMAGED_CODE, Rows, above_header, block_of, ignored, kept
 
 MEMORY_BYTES = 2 << 30
+WHOLE_BELOW = 10**15
 _PROGRAM = Path(__file__).with_name("sheet_process.py")
 
 Cells = Sequence[str | float]
@@ -49,11 +51,14 @@ REFUSALS = {
 
 
 class Sheet:
-    """The sheet of a workbook that holds the SIMs."""
+    """A sheet of a workbook, below whose header there may be SIMs. `head` are its first rows."""
 
-    def __init__(self, process: "_SheetProcess", number: int, name: str, header: Header) -> None:
+    def __init__(
+        self, process: "_SheetProcess", number: int, name: str, header: Header, head: Sequence[Cells] = ()
+    ) -> None:
         self._process = process
         self._number = number
+        self._head = head
         self.name = name
         self.header = header
 
@@ -63,10 +68,28 @@ class Sheet:
         while not (answer := self._process.answer()).get("end"):
             yield answer["rows"]
 
+    def holds(self, column: ManifestColumn) -> bool:
+        """Whether some row below the header says something in this column; of ICCIDs, something meant as one."""
+        at = self.header.columns.get(column)
+        if at is None:
+            return False
+        means = looks_like_an_attempt if column is ManifestColumn.ICCID else bool
+        below = self._head[self.header.line :]
+        if any(means(cell) for cell in _column(below, at)):
+            return True
+        rows = 0
+        found = False
+        for part in self.parts():  # to its end, for each answer must be taken
+            found = found or any(map(means, _column(part[max(0, self.header.line - rows) :], at)))
+            rows += len(part)
+        return found
+
 
 @contextmanager
 def open_sheet(opened: Opened, stream: Iterable[bytes], limits: FileLimits, block_lines: int) -> Iterator[Sheet]:
-    """The first sheet with a fitting header. Raises `ManifestRefused`; key material quarantines, in whichever sheet."""
+    """The sheet with a fitting header and SIMs. Raises `ManifestRefused` when several are; key material quarantines, in
+    whichever sheet.
+    """
     with _served(opened, stream, limits, block_lines) as process:
         yield _fitting_sheet(process)
 
@@ -120,11 +143,12 @@ def text_cells(cells: Cells) -> list[str]:
 
 def _fitting_sheet(process: "_SheetProcess") -> Sheet:
     names: Sequence[str] = process.answer()["sheets"]
-    found: Sheet | None = None
+    fitting: list[Sheet] = []
     refusal = ManifestRefused("The workbook has no sheet. Save it again and drop it again.", reason="no_iccid_column")
     for number, name in enumerate(names):
         process.ask(f"head {number}")
-        rows = enumerate(map(text_cells, process.answer()["rows"]), 1)
+        head = process.answer()["rows"]
+        rows = enumerate(map(text_cells, head), 1)
         try:
             header = find_header((line, {"": cells}) for line, cells in rows if any(map(str.strip, cells)))
         except ManifestRefused as error:
@@ -132,10 +156,29 @@ def _fitting_sheet(process: "_SheetProcess") -> Sheet:
                 raise
             refusal = refusal if number else error
         else:
-            found = found or Sheet(process, number, name, header)
-    if found is None:
+            fitting.append(Sheet(process, number, name, header, head))
+    if not fitting:
         raise refusal
-    return found
+    return fitting[0] if len(fitting) == 1 else _only_one_with_sims(fitting)
+
+
+def _column(rows: Sequence[Cells], at: int) -> list[str]:
+    return [text.strip() for text in text_cells([cells[at] for cells in rows])]
+
+
+def _only_one_with_sims(sheets: Sequence[Sheet]) -> Sheet:
+    """Of several sheets with a fitting header the one that has SIMs. Raises `ManifestRefused` when two of them have."""
+    for column in (ManifestColumn.ICCID, ManifestColumn.DEVICE_ID):
+        filled = [sheet for sheet in sheets if sheet.holds(column)]
+        if len(filled) > 1:
+            raise ManifestRefused(
+                f"Several sheets of the workbook hold SIMs: {', '.join(repr(sheet.name) for sheet in filled)}. Leave "
+                "one of them in it, or save each as a file of its own, and drop them again.",
+                reason="several_sheets",
+            )
+        if filled:
+            return filled[0]
+    return sheets[0]
 
 
 def _rows_of(part: Sequence[Cells], first_line: int, header: Header) -> Rows:
@@ -144,8 +187,12 @@ def _rows_of(part: Sequence[Cells], first_line: int, header: Header) -> Rows:
     for line, cells in enumerate(part, first_line):
         if outcome := _no_row(line, cells, header, rows) or _destroyed(line, cells, at):
             rows.outcomes.append(outcome)
+            continue
+        texts = text_cells(cells)
+        if outcome := rows.in_error(line, texts, header.columns) or _damaged_code(line, cells, header, rows):
+            rows.outcomes.append(outcome)
         else:
-            rows.add(line, text_cells(cells), header.columns)
+            rows.add(line, texts, header.columns)
     return rows
 
 
@@ -155,13 +202,22 @@ def _no_row(line: int, cells: Cells, header: Header, rows: Rows) -> LineOutcome 
     if line <= header.line:
         above = line < header.line
         return above_header(line, {"": text_cells(cells)}) if above else ignored(line, Reason.HEADER)
-    return rows.comment(line, " ".join(text_cells(cells))) if str(cells[0]).startswith("#") else None
+    return rows.comment(line, " ".join(text_cells(cells)), str(cells[0]))
 
 
 def _destroyed(line: int, cells: Cells, at: int | None) -> LineOutcome | None:
     if at is None or isinstance(cells[at], str):
         return None
     return LineOutcome(line, Verdict.REJECTED, Reason.SPREADSHEET_DAMAGE, kept(text_cells(cells)[at]))
+
+
+def _damaged_code(line: int, cells: Cells, header: Header, rows: Rows) -> LineOutcome | None:
+    """A code in a number cell is whole only as long as it has less digits than the cell keeps, and no fraction."""
+    at = header.columns.get(ManifestColumn.REGISTRATION_CODE)
+    code = "" if at is None else cells[at]
+    if isinstance(code, str) or (0 <= code < WHOLE_BELOW and code == int(code)):
+        return None
+    return rows.rejected(line, text_cells(cells), header.columns, DAMAGED_CODE)
 
 
 class _SheetProcess:

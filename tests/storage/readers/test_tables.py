@@ -236,6 +236,36 @@ def test_a_control_total_padded_by_a_spreadsheet_is_seen(read: Read, sims: Seque
     assert found.reasons[3] is Reason.TRAILER
 
 
+@pytest.mark.parametrize("trailer", ['"# total=2",', " # total=2", ",# total=2", '"","# total=2"', "\t# total=2,"])
+def test_a_control_total_is_seen_however_it_was_exported(read: Read, sims: Sequence[str], trailer: str) -> None:
+    for name in ("a.csv", "a.txt"):
+        found = read(name, f"iccid,note\n{sims[0]},a\n{trailer}\n")
+        assert found.trailer is not None
+        assert found.trailer.count == 2
+        assert found.reasons[3] is Reason.TRAILER
+
+
+def test_a_row_that_speaks_of_a_total_is_none(read: Read, sims: Sequence[str]) -> None:
+    found = read("a.csv", f'note,iccid\n"#1 box",{sims[0]}\nx # total=3,{sims[1]}\n')
+    assert found.iccids == {2: sims[0], 3: sims[1]}
+    assert found.trailer is None
+
+
+@pytest.mark.parametrize("absent", ["NA", "n/a", "N.A.", "0", "?", "-", "built-in", "Built in", "none", ""])
+def test_a_device_stands_for_its_sim_however_the_number_is_left_out(
+    read: Read, sims: Sequence[str], absent: str
+) -> None:
+    found = read("a.csv", f"device_id,iccid\nd1,{absent}\n", ReadingRules(devices=Inventory(sims[0])))
+    assert found.iccids == {2: sims[0]}
+
+
+@pytest.mark.parametrize("written", ["#N/A", "lost", "see label", "."])
+def test_a_row_with_a_device_is_never_passed_over(read: Read, sims: Sequence[str], written: str) -> None:
+    found = read("a.csv", f"device_id,iccid\nd2,{written}\n", ReadingRules(devices=Inventory(sims[0])))
+    assert found.outcomes[2].verdict is Verdict.REJECTED
+    assert found.iccids == {}
+
+
 odd_lines = st.one_of(
     st.sampled_from(
         ["8934076500002589174,x", '"8934076500002589174","x"', '"', ',"', "", ",", " ", "#", "\0", "d,e,f", "\ufeff"]

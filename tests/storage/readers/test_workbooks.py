@@ -82,9 +82,97 @@ def test_dates_booleans_and_numbers_of_other_columns_are_text(read: Read, sims: 
     assert found.cells[ManifestColumn.PRODUCT] == ["12", "7"]
 
 
-def test_the_first_sheet_with_a_fitting_header_is_read(read: Read, sims: Sequence[str]) -> None:
-    content = workbook([["About", "us"]], [["ICCID"], [sims[0]]], [["ICCID"], [sims[1]]])
-    assert read("a.xlsx", content).iccids == {2: sims[0]}
+@pytest.mark.parametrize("device_ids", [False, True])
+def test_two_sheets_with_sims_refuse_the_workbook(read: Read, sims: Sequence[str], device_ids: bool) -> None:
+    header = "Device ID" if device_ids else "ICCID"
+    content = workbook([["About", "us"]], [[header], [sims[0]]], [[header], *[[""]] * 100, [sims[1]]])
+    with pytest.raises(ManifestRefused, match=r"'Sheet2', 'Sheet3'\. Leave one") as refusal:
+        read("a.xlsx", content)
+    assert refusal.value.reason == "several_sheets"
+
+
+def test_a_sheet_of_sims_that_a_spreadsheet_damaged_is_one_with_sims(read: Read, sims: Sequence[str]) -> None:
+    with pytest.raises(ManifestRefused, match="Several sheets"):
+        read("a.xlsx", workbook([["ICCID"], [sims[0]]], [["ICCID"], [8934076500002586220]]))
+
+
+@pytest.mark.parametrize(
+    "other", [[["SIM", "count"], ["DE", 7]], [["ICCID", "meaning"], ["the card", ""]], [["Device"]]]
+)
+def test_a_sheet_without_sims_beside_the_one_with_them_does_no_harm(
+    read: Read, sims: Sequence[str], other: Sequence[Row]
+) -> None:
+    mine: list[Row] = [["ICCID", "Country"], *[["", ""]] * 100, [sims[0], "US"]]
+    for content in (workbook(mine, other), workbook(other, mine)):
+        found = read("a.xlsx", content)
+        assert found.iccids == {102: sims[0]}
+        assert found.cells == {ManifestColumn.HOME_COUNTRY: ["US"]}
+
+
+ERRORS = ["#N/A", "#VALUE!", "#REF!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"]
+
+
+def in_error(rows: Sequence[Row]) -> bytes:
+    """A workbook whose cells with an error's text are cells in error, as a formula leaves them."""
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content) as book:
+        page = book.add_worksheet()
+        for at, row in enumerate(rows):
+            for column, cell in enumerate(row):
+                if cell in ERRORS:
+                    page.write_formula(at, column, "=1/0", None, cell)
+                else:
+                    page.write(at, column, cell)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("header", ["ICCID", "Device ID", "Product", "Country", "Carrier account", "Registration code"])
+def test_a_cell_in_error_costs_its_row(read: Read, sims: Sequence[str], error: str, header: str) -> None:
+    names = ["Box", "ICCID", "Device ID", "Product", "Country", "Carrier account", "Registration code"]
+    row = {"ICCID": sims[0], "Country": "US"}
+    bad = [(row | {header: error}).get(name, "") for name in names]
+    for name, content in (
+        ("a.xlsx", in_error([names, bad, [*bad[1:2], sims[1]]])),
+        ("a.csv", "\n".join([",".join(names), ",".join(bad), f",{sims[1]}"])),
+    ):
+        found = read(name, content, ReadingRules(devices=lambda ids: dict.fromkeys(ids, sims[2])))
+        assert found.outcomes[2].verdict is Verdict.REJECTED
+        assert error in found.outcomes[2].detail
+        assert found.iccids == {3: sims[1]}
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_an_error_in_the_first_cell_is_no_comment(read: Read, sims: Sequence[str], error: str) -> None:
+    rows: list[Row] = [["Box", "ICCID", "note"], [error, sims[0], error]]
+    text = "\n".join(map(",".join, rows))
+    for found in (read("a.xlsx", in_error(rows)), read("a.csv", text)):
+        assert found.iccids == {2: sims[0]}
+        assert found.cells == {ManifestColumn.NOTE: [error]}
+    assert read("a.txt", f"{sims[0]}\n{error}\n# {error}\n").reasons == {2: Reason.NOT_DIGITS, 3: Reason.COMMENT}
+
+
+def test_cells_in_error_are_found_wherever_a_read_ends(read: Read, sims: Sequence[str]) -> None:
+    rows = [["ICCID", "Country"], *[[sims[0], "#N/A" if at % 7 == 0 else "DE"] for at in range(40_000)]]
+    found = read("a.xlsx", in_error(rows))
+    assert len(found.outcomes) - 1 == len(range(0, 40_000, 7))
+
+
+@pytest.mark.parametrize("code", [1234567890123456789.0, 10**15, 12.5, -7, True, datetime.date(2026, 3, 1)])
+def test_a_code_that_a_spreadsheet_damaged_costs_its_row(read: Read, sims: Sequence[str], code: object) -> None:
+    found = read("a.xlsx", workbook([["ICCID", "Registration code"], [sims[0], code], [sims[1], 123456789012345]]))
+    assert found.outcomes[2].verdict is Verdict.REJECTED
+    assert "registration code" in found.outcomes[2].detail
+    assert found.outcomes[2].text == sims[0]
+    assert found.cells == {ManifestColumn.REGISTRATION_CODE: ["123456789012345"]}
+
+
+@pytest.mark.parametrize("code", ["1.23457E+18", "1,23457E+11", "TRUE"])
+def test_a_code_that_was_damaged_before_the_export_costs_its_row(read: Read, sims: Sequence[str], code: str) -> None:
+    found = read("a.csv", f"ICCID;Registration code\n{sims[0]};{code}\n{sims[1]};7C2KQW9XRA\n")
+    assert found.reasons == {1: Reason.HEADER, 2: Reason.UNREADABLE_ROW}
+    assert found.iccids == {3: sims[1]}
+    assert code not in str(found.outcomes)
 
 
 def test_a_sheet_without_a_header_is_read_by_its_first_column(read: Read, sims: Sequence[str]) -> None:
