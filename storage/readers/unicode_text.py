@@ -12,6 +12,7 @@ _MARKS: tuple[tuple[bytes, str], ...] = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _SAMPLE_BYTES = 4096
+_DIGITS_OF_A_NUMBER = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +37,50 @@ def encoding_of(head: bytes) -> Encoding:
     for mark, name in _MARKS:
         if head.startswith(mark):
             return Encoding(name, len(mark))
-    sample = head[: min(_SAMPLE_BYTES, len(head) // 2 * 2)]
-    if sample and (wide := _wide_without_mark(sample)):
+    if b"\0" in head and (wide := _wide_without_mark(head)):
         return Encoding(wide)
     return Encoding("utf-8" if _is_utf8(head) else "cp1252")
 
 
-def _wide_without_mark(sample: bytes) -> str | None:
+def _wide_without_mark(head: bytes) -> str | None:
+    """The first wide encoding that the bytes fit; a text of 8 bits with a NUL here and there fits none."""
+    sample = head[: len(head) // 4 * 4]
+    if sample and (wide := next((name for name in ("utf-32-le", "utf-32-be") if _is_text(sample, name)), None)):
+        return wide
+    sample = head[: min(_SAMPLE_BYTES, len(head) // 2 * 2)]
+    if sample and (wide := _mostly_latin(sample)):
+        return wide
+    sample = head[: len(head) // 2 * 2]
+    return next((name for name in ("utf-16-le", "utf-16-be") if _has_wide_digits(sample, name)), None)
+
+
+def _is_text(sample: bytes, encoding: str) -> bool:
+    """Whether all of it is characters; bytes that are not UTF-32 hardly ever are."""
+    try:
+        return "\0" not in sample.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+
+
+def _mostly_latin(sample: bytes) -> str | None:
     """UTF-16 of digits and Latin letters has a NUL in nearly every second place, and nowhere else."""
     half = len(sample) // 2
     first, second = sample[::2].count(0) / half, sample[1::2].count(0) / half
     if second > 0.7 and first < 0.1:
         return "utf-16-le"
     return "utf-16-be" if first > 0.7 and second < 0.1 else None
+
+
+def _has_wide_digits(sample: bytes, encoding: str) -> bool:
+    """Whether it holds the digits of a number in this UTF-16, whatever script the rest is in.
+
+    Two Latin letters in 8 bits would be one character of UTF-16, so a text that is mostly of these is none.
+    """
+    high, low = (sample[1::2], sample[::2]) if encoding == "utf-16-le" else (sample[::2], sample[1::2])
+    pairs = list(zip(high, low, strict=True))
+    digits = sum(one == 0 and 48 <= other < 58 for one, other in pairs)
+    letters = sum(32 <= one < 127 and 32 <= other < 127 for one, other in pairs)
+    return digits >= _DIGITS_OF_A_NUMBER and 2 * letters <= len(pairs) and _is_text(sample[:-2], encoding)
 
 
 def _is_utf8(head: bytes) -> bool:

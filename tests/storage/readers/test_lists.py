@@ -68,6 +68,8 @@ def test_a_last_line_without_its_newline_is_a_line(read: Read, sims: Sequence[st
         ("utf-16-be", b"\xfe\xff"),
         ("utf-16-le", b""),
         ("utf-16-be", b""),
+        ("utf-32-le", b""),
+        ("utf-32-be", b""),
         ("utf-32-le", b"\xff\xfe\x00\x00"),
         ("utf-32-be", b"\x00\x00\xfe\xff"),
     ],
@@ -76,6 +78,32 @@ def test_a_file_is_read_in_each_unicode_encoding(read: Read, sims: Sequence[str]
     found = read("a.txt", mark + f"{sims[0]}\r\nMüller\r\n{sims[1]}".encode(encoding))
     assert found.iccids == {1: sims[0], 3: sims[1]}
     assert found.outcomes[2].text == "Müller"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("title", ["Заказ для склада номер семь", "注文番号七の納品書です", "Παραγγελία"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_a_title_in_another_script_does_not_hide_a_wide_encoding(
+    read: Read, sims: Sequence[str], encoding: str, title: str, ending: str
+) -> None:
+    content = ending.join([title * 40, *[title] * 60, sims[0], sims[1], ""]).encode(encoding)
+    assert list(read("a.txt", content).iccids.values()) == list(sims[:2])
+
+
+@pytest.mark.parametrize("pad", [b"\0", b"\0\0\0"])
+def test_digits_with_nuls_between_them_are_rejected_and_never_passed_over(
+    read: Read, sims: Sequence[str], pad: bytes
+) -> None:
+    line = pad.join(bytes([octet]) for octet in sims[0].encode())
+    found = read("a.txt", b"# of two encodings, for the file was joined\n" * 9 + line + b"\n")
+    assert found.outcomes[10].verdict is Verdict.REJECTED
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_a_nul_here_and_there_makes_no_wide_encoding(read: Read, sims: Sequence[str], shift: int) -> None:
+    found = read("a.txt", f"{'x' * shift}\0\n{sims[0]}\n\0{sims[1]}\n{sims[2]}\n")
+    assert found.iccids == {2: sims[0], 4: sims[2]}
+    assert found.reasons[3] is Reason.NOT_DIGITS
 
 
 def test_latin_1_is_read_line_by_line_and_shown_as_it_was(read: Read, sims: Sequence[str]) -> None:
@@ -168,7 +196,7 @@ def test_a_file_with_a_line_of_more_than_2_gb_takes_no_memory(tmp_path: Path, si
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, sims: Sequence[str]) -> None:
     peaks = []
-    for count in (100_000, 800_000):
+    for count in (200_000, 800_000):  # more than the stretches that are held at once
         path = tmp_path / f"{count}.txt"
         path.write_text(f"{sims[0]}\n" * count)
         tracemalloc.start()
