@@ -317,7 +317,7 @@ class IssuerSection(Section):
 
     prefix: Annotated[str, Field(pattern=r"^89[0-9]{1,9}$")]
     name: str
-    lengths: Annotated[list[Literal[19, 20]], Field(min_length=1)] = [19, 20]
+    lengths: Annotated[list[Literal[18, 19, 20]], Field(min_length=1)] = [19, 20]
     check_digit: CheckDigit = CheckDigit.PRINTED
     carrier_account: ShortName | None = None
 

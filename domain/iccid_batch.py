@@ -3,9 +3,10 @@
 A plain line (18 to 20 digits and nothing else) is judged with all the others of its block; every other line goes to
 `validate` itself. A block is whole lines of UTF-8; what grows with a file is its keys, 8 bytes a line.
 
-One question needs the neighbours: a bare number with only zeros after its 15th digit. It is refused as a spreadsheet's
-work, with one exception. Where the line above holds the card before it, or the line below the card after it, it stands
-in its place on a reel, and a rounded number would not: what it was rounded from would have other neighbours.
+One question needs the neighbours, those before and after the block too: a bare number with only zeros after its 15th
+digit. It is refused as a spreadsheet's work, with one exception. Where the line above holds the card before it, or the
+line below the card after it, it stands in its place on a reel, and a rounded number would not: what it was rounded from
+would have other neighbours.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,6 +23,9 @@ from domain.plain_rows import NO_DIGITS, WIDTH, Ints, Mask, Rows, check_digits, 
 from domain.spreadsheet_cells import is_error
 
 Profiles = Sequence[IssuerProfile]
+Around = tuple[str, str]
+"""What stands before a block and after it; nothing at the ends of a file."""
+NOTHING: Around = ("", "")
 
 KEPT_TEXT = 200  # characters of an offending line
 
@@ -61,13 +65,15 @@ class Ranges(NamedTuple):
     owners: Ints
 
 
-def classify_lines(block: bytes, first_line: int, profiles: Profiles = (), *, zeros_are_real: bool = False) -> Batch:
+def classify_lines(
+    block: bytes, first_line: int, profiles: Profiles = (), *, zeros_are_real: bool = False, around: Around = NOTHING
+) -> Batch:
     """What every line of a bare list is: a key, ignored (blank, `#` comment, no ICCID in it), or rejected.
 
-    `zeros_are_real`: as in `validate`.
+    `zeros_are_real`: as in `validate`. `around`: the lines before and after the block.
     """
     rows = Rows(block)
-    keys, faults = _judge(rows, rows.text, _judge_line, profiles, zeros_are_real)
+    keys, faults = _judge(rows, rows.text, _judge_line, profiles, around, zeros_are_real=zeros_are_real)
     outcomes: list[LineOutcome] = []
     for row, last in _reported(rows, keys):
         fault = faults.get(row, _BLANK)
@@ -77,12 +83,12 @@ def classify_lines(block: bytes, first_line: int, profiles: Profiles = (), *, ze
     return Batch(rows.count, ok + first_line, keys[ok], outcomes)
 
 
-def classify_cells(cells: Sequence[str], profiles: Profiles = ()) -> Cells:
-    """What every cell of a table's ICCID column is."""
+def classify_cells(cells: Sequence[str], profiles: Profiles = (), *, around: Around = NOTHING) -> Cells:
+    """What every cell of a table's ICCID column is. `around`: the cells above and below these."""
     # A line feed within a cell would shift the cells below it; the vertical tab means the same to `validate`.
     lines = [cell.replace("\n", "\v") if "\n" in cell else cell for cell in cells]
     rows = Rows("\n".join([*lines, ""]).encode("utf-8", "replace"))
-    keys, faults = _judge(rows, cells.__getitem__, _judge_cell, profiles)
+    keys, faults = _judge(rows, cells.__getitem__, _judge_cell, profiles, around)
     ok = keys >= 0
     return Cells(ok, keys, [faults.get(row, _BLANK) for row in np.flatnonzero(~ok).tolist()])
 
@@ -163,6 +169,8 @@ def _judge(
     text_of: Callable[[int], str],
     judge_one: Callable[[str, Profiles, bool], Fault | int],
     profiles: Profiles,
+    around: Around,
+    *,
     zeros_are_real: bool = False,
 ) -> tuple[Ints, dict[int, Fault]]:
     """The key of each row, or -1, and the faults of those that have none and are not empty."""
@@ -174,21 +182,26 @@ def _judge(
     for row, found in judged.items():
         if isinstance(found, int):
             keys[row] = found
-    for row in [row for row, found in judged.items() if _is_damage(found) and _has_neighbours(keys, row)]:
+    damaged = [row for row, found in judged.items() if _is_damage(found)]
+    edges = [_edge_key(one, judge_one, profiles) if damaged else -1 for one in around]
+    for row in damaged:
+        above = int(keys[row - 1]) if row else edges[0]
+        below = int(keys[row + 1]) if row + 1 < keys.size else edges[1]
+        if above < 0 and below < 0:
+            continue
         found = judge_one(text_of(row), profiles, True)
-        if isinstance(found, int) and _is_in_its_place(keys, row, found):
+        if isinstance(found, int) and _is_in_its_place(found, above, below):
             judged[row] = keys[row] = found
     return keys, {row: found for row, found in judged.items() if isinstance(found, Fault)}
 
 
-def _has_neighbours(keys: Ints, row: int) -> bool:
-    return bool((keys[max(0, row - 1) : row + 2] >= 0).any())
+def _edge_key(text: str, judge_one: Callable[[str, Profiles, bool], Fault | int], profiles: Profiles) -> int:
+    found = judge_one(text, profiles, False)
+    return found if isinstance(found, int) else -1
 
 
-def _is_in_its_place(keys: Ints, row: int, key: int) -> bool:
+def _is_in_its_place(key: int, above: int, below: int) -> bool:
     """Whether the card before it stands above it, or the card after it below; the last digit is the check digit."""
-    above = int(keys[row - 1]) if row else -1
-    below = int(keys[row + 1]) if row + 1 < keys.size else -1
     return (above >= 0 and above // 10 == key // 10 - 1) or (below >= 0 and below // 10 == key // 10 + 1)
 
 

@@ -1,11 +1,14 @@
 """A .txt manifest: one ICCID a line; a line that is something else is ignored and counted."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import starmap
 
 from domain.control_totals import ControlTotal, parse_trailer
-from domain.iccid_batch import classify_lines
+from domain.iccid_batch import Around, classify_lines
 from domain.lines import LineOutcome, Reason, Verdict
 from storage.readers.block import Block, ReadingRules
+from storage.readers.neighbours import with_neighbours
 from storage.readers.physical_lines import Stretch
 from storage.readers.table import ignored
 from storage.readers.unicode_text import text_of
@@ -13,17 +16,26 @@ from storage.readers.unicode_text import text_of
 
 def list_blocks(stretches: Iterable[Stretch], header_line: int, rules: ReadingRules) -> Iterator[Block]:
     """The list's lines, stretch by stretch; `header_line` is 0 when no line says ICCID above them."""
-    for stretch in stretches:
-        batch = classify_lines(_utf8(stretch.content), stretch.first_line, rules.profiles)
-        outcomes, trailer = batch.outcomes, None
-        for at, outcome in enumerate(outcomes):
-            if outcome.line in stretch.long_lines:
-                outcomes[at] = LineOutcome(outcome.line, Verdict.REJECTED, Reason.LINE_TOO_LONG)
-            elif outcome.line == header_line:
-                outcomes[at] = ignored(outcome.line, Reason.HEADER)
-            elif total := _total(outcome):
-                outcomes[at], trailer = ignored(outcome.line, Reason.TRAILER), total
-        yield Block(batch.line_count, batch.lines, batch.keys, outcomes=outcomes, trailer=trailer)
+    block = partial(_block_of, header_line=header_line, rules=rules)
+    return starmap(block, with_neighbours(stretches, _ends_of))  # which holds on to no stretch that is done with
+
+
+def _block_of(stretch: Stretch, around: Around, header_line: int, rules: ReadingRules) -> Block:
+    batch = classify_lines(_utf8(stretch.content), stretch.first_line, rules.profiles, around=around)
+    outcomes, trailer = batch.outcomes, None
+    for at, outcome in enumerate(outcomes):
+        if outcome.line in stretch.long_lines:
+            outcomes[at] = LineOutcome(outcome.line, Verdict.REJECTED, Reason.LINE_TOO_LONG)
+        elif outcome.line == header_line:
+            outcomes[at] = ignored(outcome.line, Reason.HEADER)
+        elif total := _total(outcome):
+            outcomes[at], trailer = ignored(outcome.line, Reason.TRAILER), total
+    return Block(batch.line_count, batch.lines, batch.keys, outcomes=outcomes, trailer=trailer)
+
+
+def _ends_of(stretch: Stretch) -> Around:
+    content = stretch.content
+    return text_of(content[: content.find(b"\n")]), text_of(content[content.rfind(b"\n", 0, -1) + 1 : -1])
 
 
 def _total(outcome: LineOutcome) -> ControlTotal | None:

@@ -12,8 +12,10 @@ from functools import partial
 import numpy as np
 
 from domain.lines import LineOutcome, Reason, Verdict
+from domain.manifests import ManifestColumn
 from storage.readers.block import Block, ReadingRules
 from storage.readers.header import Header, Readings
+from storage.readers.neighbours import with_neighbours
 from storage.readers.physical_lines import Stretch
 from storage.readers.second_header import with_headers_known
 from storage.readers.table import Rows, above_header, block_of, ignored
@@ -26,10 +28,15 @@ _SEPARATOR_LINE = re.compile(r"sep=.", re.IGNORECASE)
 
 def delimited_blocks(stretches: Iterable[Stretch], header: Header, rules: ReadingRules) -> Iterator[Block]:
     """The table's lines, stretch by stretch."""
-    for stretch in stretches:
-        texts = lines_of(stretch.content)
-        block = block_of(rows_of(stretch, texts, header), rules)
-        yield with_headers_known(block, header, partial(_row_of, stretch.first_line, texts, header))
+    read = (_rows_with_texts(stretch, header) for stretch in stretches)
+    for (rows, texts, first_line), around in with_neighbours(read, lambda piece: piece[0].ends):
+        block = block_of(rows, rules, around)
+        yield with_headers_known(block, header, partial(_row_of, first_line, texts, header))
+
+
+def _rows_with_texts(stretch: Stretch, header: Header) -> tuple[Rows, Sequence[str], int]:
+    texts = lines_of(stretch.content)
+    return rows_of(stretch, texts, header), texts, stretch.first_line
 
 
 def _row_of(first_line: int, texts: Sequence[str], header: Header, line: int) -> Sequence[str]:
@@ -72,11 +79,11 @@ def rows_of(stretch: Stretch, texts: Sequence[str], header: Header) -> Rows:
     even = _is_even(stretch, header)
     for start in range(0, len(texts), PART_LINES):
         part, first = texts[start : start + PART_LINES], stretch.first_line + start
-        if even:
-            cells = header.delimiter.join(part).split(header.delimiter)
+        columns = _columns_of(part, header) if even else {}
+        if even and "" not in columns[_identifier(header)]:  # it may be blank altogether
             rows.lines += range(first, first + len(part))
-            for column, at in header.columns.items():
-                rows.columns[column] += [cell.strip() for cell in cells[at :: header.cell_count]]
+            for column, cells in columns.items():
+                rows.columns[column] += cells
         else:
             _add_part(rows, part, first, stretch, header)
     return rows
@@ -95,6 +102,15 @@ def _is_even(stretch: Stretch, header: Header) -> bool:
     marks = octets[(octets == ord("\n")) | (octets == delimiter[0])]
     ends = np.flatnonzero(marks == ord("\n"))
     return bool((np.diff(ends, prepend=-1) == header.cell_count).all())
+
+
+def _columns_of(part: Sequence[str], header: Header) -> dict[ManifestColumn, list[str]]:
+    cells = header.delimiter.join(part).split(header.delimiter)
+    return {column: [cell.strip() for cell in cells[at :: header.cell_count]] for column, at in header.columns.items()}
+
+
+def _identifier(header: Header) -> ManifestColumn:
+    return ManifestColumn.ICCID if ManifestColumn.ICCID in header.columns else ManifestColumn.DEVICE_ID
 
 
 def _add_part(rows: Rows, part: Sequence[str], first: int, stretch: Stretch, header: Header) -> None:

@@ -47,7 +47,7 @@ def _is_header(outcome: LineOutcome, header: Header, row_of: RowOf) -> bool:
     if not columns or not _is_surely_one(cells, columns, header):
         return False
     quarantine_keys({header.delimiter: cells})
-    if columns != header.columns:
+    if not _fits(cells, columns, header):
         raise _two_tables(outcome.line)
     return True
 
@@ -57,6 +57,13 @@ def _is_surely_one(cells: Sequence[str], columns: Mapping[ManifestColumn, int], 
     return len(columns) > 1 or any(
         fold(cells[at]) not in _ALSO_VALUES or header.columns.get(column) == at for column, at in columns.items()
     )
+
+
+def _fits(cells: Sequence[str], columns: Mapping[ManifestColumn, int], header: Header) -> bool:
+    """Whether each column of ours stands where the first header has it; the end of the row may be left out."""
+    missing = [at for column, at in header.columns.items() if column not in columns]
+    named = any(at < len(cells) and cells[at].strip() for at in missing)
+    return columns.items() <= header.columns.items() and not named
 
 
 def _two_tables(line: int) -> ManifestRefused:

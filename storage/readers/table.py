@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from domain.columns import fold
 from domain.control_totals import ControlTotal, parse_trailer
 from domain.iccid import looks_like_an_attempt
-from domain.iccid_batch import Fault, classify_cells
+from domain.iccid_batch import NOTHING, Around, Fault, classify_cells
 from domain.lines import LineOutcome, Reason, Verdict
 from domain.manifests import ManifestColumn
 from domain.spreadsheet_cells import is_damaged_code, is_error
@@ -74,14 +74,20 @@ class Rows:
         text = kept(cells[at].strip()) if at < len(cells) else ""
         return LineOutcome(line, Verdict.REJECTED, Reason.UNREADABLE_ROW, text, detail=detail)
 
+    @property
+    def ends(self) -> Around:
+        """The first and the last ICCID."""
+        iccids = self.columns.get(ManifestColumn.ICCID)
+        return (iccids[0], iccids[-1]) if iccids else NOTHING
 
-def block_of(rows: Rows, rules: ReadingRules) -> Block:
-    """Every line of the stretch with its key or its outcome."""
+
+def block_of(rows: Rows, rules: ReadingRules, around: Around = NOTHING) -> Block:
+    """Every line of the stretch with its key or its outcome. `around`: the ICCIDs above and below the stretch."""
     columns = dict(rows.columns)
     device_ids = columns.get(ManifestColumn.DEVICE_ID)
     written = columns.pop(ManifestColumn.ICCID, None) or [""] * len(rows.lines)
     iccids, unresolved = _with_devices(written, device_ids, rules.devices)
-    judged = classify_cells(iccids, rules.profiles)
+    judged = classify_cells(iccids, rules.profiles, around=around)
     for row, fault in zip(np.flatnonzero(~judged.ok).tolist(), judged.faults, strict=True):
         device_id = device_ids[row] if device_ids else ""
         reason, detail = (unresolved[row], "") if row in unresolved else _of_the_row(fault, device_id)

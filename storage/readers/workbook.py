@@ -21,6 +21,7 @@ from domain.lines import LineOutcome, Reason, Verdict
 from domain.manifests import ManifestColumn, ManifestRefused
 from storage.readers.block import Block, ReadingRules
 from storage.readers.header import Header, find_header
+from storage.readers.neighbours import with_neighbours
 from storage.readers.opening import Opened
 from storage.readers.second_header import with_headers_known
 from storage.readers.table import DAMAGED_CODE, Rows, above_header, block_of, ignored, kept
@@ -121,10 +122,14 @@ def _served(opened: Opened, stream: Iterable[bytes], limits: FileLimits, block_l
 
 def sheet_blocks(sheet: Sheet, rules: ReadingRules) -> Iterator[Block]:
     """The sheet's rows, part by part."""
+    for (rows, part, line), around in with_neighbours(_rows_with_cells(sheet), lambda piece: piece[0].ends):
+        yield with_headers_known(block_of(rows, rules, around), sheet.header, partial(_row_of, part, line))
+
+
+def _rows_with_cells(sheet: Sheet) -> Iterator[tuple[Rows, Sequence[Cells], int]]:
     line = 1
     for part in sheet.parts():
-        block = block_of(_rows_of(part, line, sheet.header), rules)
-        yield with_headers_known(block, sheet.header, partial(_row_of, part, line))
+        yield _rows_of(part, line, sheet.header), part, line
         line += len(part)
 
 

@@ -9,6 +9,7 @@ from config.errors import ConfigurationError
 from config.loading import load_settings
 from config.sections import TimingSection
 from config.settings import SHIPPED, Settings
+from domain.iccid import is_valid
 from engine.context import Timing
 
 MARKER = "sk-marker-5d1f"
@@ -88,6 +89,16 @@ def test_own_carriers_and_plans_replace_the_shipped_ones(write: Write) -> None:
     settings = load_settings(file, {})
     assert [issuer.prefix for issuer in settings.issuers] == ["8949"]
     assert (settings.plans, settings.zones, settings.carrier_accounts) == ([], {"home": ["NA"]}, {})
+
+
+def test_an_issuer_may_have_numbers_of_18_digits(write: Write) -> None:
+    write('[[issuers]]\nprefix = "8949"\nname = "Somebody"\nlengths = [18]\n', "own-carriers.toml")
+    write('[zones]\nhome = ["NA"]\n', "own-plans.toml")
+    file = write('carriers_file = "own-carriers.toml"\nplans_file = "own-plans.toml"\n')
+    settings = load_settings(file, {})
+    profiles = [issuer.profile() for issuer in settings.issuers]
+    assert is_valid("894900000000000007", profiles)
+    assert not is_valid("8949000000000001230", profiles)
 
 
 def test_a_typo_is_named_with_its_file_and_its_nearest_neighbour(write: Write) -> None:

@@ -204,6 +204,12 @@ def test_a_number_of_zeros_is_taken_where_it_stands_in_its_place_on_a_reel(lines
     assert classify_cells(lines).ok.all()
 
 
+@pytest.mark.parametrize(("around", "believed"), [((ABOVE, ""), True), (("", BELOW), True), ((BELOW, A), False)])
+def test_the_neighbour_on_the_reel_may_stand_in_another_block(around: tuple[str, str], believed: bool) -> None:
+    assert classify_cells([ROUND], around=around).ok.tolist() == [believed]
+    assert (classify_lines(ROUND.encode(), 1, around=around).lines.tolist() == [1]) is believed
+
+
 @pytest.mark.parametrize(
     "lines",
     [[ROUND], [A, ROUND, A], [BELOW, ROUND, ABOVE], [ABOVE, "", ROUND], [ROUND, "# box 2", BELOW], [ROUND, ROUND]],

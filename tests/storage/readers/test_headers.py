@@ -114,6 +114,10 @@ def test_the_same_header_again_is_a_header(read: Read, sims: Sequence[str]) -> N
     found = read("a.csv", f"ICCID,Device ID\n{sims[0]},d1\nICCID,Device ID\n{sims[1]},d2\n")
     assert found.iccids == {2: sims[0], 4: sims[1]}
     assert found.reasons == {1: Reason.HEADER, 3: Reason.HEADER}
+    short = read("a.csv", f"ICCID,Country\n{sims[0]},US\nICCID\n{sims[1]},DE\n")
+    assert short.reasons == {1: Reason.HEADER, 3: Reason.HEADER}
+    with pytest.raises(ManifestRefused, match="second header"):
+        read("a.csv", f"ICCID,Country\n{sims[0]},US\nICCID,Box\n{sims[1]},DE\n")
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.txt"])
