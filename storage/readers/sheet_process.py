@@ -80,7 +80,7 @@ def _check_archive(path: str, allowance_bytes: int) -> bool:
                 if left < 0:
                     raise Refused("unpacks_too_large")
                 if _SHEET_FILE.fullmatch(part.filename):
-                    in_error = in_error or _ERROR_CELL.search(window) is not None
+                    in_error = in_error or _holds_an_error(window)
                     if _holds_a_formula(window) and _FORMULA_WITHOUT_VALUE.search(window):
                         raise Refused("formula_without_value")  # it would read as an empty cell
     return in_error
@@ -123,6 +123,10 @@ def _unpacked(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> Iterator[bytes
     with archive.open(part) as stream:
         while chunk := stream.read(_READ_BYTES):
             yield chunk
+
+
+def _holds_an_error(window: bytes) -> bool:
+    return (b't="e"' in window or b"t='e'" in window) and _ERROR_CELL.search(window) is not None
 
 
 def _holds_a_formula(window: bytes) -> bool:
