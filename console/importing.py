@@ -11,14 +11,13 @@ from console.commands import FINE, NEEDS_YOU
 from console.door import AtDoor, CannotDo, Door
 from console.following import Follower
 from console.given import delivery_of, refuse_unknown
-from console.screen import when
+from console.imported_before import refuse_other_words, say_known
 from reports.verdict import Tone, counted
 
 if TYPE_CHECKING:
     from domain.manifests import ManifestState
     from engine.context import Context
     from engine.placing import Defaults
-    from storage.manifests import ManifestRow
     from storage.sources.contract import Item, Source
 
 What = Annotated[
@@ -63,9 +62,8 @@ def import_(
     with door.engine(follower.news) as context:
         refuse_unknown(context, asked)
         source, item = delivery_of(context, settings, manifest)
-        defaults = defaults_of(source, item, asked)
         with follower.drawn():
-            state = _take_in(door, context, source, item, defaults)
+            state = _take_in(door, context, source, item, asked)
             if yes_really and state.value == "needs_approval":
                 state = _approved(door, context, item.identity.manifest_id)
         return go_on(door, context, follower, item.identity.manifest_id, wait=0 if no_activate else wait, here=here)
@@ -84,12 +82,12 @@ def defaults_of(source: "Source", item: "Item", asked: "Defaults") -> "Defaults"
     )
 
 
-def _take_in(door: Door, context: "Context", source: "Source", item: "Item", defaults: "Defaults") -> "ManifestState":
+def _take_in(door: Door, context: "Context", source: "Source", item: "Item", asked: "Defaults") -> "ManifestState":
     """Read the delivery; or find that it was read before, which changes nothing."""
     from engine.picking_up import claim, take_in_claimed
     from storage import manifests
 
-    claimed = claim(context, source, item, door.actor, defaults)
+    claimed = claim(context, source, item, door.actor, defaults_of(source, item, asked))
     if claimed is not None:
         intake = take_in_claimed(context, claimed, door.actor)
         if intake is None:
@@ -97,25 +95,14 @@ def _take_in(door: Door, context: "Context", source: "Source", item: "Item", def
                 "The file changed while it was read here, or another process reads it by now: nothing of it was used. "
                 "Run again."
             )
+        if defaults_of(source, item, asked) != claimed.defaults:  # of a reading that broke off, with its words
+            with context.database.read() as tx:
+                refuse_other_words(manifests.find(tx, claimed.manifest_id), asked)
         return intake.state
     with context.database.read() as tx:
         row = manifests.find(tx, item.identity.manifest_id)
-    _say_known(door, row, defaults)
+    say_known(door.screen, row, asked)
     return row.state
-
-
-def _say_known(door: Door, row: "ManifestRow", asked: "Defaults") -> None:
-    """A file that was imported before stays what it was."""
-    from domain.manifests import ManifestState
-
-    if row.state is ManifestState.RECEIVED:
-        raise CannotDo(f"{row.id} is being read by another process. See `simline status {row.id}`.")
-    if asked.product not in (None, row.product_id):
-        raise CannotDo(
-            f"On {when(row.received_at)} this file was imported into {row.product_id or 'the products of its rows'}, "
-            f"not into {asked.product}. A SIM belongs to one product: nothing was changed."
-        )
-    door.screen.say(f"This file was imported before, on {when(row.received_at)} UTC.", Tone.QUIET, more=row.id)
 
 
 def _approved(door: Door, context: "Context", manifest_id: str) -> "ManifestState":

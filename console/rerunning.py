@@ -9,15 +9,17 @@ from console.agreeing import Yes, YesRelease, agreed, must_say_why
 from console.at_server import Here
 from console.bringing_on import WAIT_SECONDS, bring_on, end_with_receipts
 from console.commands import FINE
-from console.door import AtDoor, Door
+from console.door import AtDoor, CannotDo, Door
 from console.following import Follower
-from console.importing import NoActivate, Wait
+from console.given import refuse_unknown
+from console.importing import CarrierAccount, HomeCountry, NoActivate, Product, Wait
 from domain.lifecycle import Step
 from domain.manifests import Halt
 from reports.verdict import Tone, counted
 
 if TYPE_CHECKING:
     from engine.context import Context
+    from engine.placing import Defaults
     from storage.manifests import ManifestRow
 
 
@@ -43,7 +45,7 @@ STEPS: dict[Part, tuple[Step, ...]] = {
     Part.WITHDRAWN: (Step.WITHDRAWN,),
     Part.REJECTED: (),
 }
-
+_RESUME = "`simline resume {} --reason WHY` lets it send again."
 
 Chosen = Annotated[
     Part,
@@ -62,6 +64,9 @@ def rerun(
     *,
     only: Chosen = Part.EVERYTHING,
     reason: Annotated[str, Parameter(metavar="TEXT", help="Why: it stays in the history of every SIM that moves.")],
+    product: Product = None,
+    home_country: HomeCountry = None,
+    carrier_account: CarrierAccount = None,
     yes: Yes = False,
     yes_release: YesRelease = False,
     no_activate: NoActivate = False,
@@ -74,34 +79,34 @@ def rerun(
     What is done stays done. What may have reached the carrier is read before anything is sent again; what the carrier
     refused, or a person withdrew, is asked once more; a release wants its own yes, and none of a product that is
     protected goes on. A paused manifest stays paused. Rejected lines are judged again from the original file, after you
-    mended what they were rejected for, and get a receipt of their own.
+    mended what they were rejected for, and get a receipt of their own; --product, --home-country and --carrier-account
+    say for them what the import did not, or said wrongly.
     """
-    from flows.deployed import start_provision
+    from engine.placing import Defaults
     from storage import manifests
 
     must_say_why(reason, "carrier released the SIMs")
-    follower = Follower(door.screen)
+    follower, told = Follower(door.screen), Defaults(product, home_country, carrier_account)
     with door.engine(follower.news) as context:
+        _refuse_useless(context, only, told)
         with context.database.read() as tx:
             row = manifests.find(tx, manifest)
-            steps = manifests.operation_counts(tx, row.id)
-        sims, lines = _what_goes_on(only, steps, row)
-        if not sims and not lines:
+            sims, lines = _what_goes_on(only, manifests.operation_counts(tx, row.id), row)
+        if not (sims or lines):
             door.screen.say(f"{row.id} has nothing of that: there is nothing to do.", Tone.QUIET)
             return FINE
-        said, option = (yes_release, "--yes-release") if row.releases else (yes, "--yes")
-        if not said and not agreed(door, _question(row, sims, lines), option):
+        said = yes_release if row.releases else yes
+        if not said and not agreed(door, _question(row, sims, lines), "--yes-release" if row.releases else "--yes"):
             door.screen.say("Nothing was changed.", Tone.QUIET)
             return FINE
         with follower.drawn():
-            ids = _let_go_on(door, context, row.id, only, reason)
+            _let_sims_go_on(door, context, row.id, only, reason)
+            ids = [row.id, *_judge_again(door, context, row.id, only, told)]
         follower.database, follower.manifest_ids = context.database, ids
         if row.halt is Halt.PAUSED:
-            again = f"`simline resume {row.id} --reason WHY` lets it send again."
-            door.screen.say(f"{row.id} is paused: {again}", Tone.ATTENTION)
-        elif wait > 0 and not no_activate and not follower.is_over():
-            start = None if here else lambda: [start_provision(each) for each in ids][-1]
-            bring_on(door, context, follower, wait, start)
+            door.screen.say(f"{row.id} is paused: {_RESUME.format(row.id)}", Tone.ATTENTION)
+        elif not no_activate:
+            _bring_on(door, context, follower, wait, here=here)
         return end_with_receipts(door, context, ids)
 
 
@@ -124,21 +129,41 @@ def _question(row: "ManifestRow", sims: int, lines: int) -> str:
     return f"{_in_words(sims, lines)} of {row.id} {what}.{halted}"
 
 
-def _let_go_on(door: Door, context: "Context", manifest_id: str, only: Part, reason: str) -> list[str]:
-    """Move what is to be moved in the ledger; the manifests that then have something to do."""
+def _bring_on(door: Door, context: "Context", follower: Follower, wait: float, *, here: bool) -> None:
+    from flows.deployed import start_provision
+
+    if wait > 0 and not follower.is_over():
+        start = None if here else lambda: [start_provision(each) for each in follower.manifest_ids][-1]
+        bring_on(door, context, follower, wait, start)
+
+
+def _refuse_useless(context: "Context", only: Part, told: "Defaults") -> None:
+    """Words for rejected lines where none are meant, or that name nothing. Raises `CannotDo`."""
+    if any((told.product, told.home_country, told.carrier_account)) and only not in (Part.REJECTED, Part.EVERYTHING):
+        raise CannotDo("A product, a country or an account is for rejected lines: add --only rejected.")
+    refuse_unknown(context, told)
+
+
+def _let_sims_go_on(door: Door, context: "Context", manifest_id: str, only: Part, reason: str) -> None:
+    """Move what is to be moved in the ledger."""
     from engine.rerunning import Only, rerun
+
+    if only is Part.REJECTED:
+        return
+    tally = rerun(context, manifest_id, Only(only.value), reason=reason, actor=door.actor, release=True)  # a yes: given
+    door.screen.say(f"{counted(tally.taken, 'SIM goes', 'SIMs go')} on.", Tone.MOVING)
+    if tally.problem:
+        door.screen.say(tally.problem, Tone.ATTENTION)
+
+
+def _judge_again(door: Door, context: "Context", manifest_id: str, only: Part, told: "Defaults") -> list[str]:
+    """The manifest that the rejected lines become, where they are meant."""
     from engine.retrying_lines import retry_rejected
 
-    ids = [manifest_id]
-    if only is not Part.REJECTED:
-        part = Only(only.value)
-        tally = rerun(context, manifest_id, part, reason=reason, actor=door.actor, release=True)  # a yes was given
-        door.screen.say(f"{counted(tally.taken, 'SIM goes', 'SIMs go')} on.", Tone.MOVING)
-        if tally.problem:
-            door.screen.say(tally.problem, Tone.ATTENTION)
-    if only in (Part.REJECTED, Part.EVERYTHING):
-        intake = retry_rejected(context, manifest_id, actor=door.actor)
-        if intake is not None:
-            door.screen.say(f"The rejected lines are judged again as {intake.manifest_id}.", Tone.MOVING)
-            ids.append(intake.manifest_id)
-    return ids
+    if only not in (Part.REJECTED, Part.EVERYTHING):
+        return []
+    intake = retry_rejected(context, manifest_id, actor=door.actor, told=told)
+    if intake is None:
+        return []
+    door.screen.say(f"The rejected lines are judged again as {intake.manifest_id}.", Tone.MOVING)
+    return [intake.manifest_id]

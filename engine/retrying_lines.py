@@ -20,12 +20,12 @@ from storage.sources.contract import Item, ItemChanged, Source
 from storage.sources.given import GivenFiles
 
 
-def retry_rejected(context: Context, manifest_id: str, *, actor: str) -> Intake | None:
+def retry_rejected(context: Context, manifest_id: str, *, actor: str, told: Defaults | None = None) -> Intake | None:
     """Take the manifest's rejected lines in again, as often as somebody asks; None when it has none.
 
     None too for an action, which is asked anew instead, and when somebody else has just asked for the same: two at once
-    make one delivery. Raises `ManifestRefused`
-    when the original is no longer where it was delivered.
+    make one delivery. What is `told` holds from now on instead of what held when the manifest was
+    taken in. Raises `ManifestRefused` when the original is no longer where it was delivered.
     """
     with context.database.read() as tx:
         row = manifests.find(tx, manifest_id)
@@ -42,7 +42,12 @@ def retry_rejected(context: Context, manifest_id: str, *, actor: str) -> Intake 
         write_fix_file(original, name, lines, kept, context.file_limits)
     given = context.sources[GivenFiles.name]
     assert isinstance(given, GivenFiles)  # noqa: S101 - config/build.py puts it there
-    defaults = Defaults(row.product_id, row.home_country, row.carrier_account)
+    told = told or Defaults()
+    defaults = Defaults(
+        told.product or row.product_id,
+        told.home_country or row.home_country,
+        told.carrier_account or row.carrier_account,
+    )
     claimed = claim(context, given, given.item(kept), actor, defaults)
     return take_in_claimed(context, claimed, actor) if claimed else None
 

@@ -63,6 +63,7 @@ class ManifestRow:
     halted_by: str | None = None
     halt_reason: str | None = None
     halted_at: datetime | None = None
+    lease_until: datetime | None = None  # somebody reads it until then, or has died over it
 
     @property
     def is_action(self) -> bool:

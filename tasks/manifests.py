@@ -4,6 +4,7 @@ from domain.manifests import ManifestState
 from engine.approving import approve
 from engine.context import Context
 from engine.intake import Intake
+from engine.placing import Defaults
 from engine.rerunning import Only, rerun
 from engine.retrying_lines import retry_rejected
 from engine.tally import Tally
@@ -56,7 +57,8 @@ def judge_rejected_lines(parameters: RerunParameters) -> Intake | None:
     if parameters.only not in (Only.REJECTED, Only.EVERYTHING):
         return None
     with run_log(manifest=parameters.manifest_id) as log:
-        intake = retry_rejected(engine(), parameters.manifest_id, actor=parameters.actor)
+        told = Defaults(parameters.product, parameters.home_country, parameters.carrier_account)
+        intake = retry_rejected(engine(), parameters.manifest_id, actor=parameters.actor, told=told)
         log.info(f"now {intake.manifest_id}, {intake.state.value}" if intake else "no line to judge again")
     return intake
 

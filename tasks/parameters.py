@@ -171,8 +171,28 @@ class RerunParameters(Parameters):
     ] = Only.EVERYTHING
     reason: Annotated[str, Field(title="Why", description="Kept in the history of every SIM that moves.", min_length=3)]
     actor: Person
+    product: Annotated[
+        str | None,
+        Field(title="Product", description="Of rejected lines that name none. Left empty: as at the import."),
+    ] = None
+    home_country: Annotated[
+        str | None,
+        Field(
+            title="Home country",
+            description="Of rejected lines that name none, as DE. Left empty: as at the import.",
+            pattern=r"^[A-Z]{2}$",
+        ),
+    ] = None
+    carrier_account: CarrierAccount | None = None
     release_for_good: ReleaseForGood = False
     work_seconds: WorkSeconds = 600
+
+    @model_validator(mode="after")
+    def _told_of_rejected_lines(self) -> "RerunParameters":
+        told = any((self.product, self.home_country, self.carrier_account))
+        if told and self.only not in (Only.REJECTED, Only.EVERYTHING):
+            raise ValueError("Product, home country and account are for rejected lines: choose `rejected`.")
+        return self
 
 
 class CleanUpParameters(Parameters):

@@ -65,6 +65,27 @@ def test_rejected_lines_are_judged_again_after_the_product_was_added(place: Any,
     assert len(place.changes()) == 4
 
 
+@pytest.mark.parametrize(("said_at_first", "forgotten"), [(WHERE[2:], WHERE[:2]), (WHERE[:2], WHERE[2:])])
+def test_a_forgotten_word_is_said_for_the_rejected_lines(
+    place: Any, rows: Any, said_at_first: tuple[str, ...], forgotten: tuple[str, ...]
+) -> None:
+    assert place.simline("import", place.file("order.csv", *rows(2)), *said_at_first).status == NEEDS_YOU
+    again = ("rerun", "order.csv", "--only", "rejected", "--reason", "forgotten", "--yes")
+    said = place.simline(*again, *forgotten)
+    assert "All 2 SIMs are active" in said.out
+    assert {row["home_country"] for row in place.simline("sims", "--product", "tracker", "--json").json["sims"]} == {
+        "DE"
+    }
+
+
+def test_words_for_rejected_lines_are_refused_with_another_part(refused: Any) -> None:
+    said = refused.simline("rerun", "order.csv", "--only", "failed", "--product", "small", "--reason", "why", "--yes")
+    assert said.status == CANNOT
+    assert "add --only rejected" in said.err
+    said = refused.simline("rerun", "order.csv", "--product", "smal", "--reason", "why", "--yes")
+    assert "Did you mean small?" in said.err
+
+
 def test_held_sims_go_on_after_an_upgrade(place: Any, rows: Any) -> None:
     toml = place.folder / "simline.toml"
     toml.write_text(toml.read_text().replace("sims = 30", "sims = 300").replace("timeout_seconds = 5", ""))

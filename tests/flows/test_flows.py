@@ -19,7 +19,9 @@ from domain.deciding import Saw
 from domain.lifecycle import Step
 from domain.manifests import ItemIdentity, ManifestState
 from domain.products import Tier
+from engine.picking_up import claim, take_in_claimed
 from engine.picking_up import pick_up as take_in_everything
+from engine.placing import Defaults
 from engine.rerunning import Only
 from flows.activate import activate
 from flows.collect_usage import collect_usage
@@ -289,6 +291,20 @@ def test_rejected_lines_are_judged_again_as_a_delivery_of_their_own(workshop: Wo
     rerun(asked.model_copy(update={"only": Only.REJECTED}))
     until(lambda: settled(workshop))
     assert workshop.steps() == {Step.DONE: 2}
+
+
+def test_rejected_lines_are_judged_again_with_the_words_that_were_forgotten(workshop: Workshop, until: Until) -> None:
+    workshop.drop("batch.csv", count=1)
+    source = workshop.context.sources["inbox"]
+    (item,) = source.items()
+    claimed = claim(workshop.context, source, item, "ann", Defaults())
+    assert claimed is not None
+    take_in_claimed(workshop.context, claimed, "ann")
+    assert workshop.manifest("batch.csv").counts.rejected == 1
+    words = {"product": "tracker", "home_country": "DE", "reason": "forgotten", "actor": "ann"}
+    rerun(RerunParameters(manifest_id=claimed.manifest_id, only=Only.REJECTED, **words))
+    until(lambda: settled(workshop))
+    assert workshop.steps() == {Step.DONE: 1}
 
 
 def test_a_manifest_is_paused_resumed_and_cancelled_through_its_flow(workshop: Workshop) -> None:

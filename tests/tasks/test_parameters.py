@@ -58,6 +58,8 @@ MODELS: list[type[BaseModel]] = [
         (UsageParameters, {"last_day": "2026-02-28"}),
         (UsageParameters, {"first_day": "2026-03-01", "last_day": "2026-02-28"}),
         (UsageParameters, {"first_day": "2026-02-30"}),
+        (RerunParameters, RERUN | {"product": "tracker"}),
+        (RerunParameters, RERUN | {"only": "rejected", "home_country": "Germany"}),
         (RerunParameters, RERUN | {"only": "all"}),
         (RerunParameters, RERUN | {"reason": ""}),
         (RerunParameters, RERUN | {"actor": ""}),
