@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter, validators
 
 from console.at_server import FOLLOWING_STOPS, follow_there, has_server
-from console.commands import CANNOT, FINE
+from console.commands import CANNOT, FINE, NEEDS_YOU
 from console.door import Door
 from console.following import Follower
 from console.left_undone import unless_database, waiting_receipts
 from console.screen import Screen
 from console.stopping import StopSign, stop_sign
 from console.summary import receipt_now, show_receipt, status_of
+from domain.lifecycle import Bucket
 from reports.verdict import Tone, counted
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ Seconds = Annotated[float, Parameter(metavar="SECONDS", validator=validators.Num
 WAIT_SECONDS = 900
 """How long a command follows its SIMs before it leaves the rest to the schedule."""
 RECEIPTS = "Receipts are made."
+ASK_AGAIN = "`simline check` asks the carrier now; when it answers, `simline settle` goes on."
+GOES_ON = "`simline settle` goes on with them, and so does `simline watch` while it runs."
 
 
 def bring_on(
@@ -58,7 +61,8 @@ def say_what_is_left(screen: Screen, follower: Follower) -> None:
     standing = follower.look(now=True)
     if left := standing.total - standing.ended:
         sims = counted(left, "SIM is", "SIMs are")
-        screen.say(f"{sims} still in progress. The schedule goes on, and so does `simline settle`.", Tone.MOVING)
+        who = "The schedule goes on, and so does `simline settle`." if has_server() else GOES_ON
+        screen.say(f"{sims} still in progress. {who}", Tone.MOVING)
 
 
 def fresh_receipts(screen: Screen, context: "Context") -> tuple[int, bool]:
@@ -76,6 +80,17 @@ def _refreshed(screen: Screen, context: "Context") -> "tuple[dict[str, dict[str,
     troubles: list[Trouble] = []
     with screen.busy(RECEIPTS):
         return refresh_receipts(context, unless_database(troubles.append)), troubles
+
+
+def _carrier_trouble(context: "Context", manifest_id: str) -> str:
+    """Why a carrier keeps this manifest's SIMs from going on, and what to do: its last answer was a failure."""
+    from storage import limits
+    from storage.waiting import accounts_of
+
+    with context.database.read() as tx:
+        circuits = [limits.circuit(tx, account) for account in accounts_of(tx, manifest_id)]
+    failures = [circuit.last_failure for circuit in circuits if circuit.failures_in_a_row and circuit.last_failure]
+    return " ".join((*dict.fromkeys(failures), ASK_AGAIN)) if failures else ""
 
 
 def end_with_receipts(door: Door, context: "Context", manifest_ids: Iterable[str]) -> int:
@@ -97,8 +112,9 @@ def end_with_receipts(door: Door, context: "Context", manifest_ids: Iterable[str
                 fresh[manifest_id] = write_receipt(context, manifest_id)
         receipt = receipt_now(context.database, manifest_id)
         door.screen.gap()
-        show_receipt(door.screen, receipt, fresh.get(manifest_id, {}))
-        status = max(status, status_of(receipt))
+        keeps = _carrier_trouble(context, manifest_id) if receipt.buckets[Bucket.IN_PROGRESS] else ""
+        show_receipt(door.screen, receipt, fresh.get(manifest_id, {}), keeps)
+        status = max(status, NEEDS_YOU if keeps else FINE, status_of(receipt))
     for sentence in waiting_receipts(one for one in troubles if one.name not in ids):
         door.screen.say(sentence, Tone.ATTENTION)
     for sentence in waiting_receipts(one for one in troubles if one.name in ids):

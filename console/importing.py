@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from console.at_server import Here
 from console.bringing_on import WAIT_SECONDS, Seconds, bring_on, end_with_receipts
-from console.commands import FINE, NEEDS_YOU
+from console.commands import CANNOT, FINE, NEEDS_YOU
 from console.door import AtDoor, CannotDo, Door
 from console.following import Follower
 from console.given import delivery_of, refuse_unknown
@@ -136,7 +136,8 @@ def go_on(door: Door, context: "Context", follower: Follower, manifest_id: str, 
         else:
             planned = counted(follower.look(now=True).total - follower.standing.ended, "SIM is", "SIMs are")
             door.screen.say(f"{planned} planned, and nothing was sent. `simline settle` sends.", Tone.MOVING)
-    return end_with_receipts(door, context, [manifest_id])
+    status = end_with_receipts(door, context, [manifest_id])
+    return CANNOT if row.state in (ManifestState.REFUSED, ManifestState.QUARANTINED) else status
 
 
 def approve(

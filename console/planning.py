@@ -54,7 +54,9 @@ def plan(
         door.screen.json(_as_json(name, previewed))
     else:
         _show(door.screen, name, previewed)
-    return NEEDS_YOU if previewed.asks or previewed.counts.rejected else FINE
+    counts = previewed.counts
+    holds_none = counts.ignored == counts.lines  # no line is a SIM's: hardly the right file
+    return NEEDS_YOU if previewed.asks or counts.rejected or holds_none else FINE
 
 
 def _preview(
@@ -90,6 +92,8 @@ def _show(screen: Screen, name: str, previewed: "Preview") -> None:
     counts = previewed.counts
     new = counted(counts.accepted, "new SIM")
     screen.say(f"{name}: {counted(counts.lines, 'line')}, {new}. Nothing was sent.", Tone.QUIET)
+    if counts.ignored == counts.lines:
+        screen.say("No line holds a SIM's number. Is this the right file?", Tone.ATTENTION)
     _show_lines(screen, previewed)
     _show_plans(screen, previewed)
     screen.gap()

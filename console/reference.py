@@ -20,10 +20,15 @@ Exit statuses, of every command:
 |---|---|
 | 0 | all is well; what is still in progress goes on by itself |
 | 1 | the work was done, and something in it needs a person: rejected lines, failed SIMs, a receipt that waits |
-| 2 | it could not be done; one sentence on the standard error says why and what to do |
+| 2 | it could not be done; one sentence on the standard error says why and what to do. |
 | 130 | stopped by a person; nothing is lost |
 
-Where there is no terminal, lines are plain and rows are whole. `NO_COLOR` is respected. What lists also has `--json`.
+`import` and `plan` end with 2 for a file that is refused or quarantined, for nothing of it was done; a sweep goes on
+with the other files, and ends with 1. A file in which no line is an ICCID gives 1, and so do SIMs that wait for a
+carrier whose last answer was a failure.
+
+Where there is no terminal, lines are plain and rows are whole. On a terminal that is too narrow for whole numbers and
+names side by side, each row's cells stand one below the other. `NO_COLOR` is respected. What lists also has `--json`.
 
 With `PREFECT_API_URL` set, `import`, `approve`, `rerun`, `resume` and `decide` read and judge here, start the
 deployment `provision` on that server, and follow it; `deactivate`, `activate` and `release` plan here and start

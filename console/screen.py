@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from io import StringIO
@@ -18,10 +18,10 @@ from typing import TextIO
 
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 
+from console.tables import Column, Fit, drawn_table, fitting_widths, stacked
 from reports.cells import visible
 from reports.verdict import Tone
 
@@ -32,6 +32,7 @@ SIGNS: dict[Tone, str] = {
     Tone.REFUSED: "✗",
     Tone.QUIET: "·",
 }
+__all__ = ["Column", "Fit", "Screen", "lasting", "open_screen", "toned", "when"]
 UNBROKEN = 1_000
 """So wide is a table where nobody looks: scripts get every cell whole, one row a line."""
 COLOURS = Theme(
@@ -45,23 +46,6 @@ COLOURS = Theme(
     },
     inherit=False,
 )
-
-
-class Fit(Enum):
-    """What a column does where the screen is too narrow."""
-
-    KEEP = "keep"
-    FOLD = "fold"
-    CUT = "ellipsis"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table. Numbers stand to the right."""
-
-    title: str
-    number: bool = False
-    fit: Fit = Fit.KEEP
 
 
 class Screen:
@@ -103,23 +87,20 @@ class Screen:
         self.out.print()
 
     def table(self, columns: Sequence[Column], rows: Iterable[Sequence[object]], *, indent: int = 0) -> None:
-        """Rows under their titles. A number has its thousands parted; None is an empty cell."""
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="quiet", show_edge=False)
-        for column in columns:
-            table.add_column(
-                Text(column.title),
-                justify="right" if column.number else "left",
-                no_wrap=column.fit is not Fit.FOLD,
-                overflow="ellipsis" if column.fit is Fit.CUT else "fold",
-            )
-        for row in rows:
-            table.add_row(*map(_cell, row))
-        self._draw(Padding(table, (0, 0, 0, indent)))
+        """Rows under their titles. A number has its thousands parted; None is an empty cell.
 
-    def _draw(self, content: Padding) -> None:
-        if self.is_live:
-            self.out.print(content)
+        Nothing is cut in silence: where the screen has no room for whole numbers and names side by side, each row's
+        cells stand one below the other.
+        """
+        cells = [[_cell(content) for content in row] for row in rows]
+        if not self.is_live:
+            self._draw_unbroken(Padding(drawn_table(columns, cells), (0, 0, 0, indent)))
             return
+        widths = fitting_widths(columns, cells, self.out.width - indent)
+        drawn = drawn_table(columns, cells, widths) if widths else stacked(columns, cells)
+        self.out.print(Padding(drawn, (0, 0, 0, indent if widths else 0)))
+
+    def _draw_unbroken(self, content: Padding) -> None:
         drawn = StringIO()
         Console(file=drawn, width=UNBROKEN, theme=COLOURS).print(content)
         for line in drawn.getvalue().splitlines():

@@ -12,7 +12,7 @@ from domain.lifecycle import BUCKETS, Bucket, Step
 from domain.lines import SENTENCES, Verdict
 from reports.pages import money, short
 from reports.receipt import PlanShare, ReasonCount, Receipt
-from reports.verdict import Tone, headline, needs_you
+from reports.verdict import NOTHING_NEEDS_YOU, Tone, headline, needs_you
 from reports.words import BUCKET_WORDS, STEP_SENTENCES, VERDICT_WORDS
 
 if TYPE_CHECKING:
@@ -41,11 +41,15 @@ def receipt_now(database: "Database", manifest: str) -> Receipt:
         return receipt_of(tx, manifests.find(tx, manifest))
 
 
-def show_receipt(screen: Screen, receipt: Receipt, where: Mapping[str, str]) -> None:
-    """The whole receipt, short enough for a screen."""
+def show_receipt(screen: Screen, receipt: Receipt, where: Mapping[str, str], carrier_trouble: str = "") -> None:
+    """The whole receipt, short enough for a screen; with what keeps a carrier from its SIMs, which no receipt has."""
     said = headline(receipt)
-    screen.say(f"{receipt.name}: {said.title}", said.tone, more=receipt.manifest_id)
-    screen.say(f"  {said.sentence}")
+    screen.say(
+        f"{receipt.name}: {said.title}", Tone.ATTENTION if carrier_trouble else said.tone, more=receipt.manifest_id
+    )
+    screen.say(f"  {said.sentence.replace(NOTHING_NEEDS_YOU, '').rstrip() if carrier_trouble else said.sentence}")
+    if carrier_trouble:
+        screen.say(f"  {carrier_trouble}", Tone.ATTENTION)
     if receipt.reason:
         screen.say(f"  {receipt.reason}")
     for note in receipt.halts:

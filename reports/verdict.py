@@ -9,6 +9,7 @@ from domain.manifests import Halt, ManifestState
 from reports.receipt import Receipt
 
 NARROWEST = 1.2
+NOTHING_NEEDS_YOU = "Nothing needs you."
 
 
 class Tone(StrEnum):
@@ -75,7 +76,7 @@ def _by_numbers(receipt: Receipt) -> Headline:
     if withdrawn := receipt.steps.get(Step.WITHDRAWN):  # by a rule of ours, not by a cancelling
         return Headline(Tone.ATTENTION, counted(withdrawn, "SIM was withdrawn", "SIMs were withdrawn"), so_far + rest)
     if moving:
-        return Headline(Tone.MOVING, "In progress", f"{so_far} so far. Nothing needs you.")
+        return Headline(Tone.MOVING, "In progress", f"{so_far} so far. {NOTHING_NEEDS_YOU}")
     title = "The SIM is active" if accepted == 1 else f"All {accepted:,} SIMs are active"
     return Headline(Tone.GOOD, title, "Every line is accounted for. There is nothing to do.")
 
@@ -87,7 +88,7 @@ def _so_far(receipt: Receipt) -> str:
 def _nothing_new(receipt: Receipt) -> Headline:
     if receipt.counts.known + receipt.counts.duplicate:
         return Headline(Tone.QUIET, "Nothing new", "Every SIM in this file is already yours. Nothing was sent.")
-    return Headline(Tone.QUIET, "No ICCID in this file", "No line holds a SIM's number. Is this the right file?")
+    return Headline(Tone.ATTENTION, "No ICCID in this file", "No line holds a SIM's number. Is this the right file?")
 
 
 def _being_read(_receipt: Receipt) -> Headline:

@@ -174,12 +174,48 @@ def test_a_sim_that_the_carrier_refuses_makes_the_status_1(place: Any, rows: Any
     assert "The carrier refused the SIM" in said.out
 
 
-def test_a_file_with_key_material_is_quarantined_with_status_1(place: Any, iccid: Any) -> None:
+def test_a_file_with_key_material_is_quarantined_with_status_2(place: Any, iccid: Any) -> None:
     file = place.file("keys.csv", f"{iccid(1)},00112233445566778899AABBCCDDEEFF", header="iccid,ki")
     said = place.simline("import", file, *WHERE)
-    assert said.status == NEEDS_YOU
+    assert said.status == CANNOT
     assert "Quarantined" in said.out
     assert "00112233" not in said.out + said.err
+
+
+BAD_FILES = {
+    "empty.csv": (b"", CANNOT),
+    "binary.csv": (bytes(range(256)) * 20, CANNOT),
+    "fake.xlsx": (b"PK\x03\x04 no workbook", CANNOT),
+    "order.pdf": (b"%PDF-1.4\n1 0 obj\n", CANNOT),
+    "other.csv": (b"name,colour\nann,red\n", CANNOT),
+    "keys.csv": (b"iccid,ki\n8988307000000000001,00112233445566778899AABBCCDDEEFF\n", CANNOT),
+    "header.csv": (b"iccid,registration_code\n", NEEDS_YOU),
+    "prose.txt": (b"Dear customer,\nthank you.\n", NEEDS_YOU),
+}
+
+
+@pytest.mark.parametrize("command", ["import", "plan"])
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_file_that_is_none_is_no_success(place: Any, command: str, name: str) -> None:
+    content, status = BAD_FILES[name]
+    (place.folder / name).write_bytes(content)
+    assert place.simline(command, place.folder / name, *WHERE).status == status
+
+
+@pytest.mark.parametrize("fault", ["401", "away"])
+def test_a_carrier_that_does_not_take_us_needs_a_person(
+    place: Any, rows: Any, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    if fault == "401":
+        monkeypatch.setenv("TEST_CARRIER_TOKEN", "wrong")
+    else:
+        place.server.close()
+    said = place.simline("import", place.file("order.csv", *rows(3)), *WHERE, "--wait", "2")
+    assert said.status == NEEDS_YOU
+    assert "Nothing needs you" not in said.out
+    assert "0 of 3 SIMs active so far." in said.out
+    assert "`simline check` asks the carrier now; when it answers, `simline settle` goes on." in said.out
+    assert "The schedule goes on" not in said.out
 
 
 def test_no_activate_sends_nothing_and_settle_sends_it(place: Any, rows: Any) -> None:

@@ -68,6 +68,33 @@ def test_on_a_terminal_nothing_is_wider_than_it() -> None:
     assert "1,234,567" in written.getvalue()
 
 
+IDENTIFIERS = ("m-35c965426c12", "89883070000000000004", "2026-11-30 14:28", "0/200,000", "1,234,567", "waits for you")
+
+
+@pytest.mark.parametrize("width", range(30, 121))
+@pytest.mark.parametrize("indent", [0, 2])
+def test_on_no_terminal_a_number_or_a_name_is_cut(width: int, indent: int) -> None:
+    screen, written = terminal(width)
+    columns = [Column("manifest"), Column("ICCID"), Column("file", fit=Fit.CUT), Column("received (UTC)")]
+    columns += [Column("active", number=True), Column("needs you", number=True), Column("")]
+    row = (*IDENTIFIERS[:2], "a-long-name-of-a-file-from-the-factory.csv", *IDENTIFIERS[2:4], 1_234_567, IDENTIFIERS[5])
+    screen.table(columns, [row, row], indent=indent)
+    lines = written.getvalue().splitlines()
+    said = " ".join(written.getvalue().split())
+    assert all(said.count(word) == 2 for word in IDENTIFIERS)
+    assert max(len(line.rstrip()) for line in lines) <= width
+    assert "…" in written.getvalue() or "the-factory.csv" in "".join(line.strip() for line in lines)
+
+
+def test_a_narrow_terminal_has_the_cells_of_a_row_one_below_the_other() -> None:
+    screen, written = terminal(30)
+    screen.table(
+        [Column("ICCID"), Column("plan", fit=Fit.CUT), Column("")], [("8" * 20, "tracker-de-eu", "active")] * 2
+    )
+    row = [f"ICCID  {'8' * 20}", "plan   tracker-de-eu  active"]
+    assert [line.rstrip() for line in written.getvalue().splitlines()] == [*row, "", *row]
+
+
 def test_a_sentence_without_a_terminal_is_one_line() -> None:
     screen, written = paper()
     screen.say("word " * 60, Tone.GOOD)

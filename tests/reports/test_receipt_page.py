@@ -168,7 +168,7 @@ def test_a_link_never_leaves_the_folder(name: str) -> None:
         (LineCounts(2, 0, 1, 1), {Step.DONE: 1}, ManifestState.FINISHED, (Tone.ATTENTION, "1 line needs you")),
         (LineCounts(2, 0, 2), {Step.HELD: 2}, ManifestState.LOADED, (Tone.ATTENTION, "2 lines need you")),
         (LineCounts(3, 0, 0, 0, 1, 2), {}, ManifestState.FINISHED, (Tone.QUIET, "Nothing new")),
-        (LineCounts(3, 3), {}, ManifestState.FINISHED, (Tone.QUIET, "No ICCID in this file")),
+        (LineCounts(3, 3), {}, ManifestState.FINISHED, (Tone.ATTENTION, "No ICCID in this file")),
         (LineCounts(9, 0, 9), {}, ManifestState.NEEDS_APPROVAL, (Tone.ATTENTION, "Waits for your approval")),
         (LineCounts(), {}, ManifestState.RECEIVED, (Tone.MOVING, "Being read")),
         (LineCounts(), {}, ManifestState.REFUSED, (Tone.REFUSED, "Refused")),
