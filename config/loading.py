@@ -62,7 +62,9 @@ def main_file(file: Path | None = None, environment: Mapping[str, str] | None = 
 def _file_layer(file: Path) -> Layer:
     try:
         layer = Layer(str(file), tomllib.loads(file.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{file} is no text (UTF-8). Name a TOML file, or save it as one.") from None
+    except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{file} is not valid TOML: {error}. Correct that place.") from None
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be read: {error.strerror}. Correct the path or its rights.") from None

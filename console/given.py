@@ -67,6 +67,7 @@ def file_of(words: Sequence[str], kept_in: Path, at_most_bytes: int) -> Path:
             return _kept(iter(partial(stream.read, CHUNK_BYTES), b""), kept_in, at_most_bytes)
     if all(LIKE_AN_ICCID.fullmatch(word) and not Path(word).exists() for word in words):
         return _kept((f"{word}\n".encode() for word in words), kept_in, at_most_bytes)
+    _refuse_strange(words)
     _refuse_more(words)
     return Path(words[0])
 
@@ -78,6 +79,15 @@ def there(path: Path) -> Path:
     if path.exists():
         raise CannotDo(f"{path} is not a file. Name one.")
     raise CannotDo(f"There is no file {path}. Check the name.")
+
+
+def _refuse_strange(words: Sequence[str]) -> None:
+    """One word among ICCIDs that is none: a slip of the hand, and no file."""
+    strange = [word for word in words if not LIKE_AN_ICCID.fullmatch(word)]
+    if len(words) > len(strange) and not Path(words[0]).exists() and strange:
+        raise CannotDo(
+            f"{strange[0]!r} is not written like an ICCID (digits, blanks, hyphens). Correct it, or drop it."
+        )
 
 
 def _refuse_more(words: Sequence[str]) -> None:

@@ -71,7 +71,8 @@ def _way_out(row: "ManifestRow", options: str) -> str:
     sentences = []
     if row.counts.rejected:
         lines = counted(row.counts.rejected, "rejected line")
-        sentences.append(f"`simline rerun {row.id} --only rejected {options} --reason WHY` judges its {lines} so.")
+        command = f"simline rerun {row.id} --only rejected {options} --reason WHY"
+        sentences.append(f"`{command}` judges its {lines} so.")
     if row.counts.accepted:
         sentences.append(
             f"Its {counted(row.counts.accepted, 'SIM stays', 'SIMs stay')} as accepted; "

@@ -17,7 +17,7 @@ from reports.verdict import Tone, counted, headline, needs_you
 
 if TYPE_CHECKING:
     from reports.receipt import Receipt
-    from storage.database import Database
+    from storage.database import Database, Transaction
     from storage.limits import Circuit
     from storage.sims import Choice, SimRow
 
@@ -166,8 +166,8 @@ def sims(
         raise CannotDo(f"{iccid!r} is not the beginning of an ICCID: give digits only.")
     if page is not None and after is not None:
         raise CannotDo("--page and --after both say where to begin: give one of them.")
-    choice = ours.Choice(product, state, country.upper() if country else None, iccid)
     with door.ledger() as database, database.read() as tx:
+        choice = ours.Choice(_product(door, tx, product), state, _country(country), iccid)
         total = ours.count(tx, choice)
         rows = ours.page(tx, choice, after=after, skip=((page or 1) - 1) * limit, limit=limit)
     pages = _Pages(total, limit, page or 1, after, rows[-1].iccid if len(rows) == limit else None)
@@ -178,6 +178,25 @@ def sims(
         _show_sims(door.screen, rows)
     _say_where(door, pages, choice)
     return FINE
+
+
+def _product(door: Door, tx: "Transaction", product: str | None) -> str | None:
+    """A mistyped one would look like one without SIMs. Raises `CannotDo`."""
+    from storage import catalogue
+
+    known = {each.id for each in catalogue.products(tx)} | {each.id for each in door.settings().products}
+    if product is not None and product not in known:
+        raise CannotDo(f"There is no product {product}. There is: {', '.join(sorted(known)) or 'none yet'}.")
+    return product
+
+
+def _country(code: str | None) -> str | None:
+    from domain.countries import UnknownCountry, country_code
+
+    try:
+        return country_code(code) if code else None
+    except UnknownCountry as error:
+        raise CannotDo(f"--country: {error} Give the ISO 3166-1 code of two letters.") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +219,12 @@ def _say_where(door: Door, pages: _Pages, choice: "Choice") -> None:
     """Which page this is, of how many SIMs, and what to type for the next."""
     if not pages.total:
         door.screen.say("No SIM fits.", Tone.QUIET)
+        return
+    if pages.after is None and pages.number > pages.count:
+        door.screen.say(
+            f"No page {pages.number:,}: {counted(pages.total, 'SIM')} in all, the last is --page {pages.count}.",
+            Tone.QUIET,
+        )
         return
     where, option, following = f"{counted(pages.total, 'SIM')} in all.", "--after", pages.following
     if pages.after is None:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from console.commands import FINE, overview
+from console.commands import CANNOT, FINE, overview
 
 
 def main() -> None:
@@ -19,11 +19,28 @@ def run(words: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         _never_fail_to_print(stream)
     if not words or list(words) in (["--help"], ["-h"], ["help"]):
-        sys.stdout.write(overview(bold=sys.stdout.isatty() and not os.environ.get("NO_COLOR")) + "\n")
-        return FINE
+        return _written(overview(bold=sys.stdout.isatty() and not os.environ.get("NO_COLOR")))
     from console.trouble import answered  # 0.3 s of imports that the overview does not need
 
     return answered(words)
+
+
+def _written(text: str) -> int:
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence()
+    except OSError as error:
+        silence()
+        sys.stderr.write(f"✗ The output cannot be written: {error.strerror}. Make room there, or send it elsewhere.\n")
+        return CANNOT
+    return FINE
+
+
+def silence() -> None:
+    """Nothing more reaches the standard output: what is left in its buffer would fail again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _never_fail_to_print(stream: TextIO) -> None:

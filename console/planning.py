@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from console.app import STDIN
 from console.commands import FINE, NEEDS_YOU
 from console.door import AtDoor, Door
 from console.following import Follower
@@ -73,7 +74,9 @@ def _preview(
         path, defaults = source.take(item, scratch), defaults_of(source, item, given)
         return words[0], preview(context, path, Path(item.identity.key).name, defaults, sidecar)
     path = there(file_of(words, scratch, context.file_limits.file_bytes))
-    return nearby(str(path)), preview(context, path, path.name, given)
+    typed = path.is_relative_to(scratch)
+    name = ("The standard input" if words[0] == STDIN else "ICCIDs as typed") if typed else nearby(str(path))
+    return name, preview(context, path, path.name, given)
 
 
 def _as_json(name: str, previewed: "Preview") -> dict[str, object]:

@@ -32,7 +32,7 @@ SIGNS: dict[Tone, str] = {
     Tone.REFUSED: "✗",
     Tone.QUIET: "·",
 }
-__all__ = ["Column", "Fit", "Screen", "lasting", "open_screen", "toned", "when"]
+__all__ = ["Column", "Fit", "OutputLost", "Screen", "lasting", "open_screen", "toned", "when"]
 UNBROKEN = 1_000
 """So wide is a table where nobody looks: scripts get every cell whole, one row a line."""
 COLOURS = Theme(
@@ -108,8 +108,14 @@ class Screen:
 
     def json(self, content: object) -> None:
         """The same for programs: one JSON document."""
-        self.out.file.write(json.dumps(content, indent=2, default=_plain, ensure_ascii=False) + "\n")
-        self.out.file.flush()
+        text = json.dumps(content, indent=2, default=_plain, ensure_ascii=False)
+        try:
+            self.out.file.write(text + "\n")
+            self.out.file.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _lost(error) from None
 
 
 def _print(console: Console, sentence: str, tone: Tone | None, more: str) -> None:
@@ -174,8 +180,27 @@ def open_screen(out: TextIO | None = None, err: TextIO | None = None) -> Screen:
     return Screen(_console(out or sys.stdout), _console(err or sys.stderr))
 
 
+class OutputLost(Exception):
+    """What we say cannot be written where it should go: a full disk, as a rule. The sentence says so."""
+
+
+def _lost(error: OSError) -> OutputLost:
+    return OutputLost(
+        f"The output cannot be written: {error.strerror}. Make room there, or send it elsewhere; what was done stays "
+        "done, and running again is safe."
+    )
+
+
 class _Console(Console):
     """Goes on working, in silence, when whoever read its output has seen enough: an import must not end by that."""
+
+    def _write_buffer(self) -> None:
+        try:
+            super()._write_buffer()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _lost(error) from None
 
     def on_broken_pipe(self) -> None:
         """Nobody reads any more."""

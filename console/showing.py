@@ -49,7 +49,7 @@ def show(
     try:
         number = validate(iccid, [issuer.profile() for issuer in door.settings().issuers])
     except InvalidIccid as error:
-        raise CannotDo(f"{iccid}: {error}") from None
+        raise CannotDo(f"{iccid}: {error} `simline sims --iccid DIGITS` lists SIMs by their first digits.") from None
     with door.ledger() as database, database.read() as tx:
         sim, story = sims.one(tx, number), sims.story(tx, number)
     if sim is None:

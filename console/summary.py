@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from console.commands import FINE, NEEDS_YOU
 from console.screen import Column, Fit, Screen, toned, when
 from domain.lifecycle import BUCKETS, Bucket, Step
-from domain.lines import SENTENCES, Verdict
+from domain.lines import SENTENCES, Reason, Verdict
+from domain.manifests import ManifestState
 from reports.pages import money, short
 from reports.receipt import PlanShare, ReasonCount, Receipt
 from reports.verdict import NOTHING_NEEDS_YOU, Tone, headline, needs_you
@@ -18,6 +19,10 @@ from reports.words import BUCKET_WORDS, STEP_SENTENCES, VERDICT_WORDS
 if TYPE_CHECKING:
     from storage.database import Database
 
+WITH_CODES = (
+    "Codes come in a table with the columns iccid and registration_code: in a .csv file, or on the standard input, "
+    "which is named `-`."
+)
 FILE_WORDS = {
     ".receipt.html": "receipt",
     ".outcomes.csv": "every line",
@@ -52,6 +57,8 @@ def show_receipt(screen: Screen, receipt: Receipt, where: Mapping[str, str], car
         screen.say(f"  {carrier_trouble}", Tone.ATTENTION)
     if receipt.reason:
         screen.say(f"  {receipt.reason}")
+    if receipt.state is ManifestState.NEEDS_APPROVAL:
+        screen.say(f"  `simline approve {receipt.manifest_id}` lets it go on.")
     for note in receipt.halts:
         screen.say(f"  {when(note.at)} UTC, {note.word.value}, said by {note.by}: {note.reason}")
     if receipt.counts.lines:
@@ -83,6 +90,8 @@ def show_troubles(screen: Screen, receipt: Receipt) -> None:
     if rows:
         screen.gap()
         screen.table([Column("", number=True), Column("needs you", fit=Fit.FOLD)], rows, indent=2)
+    if any(row.reason is Reason.REGISTRATION_CODE_MISSING for row in receipt.by_reason):
+        screen.say(f"  {WITH_CODES}")
 
 
 def reason_rows(reasons: Iterable[ReasonCount]) -> list[tuple[int, str]]:
@@ -93,7 +102,7 @@ def reason_rows(reasons: Iterable[ReasonCount]) -> list[tuple[int, str]]:
 
 def example(line: int, text: str) -> str:
     """Where a reason's first line stands, and what stands there."""
-    return f"Line {line}: {short(text, 40)}" if text else f"Line {line}."
+    return f"Line {line}: {short(text, 60)}" if text else f"Line {line}."
 
 
 def show_plans(screen: Screen, shares: Iterable[PlanShare]) -> None:

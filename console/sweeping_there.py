@@ -98,7 +98,7 @@ def _look_once(door: Door, database: "Database", source: str | None, sign: StopS
 
     def tell() -> None:
         for row in news.since_last():
-            say_intake(door.screen, row.id, row.state, row.counts, row.reason or "")
+            say_intake(door, database, row.id)
 
     try:
         follow_there(door.screen, sign, partial(start_pick_up, source), look=tell, announced=False)

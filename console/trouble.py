@@ -13,7 +13,7 @@ from cyclopts import CycloptsError, UnknownCommandError
 from console.app import launch
 from console.commands import CANNOT, COMMANDS, FINE, STOPPED
 from console.door import CannotDo
-from console.screen import open_screen
+from console.screen import OutputLost, open_screen
 
 STOPPED_SENTENCE = (
     "Stopped. Nothing is lost: what was taken in stands in the ledger, and `simline settle` (or the schedule) goes on."
@@ -34,6 +34,9 @@ def answered(words: Sequence[str]) -> int:
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FINE
+    except OutputLost as lost:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # its buffer would fail again at the end
+        screen.complain(str(lost))
     except Exception as error:  # noqa: BLE001 - the last door: nothing behind it would tell a person anything
         screen.complain(in_words(error))
         if "--debug" in words:

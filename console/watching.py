@@ -61,7 +61,7 @@ def _look_once(door: Door, context: "Context", names: list[str], sign: StopSign,
     attempts = Attempts(context.stopwatch, troubles.append)
     with attempts.trying("sources"):
         for intake in sweep(door, context, names, troubles.append):
-            say_intake(door.screen, intake.manifest_id, intake.state, intake.counts, intake.sentence)
+            say_intake(door, context.database, intake.manifest_id)
             if sign.is_up:
                 return
     if sends and not sign.is_up:

@@ -130,3 +130,12 @@ class LineCounts:
     def adds_up(self) -> bool:
         """Invariant 2 of the promise, first half."""
         return self.lines == self.ignored + self.accepted + self.rejected + self.duplicate + self.known
+
+
+def given_on(text: str, iccid: str | None) -> str:
+    """What stands on a line, as people find it again: its SIM, and what was wrong with it.
+
+    >>> given_on("tracker / DE / -", "89883070000000000004"), given_on("8988", None)
+    ('89883070000000000004: tracker / DE / -', '8988')
+    """
+    return text if not iccid or iccid in text else f"{iccid}: {text}" if text else iccid

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from domain.lifecycle import BUCKETS, Bucket, Step
-from domain.lines import SENTENCES, LineOutcome, Verdict
+from domain.lines import SENTENCES, LineOutcome, Verdict, given_on
 from reports.outcomes_csv import SimOutcome
 from reports.pages import render
 from reports.receipt import FileKind, Receipt
@@ -104,5 +104,8 @@ def _problems(rows: Iterable[LineOutcome | SimOutcome]) -> Iterable[ProblemRow]:
                 yield ProblemRow(row.line, BUCKET_WORDS[bucket], row.iccid, step_sentence(row.step, row.detail))
         elif row.verdict is Verdict.REJECTED:
             yield ProblemRow(
-                row.line, VERDICT_WORDS[row.verdict], row.text or row.iccid or "", line_sentence(row.reason, row.detail)
+                row.line,
+                VERDICT_WORDS[row.verdict],
+                given_on(row.text, row.iccid),
+                line_sentence(row.reason, row.detail),
             )

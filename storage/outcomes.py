@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, and_, func, select
 
 from domain.lifecycle import Step
-from domain.lines import LineOutcome, Reason, Verdict
+from domain.lines import LineOutcome, Reason, Verdict, given_on
 from storage.database import Transaction
 from storage.schema import operations, placements, plans, rejections, sims
 from storage.spans import of_manifest
@@ -104,11 +104,22 @@ def reason_totals(tx: Transaction, manifest_id: str) -> list[ReasonTotal]:
     totals = totals.where(r.manifest_id == manifest_id).group_by(r.verdict, r.reason)
     each = totals.subquery()
     first = and_(r.manifest_id == manifest_id, r.line == each.c.first_line)
-    rows = select(each, r.text).join(rejections, first).order_by(each.c.line_count.desc(), each.c.first_line)
+    rows = (
+        select(each, r.text, r.iccid, r.detail)
+        .join(rejections, first)
+        .order_by(each.c.line_count.desc(), each.c.first_line)
+    )
     return [
-        ReasonTotal(Verdict(row.verdict), Reason(row.reason), int(row.line_count), row.first_line, row.text)
+        ReasonTotal(Verdict(row.verdict), Reason(row.reason), int(row.line_count), row.first_line, _example(row))
         for row in tx.execute(rows)
     ]
+
+
+def _example(row: Any) -> str:
+    """What stands on a reason's first line; of a rejected one the SIM too, and whose it is."""
+    if row.verdict != Verdict.REJECTED.value:
+        return str(row.text)
+    return given_on(row.text or (row.detail if row.iccid else ""), row.iccid)
 
 
 def plan_totals(tx: Transaction, manifest_id: str) -> list[PlanTotal]:

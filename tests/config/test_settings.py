@@ -166,6 +166,11 @@ def test_each_fault_has_its_sentence(write: Write, text: str, sentence: str) -> 
     assert str(file.parent) in said
 
 
+def test_a_binary_file_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "simline.toml").write_bytes(b"\xff\xfe\x00")
+    assert refusal(tmp_path / "simline.toml").endswith("is no text (UTF-8). Name a TOML file, or save it as one.")
+
+
 def test_every_fault_is_told_at_once(write: Write) -> None:
     assert len(refusal(write("[brake]\nsims = 0\ngrowth = 0\n[timing]\nattempts = 0\n")).splitlines()) == 3
 

@@ -12,11 +12,8 @@ from typing import Any
 
 import pytest
 
-from config.loading import load_settings
 from console.commands import CANNOT, FINE, NEEDS_YOU, STOPPED
 from domain.lines import SENTENCES, Reason
-from storage import manifests
-from storage.database import Database
 from storage.sources.contract import SourceUnavailable
 from storage.sources.given import GivenFiles
 from tests.console.conftest import ROOT
@@ -102,68 +99,33 @@ def test_the_same_file_again_asks_the_carrier_for_nothing(place: Any, rows: Any)
     assert len(place.server.carrier.log.entries()) == before
 
 
-@pytest.mark.parametrize(
-    ("first", "then", "said_now"),
-    [
-        (WHERE, ("--product", "small"), ("with --product tracker (m-", "Its 3 SIMs stay as accepted; `simline cancel")),
-        (WHERE, ("--home-country", "US"), ("with --home-country DE (m-", "Its 3 SIMs stay as accepted")),
-        (WHERE, ("--carrier-account", "supersim"), ("with no --carrier-account (m-", "Its 3 SIMs stay as accepted")),
-        (WHERE[2:], WHERE, ("with no --product (m-", "--only rejected --product tracker --reason WHY` judges its 3")),
-        (WHERE[:2], WHERE, ("with no --home-country (m-", "--only rejected --home-country DE --reason WHY`")),
-    ],
-)
-def test_the_same_file_with_other_words_is_refused_and_the_way_out_is_named(
-    place: Any, rows: Any, first: tuple[str, ...], then: tuple[str, ...], said_now: tuple[str, ...]
-) -> None:
-    file = place.file("order.csv", *rows(3))
-    place.simline("import", file, *first, "--no-activate")
-    said = place.simline("import", file, *then, "--no-activate")
-    assert said.status == CANNOT
-    assert all(words in said.err for words in said_now)
-    assert place.simline("import", file, *first, "--no-activate").status != CANNOT
-
-
-def test_the_same_words_in_another_spelling_are_the_same(place: Any, rows: Any) -> None:
-    file = place.file("order.csv", *rows(1))
-    place.simline("import", file, *WHERE, "--no-activate")
-    assert place.simline("import", file, "--home-country", "de", "--no-activate").status == FINE
-
-
-def test_a_file_that_waits_for_approval_with_wrong_words_can_be_imported_under_another_name(
-    place: Any, rows: Any
-) -> None:
-    place.simline("import", place.file("big.csv", *rows(31)), *WHERE)
-    said = place.simline("import", place.folder / "big.csv", "--home-country", "US", "--yes-really")
-    assert said.status == CANNOT
-    assert "import a copy under another name" in said.err
-    said = place.simline("import", place.file("copy.csv", *rows(31)), "--product", "tracker", "--home-country", "US")
-    assert said.status == NEEDS_YOU
-
-
-def test_a_file_whose_reader_was_killed_says_until_when_it_waits(place: Any, rows: Any) -> None:
-    file = place.file("order.csv", *rows(3))
-    database = Database(load_settings(place.folder / "simline.toml").database_url())
-    given = GivenFiles(place.folder).item(file).identity
-    with database.begin() as tx:
-        manifests.claim(tx, given, fence="dead", lease_seconds=900, actor="ann", product_id="tracker")
-        until = manifests.find(tx, given.manifest_id).lease_until
-    said = place.simline("import", file, *WHERE)
-    assert said.status == CANNOT
-    assert f"ends at {until:%H:%M:%S} UTC at the latest: run the same again then" in said.err
-    with database.begin() as tx:
-        manifests.renew(tx, given.manifest_id, "dead", 0)
-    said = place.simline("import", file, *WHERE, "--no-activate")
-    database.close()
-    assert said.status == CANNOT, "it was begun without a country, and that is not passed over in silence"
-    assert "with no --home-country" in said.err
-
-
 def test_rejected_lines_make_the_status_1_and_name_their_first_example(place: Any, rows: Any) -> None:
     file = place.file("order.csv", *rows(2), "89883070000000000001,X", "356938035643809,X")
     said = place.simline("import", file, *WHERE)
     assert said.status == NEEDS_YOU
     assert "Line 4: 89883070000000000001" in said.out
     assert "order.csv.fix.csv" in said.out or (place.folder / "order.csv.fix.csv").exists()
+
+
+def test_the_first_example_names_the_sim_and_what_is_wrong_with_it(place: Any, rows: Any, iccid: Any) -> None:
+    said = place.simline("import", place.file("order.csv", *rows(3)), *WHERE[2:])
+    assert f"Line 2: {iccid(0)}: - / DE / supersim" in said.out
+    assert f"{iccid(0)}: - / DE / supersim" in (place.folder / "order.csv.receipt.html").read_text()
+    place.simline("import", place.file("first.csv", *rows(1)), *WHERE, "--no-activate")
+    said = place.simline("import", place.file("other.csv", *rows(1)), "--product", "small", *WHERE[2:])
+    assert f"Line 2: {iccid(0)}: It belongs to product tracker." in said.out
+
+
+def test_the_command_that_lets_a_waiting_manifest_go_on_is_named(place: Any, rows: Any) -> None:
+    place.simline("import", place.file("big.csv", *rows(31)), *WHERE)
+    said = place.simline("status", "big.csv")
+    assert re.search("`simline approve m-[0-9a-f]{12}` lets it go on", said.out)
+
+
+def test_a_slip_among_typed_iccids_is_what_is_named(place: Any, iccid: Any) -> None:
+    said = place.simline("import", iccid(1), f"{iccid(2)[:10]} {iccid(2)[10:]}", "8988307000000007502X", *WHERE)
+    assert said.status == CANNOT
+    assert "'8988307000000007502X' is not written like an ICCID" in said.err
 
 
 def test_a_sim_that_the_carrier_refuses_makes_the_status_1(place: Any, rows: Any, iccid: Any) -> None:
@@ -231,6 +193,7 @@ def test_iccids_can_be_typed_and_become_a_small_file_in_results(place: Any, icci
     said = place.simline("import", iccid(1), iccid(2), *WHERE)
     assert said.status == NEEDS_YOU, "this carrier wants registration codes"
     assert SENTENCES[Reason.REGISTRATION_CODE_MISSING] in said.out
+    assert "a table with the columns iccid and registration_code" in said.out
     (kept,) = (place.folder / "results").glob(f"typed-{12 * '?'}.txt")
     assert kept.read_text().split() == [iccid(1), iccid(2)]
 

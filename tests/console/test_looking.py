@@ -112,7 +112,7 @@ def test_the_command_for_the_next_page_names_the_configuration_that_was_named(st
 def test_a_page_beyond_the_last_says_how_many_there_are(stocked: Any) -> None:
     said = stocked.simline("sims", "--page", "9")
     assert said.status == FINE
-    assert said.out.strip() == "· Page 9 of 1, 6 SIMs in all."
+    assert said.out.strip() == "· No page 9: 6 SIMs in all, the last is --page 1."
 
 
 def test_a_page_and_a_row_to_begin_at_are_too_much(place: Any) -> None:
@@ -130,3 +130,22 @@ def test_the_beginning_of_an_iccid_is_digits(place: Any) -> None:
     said = place.simline("sims", "--iccid", "89%")
     assert said.status == CANNOT
     assert "give digits only" in said.err
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--product", "nope"), "There is no product nope. There is: small, tracker."),
+        (("--country", "Germany"), "--country: 'Germany' is written DE."),
+    ],
+)
+def test_a_mistyped_choice_is_said(place: Any, options: tuple[str, ...], sentence: str) -> None:
+    said = place.simline("sims", *options)
+    assert said.status == CANNOT
+    assert sentence in said.err
+
+
+def test_what_is_no_iccid_names_the_way_to_find_one(place: Any) -> None:
+    said = place.simline("show", "123")
+    assert said.status == CANNOT
+    assert "`simline sims --iccid DIGITS`" in said.err

@@ -149,3 +149,14 @@ def test_whoever_reads_only_the_beginning_of_the_output_is_no_error(process: Pro
     said = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "0"
     assert said.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is full")
+@pytest.mark.parametrize("words", [("--help",), ("import", "--help"), ("carriers",), ("carriers", "--json")])
+def test_an_output_that_cannot_be_written_is_a_sentence(words: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "console.main", *words]
+    with Path("/dev/full").open("w") as full:
+        said = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert said.returncode == CANNOT
+    assert said.stderr.startswith("✗ The output cannot be written: No space left on device.")
+    assert said.stderr.count("\n") == 1

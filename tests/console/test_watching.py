@@ -37,6 +37,27 @@ def test_watch_takes_in_what_comes_until_it_is_stopped(place: Any, rows: Any) ->
     assert said.out.count("2 new SIMs") == 2
 
 
+def test_watch_names_files_and_says_where_the_receipt_of_a_refused_one_lies(place: Any, rows: Any, iccid: Any) -> None:
+    place.drop("good.csv", *rows(2))
+    place.drop("big.csv", *rows(31, first=100))
+    (place.folder / "manifests" / "inbox" / "bad.csv").write_text("name,colour\nann,red\n")
+    receipts = place.folder / "manifests"
+
+    def stop() -> None:
+        _until(lambda: len(list(receipts.glob("*/*.receipt.html"))) == 2)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=stop, daemon=True)
+    thread.start()
+    said = place.simline("watch", "--every", "0.1")
+    thread.join()
+    assert "✓ good.csv: 2 new SIMs.  m-" in said.out
+    assert "✗ bad.csv: refused. " in said.out
+    assert "Its receipt lies in manifests/rejected." in said.out
+    assert "! big.csv: needs approval. " in said.out
+    assert "`simline approve m-" in said.out
+
+
 def test_watch_goes_on_when_a_source_fails_for_a_while(place: Any, rows: Any) -> None:
     manifests = place.folder / "manifests"
 
