@@ -183,7 +183,10 @@ class RerunParameters(Parameters):
             pattern=r"^[A-Z]{2}$",
         ),
     ] = None
-    carrier_account: CarrierAccount | None = None
+    carrier_account: Annotated[
+        AccountName | None,
+        Field(title="Carrier account", description="Of rejected lines that name none. Left empty: as at the import."),
+    ] = None
     release_for_good: ReleaseForGood = False
     work_seconds: WorkSeconds = 600
 
