@@ -17,7 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.control_totals import ControlTotal, parse_trailer
 from domain.iccid import TEST_ICCIDS, CheckDigit, InvalidIccid, IssuerProfile, key_of, validate
+from domain.kept_text import iccid_part
 from domain.lines import LineOutcome, Reason, Verdict
 from domain.plain_rows import NO_DIGITS, WIDTH, Ints, Mask, Rows, check_digits, iccids_of, keys_of, luhn_sums
 from domain.spreadsheet_cells import is_error
@@ -26,8 +28,6 @@ Profiles = Sequence[IssuerProfile]
 Around = tuple[str, str]
 """What stands before a block and after it; nothing at the ends of a file."""
 NOTHING: Around = ("", "")
-
-KEPT_TEXT = 200  # characters of an offending line
 
 
 class Fault(NamedTuple):
@@ -39,12 +39,16 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A stretch of lines: `keys[i]` stands on line `lines[i]`; `outcomes` tells of all the other lines, in order."""
+    """A stretch of lines: `keys[i]` stands on line `lines[i]`; `outcomes` tells of all the other lines, in order.
+
+    `trailer` is the control total that stands in one of them.
+    """
 
     line_count: int
     lines: Ints
     keys: Ints
     outcomes: list[LineOutcome]
+    trailer: ControlTotal | None = None
 
 
 class Cells(NamedTuple):
@@ -70,17 +74,21 @@ def classify_lines(
 ) -> Batch:
     """What every line of a bare list is: a key, ignored (blank, `#` comment, no ICCID in it), or rejected.
 
-    `zeros_are_real`: as in `validate`. `around`: the lines before and after the block.
+    `zeros_are_real`: as in `validate`. `around`: the lines before and after the block. Raises `ManifestRefused` when a
+    control total is garbled.
     """
     rows = Rows(block)
     keys, faults = _judge(rows, rows.text, _judge_line, profiles, around, zeros_are_real=zeros_are_real)
     outcomes: list[LineOutcome] = []
+    trailer = None
     for row, last in _reported(rows, keys):
         fault = faults.get(row, _BLANK)
-        text = "" if fault.reason is Reason.BLANK else rows.text(row)[:KEPT_TEXT]
+        if fault.reason is not Reason.BLANK and (total := parse_trailer(rows.text(row))):
+            fault, trailer = Fault(Reason.TRAILER), total
+        text = "" if fault.reason in _IGNORED else iccid_part(rows.text(row))
         _append(outcomes, fault, text, first_line + row, first_line + last)
     ok = np.flatnonzero(keys >= 0)
-    return Batch(rows.count, ok + first_line, keys[ok], outcomes)
+    return Batch(rows.count, ok + first_line, keys[ok], outcomes, trailer)
 
 
 def classify_cells(cells: Sequence[str], profiles: Profiles = (), *, around: Around = NOTHING) -> Cells:
@@ -160,7 +168,7 @@ def _account_ranges(profiles: tuple[IssuerProfile, ...]) -> Ranges:
 
 
 _BLANK = Fault(Reason.BLANK)
-_IGNORED = frozenset({Reason.BLANK, Reason.COMMENT, Reason.NO_ICCID})
+_IGNORED = frozenset({Reason.BLANK, Reason.COMMENT, Reason.TRAILER, Reason.NO_ICCID})
 _ROUND_TO = np.array([10**3, 10**4, 10**5], np.int64)  # by length: what the digits after the 15th count up to
 
 

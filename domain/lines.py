@@ -98,8 +98,8 @@ class LineOutcome(NamedTuple):
 
     A tuple, because a manifest that is known already has a million of them.
 
-    `text` is the offending cell as it stood (at most 200 characters, never a secret column); `detail` completes the
-    sentence (the nearest plans, the other product, the earlier line).
+    `text` is what may be kept of the line (`domain.kept_text`: its ICCID-like part, or the word that fits no product,
+    country or account); `detail` completes the sentence (the nearest plans, the other product, the earlier line).
     """
 
     line: int

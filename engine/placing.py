@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from domain.iccid import IssuerProfile
 from domain.iccid_batch import carrier_of
+from domain.kept_text import MOST_TEXT
 from domain.lines import LineOutcome, Reason, Verdict
 from domain.manifests import ManifestColumn
 from domain.plain_rows import iccids_of
@@ -127,7 +128,7 @@ def _rows(block: Block, positions: NDArray[np.intp]) -> Rows:
 
 
 def _misplaced(rows: Rows, decision: Misplaced, combination: Sequence[str | None]) -> Iterator[LineOutcome]:
-    text = " / ".join(word or "-" for word in combination)[:200]
+    text = " / ".join(word or "-" for word in combination)[:MOST_TEXT]
     for line, iccid in zip(rows.lines, rows.iccids, strict=True):
         yield LineOutcome(line, Verdict.REJECTED, decision.reason, text, iccid, decision.detail)
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Table, insert, select
 
+from domain.kept_text import MOST_TEXT
 from domain.lifecycle import Action, SimState, Stage, Step
 from domain.lines import LineOutcome
 from domain.routing import Placement
@@ -190,7 +191,7 @@ def record_outcomes(tx: Transaction, manifest_id: str, outcomes: Sequence[LineOu
         "verdict": _shared(verdicts, str),
         "reason": _shared(reasons, str),
         "iccid": _shared(iccids),
-        "text": _shared(texts, lambda text: storable(text[:200])),
+        "text": _shared(texts, lambda text: storable(text[:MOST_TEXT])),
         "detail": _shared(details, storable),
     }
     insert_rows(tx, values, {rejections: tuple(values)})

@@ -5,6 +5,7 @@ from typing import Any
 
 from domain.acting import SENTENCES
 from domain.iccid import InvalidIccid, validate
+from domain.kept_text import iccid_part
 from domain.lines import LineOutcome, Verdict
 from engine.acting import Acted, ActionPlan, Agreed, Asked, act, plan_actions, unused_days
 from engine.context import Context
@@ -73,5 +74,5 @@ def _asked(context: Context, parameters: ActParameters) -> Asked:
         try:
             iccids.append(validate(text, context.issuers, zeros_are_real=True))
         except InvalidIccid as error:
-            not_read.append(LineOutcome(line, Verdict.REJECTED, error.reason, text[:200], detail=str(error)))
+            not_read.append(LineOutcome(line, Verdict.REJECTED, error.reason, iccid_part(text), detail=str(error)))
     return Asked(parameters.action, iccids, not_read=not_read)

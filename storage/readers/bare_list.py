@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import starmap
 
-from domain.control_totals import ControlTotal, parse_trailer
 from domain.iccid_batch import Around, classify_lines
 from domain.lines import LineOutcome, Reason, Verdict
 from storage.readers.block import Block, ReadingRules
@@ -22,24 +21,18 @@ def list_blocks(stretches: Iterable[Stretch], header_line: int, rules: ReadingRu
 
 def _block_of(stretch: Stretch, around: Around, header_line: int, rules: ReadingRules) -> Block:
     batch = classify_lines(_utf8(stretch.content), stretch.first_line, rules.profiles, around=around)
-    outcomes, trailer = batch.outcomes, None
+    outcomes = batch.outcomes
     for at, outcome in enumerate(outcomes):
         if outcome.line in stretch.long_lines:
             outcomes[at] = LineOutcome(outcome.line, Verdict.REJECTED, Reason.LINE_TOO_LONG)
         elif outcome.line == header_line:
             outcomes[at] = ignored(outcome.line, Reason.HEADER)
-        elif total := _total(outcome):
-            outcomes[at], trailer = ignored(outcome.line, Reason.TRAILER), total
-    return Block(batch.line_count, batch.lines, batch.keys, outcomes=outcomes, trailer=trailer)
+    return Block(batch.line_count, batch.lines, batch.keys, outcomes=outcomes, trailer=batch.trailer)
 
 
 def _ends_of(stretch: Stretch) -> Around:
     content = stretch.content
     return text_of(content[: content.find(b"\n")]), text_of(content[content.rfind(b"\n", 0, -1) + 1 : -1])
-
-
-def _total(outcome: LineOutcome) -> ControlTotal | None:
-    return parse_trailer(outcome.text) if outcome.text else None
 
 
 def _utf8(content: bytes) -> bytes:

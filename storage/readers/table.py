@@ -12,12 +12,12 @@ from domain.columns import fold
 from domain.control_totals import ControlTotal, parse_trailer
 from domain.iccid import looks_like_an_attempt
 from domain.iccid_batch import NOTHING, Around, Fault, classify_cells
+from domain.kept_text import device_part, iccid_part
 from domain.lines import LineOutcome, Reason, Verdict
 from domain.manifests import ManifestColumn
 from domain.spreadsheet_cells import is_damaged_code, is_error
 from storage.readers.block import Block, DeviceLookup, ReadingRules
 
-KEPT_TEXT = 200
 CARD_DIGITS = 15
 """A title with so many digits in one cell might be a card's number."""
 DAMAGED_CODE = "A spreadsheet took the registration code for a number: format the column as text."
@@ -71,7 +71,7 @@ class Rows:
     ) -> LineOutcome:
         """A row that cannot be used, shown by its ICCID alone."""
         at = columns.get(ManifestColumn.ICCID, len(cells))
-        text = kept(cells[at].strip()) if at < len(cells) else ""
+        text = iccid_part(cells[at].strip()) if at < len(cells) else ""
         return LineOutcome(line, Verdict.REJECTED, Reason.UNREADABLE_ROW, text, detail=detail)
 
     @property
@@ -92,15 +92,16 @@ def block_of(rows: Rows, rules: ReadingRules, around: Around = NOTHING) -> Block
         device_id = device_ids[row] if device_ids else ""
         reason, detail = (unresolved[row], "") if row in unresolved else _of_the_row(fault, device_id)
         verdict = Verdict.IGNORED if reason is Reason.NO_ICCID else Verdict.REJECTED
-        cell = device_id if device_ids and is_absent(written[row]) else written[row]
-        rows.outcomes.append(LineOutcome(rows.lines[row], verdict, reason, kept(cell), detail=detail))
+        named = device_id if device_ids and is_absent(written[row]) else None
+        text = iccid_part(written[row]) if named is None else device_part(named)
+        rows.outcomes.append(LineOutcome(rows.lines[row], verdict, reason, text, detail=detail))
     lines: NDArray[np.int64] = np.array(rows.lines, np.int64)
     ok = judged.ok
     for row in _damaged_codes(columns):
         if ok[row]:
             ok[row] = False
             cell, line = written[row], rows.lines[row]
-            outcome = LineOutcome(line, Verdict.REJECTED, Reason.UNREADABLE_ROW, kept(cell), detail=DAMAGED_CODE)
+            outcome = LineOutcome(line, Verdict.REJECTED, Reason.UNREADABLE_ROW, iccid_part(cell), detail=DAMAGED_CODE)
             rows.outcomes.append(outcome)
     return Block(
         line_count=rows.line_count,
@@ -154,9 +155,9 @@ def _with_devices(
     return found, unresolved
 
 
-def ignored(line: int, reason: Reason, text: str = "") -> LineOutcome:
+def ignored(line: int, reason: Reason) -> LineOutcome:
     """An outcome of a line that is nobody's SIM."""
-    return LineOutcome(line, Verdict.IGNORED, reason, text)
+    return LineOutcome(line, Verdict.IGNORED, reason)
 
 
 def above_header(line: int, readings: Mapping[str, Sequence[str]]) -> LineOutcome:
@@ -164,15 +165,8 @@ def above_header(line: int, readings: Mapping[str, Sequence[str]]) -> LineOutcom
     for cell in (cell for cells in readings.values() for cell in cells):
         if looks_like_an_attempt(cell) and (sum(map(str.isdigit, cell)) >= CARD_DIGITS or _ROUNDED.search(cell)):
             detail = "It stands above the header, and might be a SIM."
-            return LineOutcome(line, Verdict.REJECTED, Reason.UNREADABLE_ROW, kept(cell), detail=detail)
+            return LineOutcome(line, Verdict.REJECTED, Reason.UNREADABLE_ROW, iccid_part(cell), detail=detail)
     return ignored(line, Reason.NO_ICCID)
-
-
-def kept(cell: str) -> str:
-    """What may be kept of an ICCID cell: under a wrong delimiter it is the whole row, and the rest may be secret."""
-    for delimiter in (",", ";", "\t", "|"):
-        cell = cell.split(delimiter, 1)[0]
-    return cell[:KEPT_TEXT]
 
 
 def in_order(outcomes: Iterable[LineOutcome]) -> list[LineOutcome]:

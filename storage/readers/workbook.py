@@ -17,6 +17,7 @@ from typing import IO, Any, cast
 
 from domain.file_limits import FileLimits
 from domain.iccid import looks_like_an_attempt
+from domain.kept_text import iccid_part
 from domain.lines import LineOutcome, Reason, Verdict
 from domain.manifests import ManifestColumn, ManifestRefused
 from storage.readers.block import Block, ReadingRules
@@ -24,7 +25,7 @@ from storage.readers.header import Header, find_header
 from storage.readers.neighbours import with_neighbours
 from storage.readers.opening import Opened
 from storage.readers.second_header import with_headers_known
-from storage.readers.table import DAMAGED_CODE, Rows, above_header, block_of, ignored, kept
+from storage.readers.table import DAMAGED_CODE, Rows, above_header, block_of, ignored
 
 MEMORY_BYTES = 2 << 30
 WHOLE_BELOW = 10**15
@@ -213,7 +214,7 @@ def _no_row(line: int, cells: Cells, header: Header, rows: Rows) -> LineOutcome 
 def _destroyed(line: int, cells: Cells, at: int | None) -> LineOutcome | None:
     if at is None or isinstance(cells[at], str):
         return None
-    return LineOutcome(line, Verdict.REJECTED, Reason.SPREADSHEET_DAMAGE, kept(text_cells(cells)[at]))
+    return LineOutcome(line, Verdict.REJECTED, Reason.SPREADSHEET_DAMAGE, iccid_part(text_cells(cells)[at]))
 
 
 def _damaged_code(line: int, cells: Cells, header: Header, rows: Rows) -> LineOutcome | None:

@@ -99,6 +99,28 @@ def test_the_same_file_again_asks_the_carrier_for_nothing(place: Any, rows: Any)
     assert len(place.server.carrier.log.entries()) == before
 
 
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("order.csv", ["iccid,registration_code", "{bad}> CODESECRET,", "{bad}:CODESECRET,", "{bad} CODESECRET,"]),
+        ("order.txt", ["{bad} CODESECRET", "ICCID={bad} KI=CODESECRET", "Regcode: CODESECRET", "# {bad} CODESECRET"]),
+    ],
+)
+def test_a_code_on_a_rejected_line_stands_in_no_place_but_the_senders_own_lines(
+    place: Any, name: str, lines: list[str], iccid: Any
+) -> None:
+    file = place.folder / name
+    bad = iccid(7)[:-1] + "X"
+    file.write_text("".join(line.format(bad=bad) + "\n" for line in lines))
+    said = place.simline("import", file, *WHERE)
+    shown = place.simline("status", name)
+    assert said.status == NEEDS_YOU
+    assert bad in said.out
+    assert "SECRET" not in said.out + said.err + shown.out + shown.err
+    written = {path.name for path in place.folder.rglob("*") if path.is_file() and b"SECRET" in path.read_bytes()}
+    assert written == {name, f"{name}.fix{file.suffix}"}
+
+
 def test_rejected_lines_make_the_status_1_and_name_their_first_example(place: Any, rows: Any) -> None:
     file = place.file("order.csv", *rows(2), "89883070000000000001,X", "356938035643809,X")
     said = place.simline("import", file, *WHERE)

@@ -147,16 +147,16 @@ def test_bytes_that_are_no_text_lose_no_line(block: bytes) -> None:
     assert len(told(block, PROFILES)) == block.count(b"\n") + (not block.endswith(b"\n") and block != b"")
 
 
-def test_each_line_keeps_its_number_and_its_text() -> None:
+def test_each_line_keeps_its_place_and_a_rejected_one_its_number() -> None:
     batch = classify_lines(f"{A}\r\n\n \n# note\n{A[:-1]}5\nSIM cards\n{B}".encode(), 1)
     assert batch.line_count == 7
     assert batch.lines.tolist() == [1, 7]
     assert iccids_of(batch.keys) == [A, B]
     assert [(o.line, o.through_line, o.verdict, o.reason, o.text) for o in batch.outcomes] == [
         (2, 3, Verdict.IGNORED, Reason.BLANK, ""),
-        (4, None, Verdict.IGNORED, Reason.COMMENT, "# note"),
+        (4, None, Verdict.IGNORED, Reason.COMMENT, ""),
         (5, None, Verdict.REJECTED, Reason.WRONG_CHECK_DIGIT, f"{A[:-1]}5"),
-        (6, None, Verdict.IGNORED, Reason.NO_ICCID, "SIM cards"),
+        (6, None, Verdict.IGNORED, Reason.NO_ICCID, ""),
     ]
 
 
@@ -172,8 +172,9 @@ def test_the_gsmas_test_numbers_are_refused_though_luhn_passes() -> None:
     assert told("\n".join(numbers).encode(), ()) == [Reason.TEST_ICCID, Reason.TEST_ICCID]
 
 
-def test_at_most_200_characters_of_a_line_are_kept() -> None:
-    assert len(classify_lines(b"89" + b"x" * 5000, 1).outcomes[0].text) == 200
+def test_of_a_rejected_line_its_number_alone_is_kept() -> None:
+    batch = classify_lines(f"{A[:-1]}5 CODESECRET1\nKI {'0123456789ABCDEF' * 2}\nPUK 4711 CODESECRET2\n".encode(), 1)
+    assert [outcome.text for outcome in batch.outcomes] == [f"{A[:-1]}5", "", ""]
 
 
 def test_an_empty_block_has_no_lines() -> None:

@@ -21,6 +21,7 @@ from storage.readers.opening import CHUNK_BYTES
 from storage.readers.physical_lines import stretches
 
 Read = Callable[..., Any]
+BAD = "8934076500002589175"
 
 
 def test_each_line_that_is_no_iccid_has_its_own_outcome(read: Read, sims: Sequence[str]) -> None:
@@ -75,9 +76,9 @@ def test_a_last_line_without_its_newline_is_a_line(read: Read, sims: Sequence[st
     ],
 )
 def test_a_file_is_read_in_each_unicode_encoding(read: Read, sims: Sequence[str], encoding: str, mark: bytes) -> None:
-    found = read("a.txt", mark + f"{sims[0]}\r\nMüller\r\n{sims[1]}".encode(encoding))
+    found = read("a.txt", mark + f"{sims[0]}\r\n893407650000258917ü\r\n{sims[1]}".encode(encoding))
     assert found.iccids == {1: sims[0], 3: sims[1]}
-    assert found.outcomes[2].text == "Müller"
+    assert found.outcomes[2].text == "893407650000258917ü"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
@@ -107,9 +108,10 @@ def test_a_nul_here_and_there_makes_no_wide_encoding(read: Read, sims: Sequence[
 
 
 def test_latin_1_is_read_line_by_line_and_shown_as_it_was(read: Read, sims: Sequence[str]) -> None:
-    found = read("a.txt", f"# für Müller\n{sims[0]}\nKöln\n".encode("cp1252") + "Łódź\n".encode())
+    in_1252 = f"# für Müller\n{sims[0]}\n89340765000ö2589174\n".encode("cp1252")
+    found = read("a.txt", in_1252 + "89340765000Ł2589174\n".encode())
     assert found.iccids == {2: sims[0]}
-    assert [found.outcomes[line].text for line in (3, 4)] == ["Köln", "Łódź"]
+    assert [found.outcomes[line].text for line in (3, 4)] == ["89340765000ö2589174", "89340765000Ł2589174"]
 
 
 def test_a_nul_in_a_line_rejects_that_line_only(read: Read, sims: Sequence[str]) -> None:
@@ -154,8 +156,14 @@ def test_a_line_of_exactly_the_limit_is_read(read: Read) -> None:
     assert read("a.txt", "x" * 4096 + "\n").reasons == {1: Reason.NO_ICCID}
 
 
-def test_the_text_kept_of_a_line_is_cut_to_200_characters(read: Read) -> None:
-    assert len(read("a.txt", "word " * 500).outcomes[1].text) == 200
+def test_nothing_but_its_number_is_kept_of_a_line(read: Read) -> None:
+    found = read("a.txt", f"{BAD} CODESECRET1\n{BAD}\tCODESECRET2\nRegcode: CODESECRET3\n# {BAD}: CODESECRET4\n")
+    assert [found.outcomes[line].text for line in (1, 2, 3, 4)] == [BAD, BAD, "", ""]
+    assert "SECRET" not in str(found.outcomes)
+
+
+def test_a_control_total_that_a_spreadsheet_quoted_is_one(read: Read, sims: Sequence[str]) -> None:
+    assert read("a.txt", f'{sims[0]}\n"# total=1"\n').reasons == {2: Reason.TRAILER}
 
 
 GB = 1024**3

@@ -159,6 +159,18 @@ def test_only_the_iccid_cell_is_kept_of_a_rejected_row(read: Read) -> None:
     assert MARKER not in str(found.outcomes)
 
 
+@pytest.mark.parametrize("mark", ["> ", ":", "/", "=", "#", " KI=", "\u00a0"])
+def test_a_code_behind_the_iccid_in_one_cell_is_not_kept(read: Read, mark: str) -> None:
+    found = read("a.csv", f"ICCID,Regcode\n8934076500002589175{mark}{MARKER},\n")
+    assert found.outcomes[2].text == "8934076500002589175"
+    assert MARKER not in str(found.outcomes)
+
+
+def test_a_code_behind_a_device_in_one_cell_is_not_kept(read: Read) -> None:
+    found = read("a.csv", f"device_id,Regcode\nd7:{MARKER},\n")
+    assert found.outcomes[2].text == "d7"
+
+
 def test_windows_1252_cells_are_read_as_they_were(read: Read, sims: Sequence[str]) -> None:
     content = f"iccid;note\n{sims[0]};Müller €\n".encode("cp1252") + f"{sims[1]};Łódź\n".encode()
     assert read("a.csv", content).cells[ManifestColumn.NOTE] == ["Müller €", "Łódź"]
