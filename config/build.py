@@ -147,7 +147,9 @@ def carrier_at_work(
 
 def open_sources(settings: Settings) -> dict[str, Source]:
     """The configured sources, and the one for files that people name themselves. Nothing is connected yet."""
-    sources: dict[str, Source] = {GivenFiles.name: GivenFiles(settings.path("results"))}
+    sources: dict[str, Source] = {
+        GivenFiles.name: GivenFiles(settings.path("results"), settings.file_limits.file_bytes)
+    }
     for section in settings.sources:
         sources[section.name] = _folder(settings, section) if isinstance(section, FolderSection) else _s3(section)
     return sources

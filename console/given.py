@@ -22,15 +22,20 @@ CHUNK_BYTES = 1 << 20
 LIKE_AN_ICCID = re.compile(r"[0-9A-Fa-f][0-9A-Fa-f -]{9,}")
 
 
-def delivery_of(context: "Context", settings: "Settings", words: Sequence[str]) -> "tuple[Source, Item]":
-    """The source and item of what was named. Raises `CannotDo` and `SourceUnavailable`."""
+def delivery_of(
+    context: "Context", settings: "Settings", words: Sequence[str], kept_in: Path | None = None
+) -> "tuple[Source, Item]":
+    """The source and item of what was named; what was typed lies in `kept_in`, else in `results`.
+
+    Raises `CannotDo` and `SourceUnavailable`.
+    """
     from storage.sources.given import GivenFiles
 
     if words and words[0].startswith("s3://"):
         return _object(context, settings, *words)
     given = context.sources[GivenFiles.name]
     assert isinstance(given, GivenFiles)  # noqa: S101 - config/build.py puts it there
-    return given, given.item(file_of(words, settings.path("results"), context.file_limits.file_bytes))
+    return given, given.item(file_of(words, kept_in or settings.path("results"), context.file_limits.file_bytes))
 
 
 def refuse_unknown(context: "Context", asked: "Defaults") -> None:

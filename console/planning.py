@@ -10,7 +10,7 @@ from console.app import STDIN
 from console.commands import FINE, NEEDS_YOU
 from console.door import AtDoor, Door
 from console.following import Follower
-from console.given import delivery_of, file_of, refuse_unknown, there
+from console.given import delivery_of, refuse_unknown
 from console.importing import CarrierAccount, HomeCountry, Product, What, defaults_of
 from console.screen import Column, Fit, Screen, lasting
 from console.summary import example, nearby
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from engine.context import Context
     from engine.placing import Defaults
     from engine.preview import Preview
+    from storage.sources.contract import Item
 
 AsJson = Annotated[bool, Parameter(name="--json", help="The same as JSON, for programs.", show_default=False)]
 _SHOWN = (Verdict.REJECTED, Verdict.DUPLICATE, Verdict.KNOWN, Verdict.IGNORED)
@@ -66,17 +67,24 @@ def _preview(
     from engine.preview import preview
     from engine.surveying import check_size
 
-    if words and words[0].startswith("s3://"):
-        source, item = delivery_of(context, door.settings(), words)
-        check_size(item.size_bytes, context.file_limits)
-        content = item.sidecar
-        sidecar = (item.sidecar_name or "", content) if content is not None else None
-        path, defaults = source.take(item, scratch), defaults_of(source, item, given)
-        return words[0], preview(context, path, Path(item.identity.key).name, defaults, sidecar)
-    path = there(file_of(words, scratch, context.file_limits.file_bytes))
-    typed = path.is_relative_to(scratch)
-    name = ("The standard input" if words[0] == STDIN else "ICCIDs as typed") if typed else nearby(str(path))
-    return name, preview(context, path, path.name, given)
+    source, item = delivery_of(context, door.settings(), words, kept_in=scratch)
+    check_size(item.size_bytes, context.file_limits)
+    content = item.sidecar
+    sidecar = (item.sidecar_name or "", content) if content is not None else None
+    path, defaults = source.take(item, scratch), defaults_of(source, item, given)
+    return _shown(words, item, scratch), preview(context, path, Path(item.identity.key).name, defaults, sidecar)
+
+
+def _shown(words: "Sequence[str]", item: "Item", scratch: Path) -> str:
+    """What a person calls it: typed numbers lie in a file that is gone when they read this."""
+    from storage.sources.names import to_path
+
+    if words[0].startswith("s3://"):
+        return words[0]
+    path = to_path(item.identity.key)
+    if not path.is_relative_to(scratch):
+        return nearby(str(path))
+    return "The standard input" if words[0] == STDIN else "ICCIDs as typed"
 
 
 def _as_json(name: str, previewed: "Preview") -> dict[str, object]:

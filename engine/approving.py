@@ -3,9 +3,8 @@
 from domain.manifests import ManifestRefused
 from engine.context import Context
 from engine.intake import Intake
-from engine.picking_up import claim, take_in_claimed
+from engine.picking_up import claim, item_of, take_in_claimed
 from storage import manifests
-from storage.sources.contract import Item
 
 
 def approve(context: Context, manifest_id: str, *, by: str) -> Intake | None:
@@ -19,5 +18,5 @@ def approve(context: Context, manifest_id: str, *, by: str) -> Intake | None:
     source = context.sources.get(row.source)
     if source is None:
         raise ManifestRefused(f"The source {row.source} is not configured here.", reason="source_missing")
-    claimed = claim(context, source, Item(row.identity, row.size_bytes or 0, row.received_at), by)
+    claimed = claim(context, source, item_of(source, row), by)
     return take_in_claimed(context, claimed, by) if claimed else None

@@ -22,8 +22,9 @@ from engine.surveying import check_size
 from engine.troubles import Attempts, Tell, raised
 from storage import manifests
 from storage.database import DatabaseUnavailable
-from storage.manifests import LeaseLost
+from storage.manifests import LeaseLost, ManifestRow
 from storage.sources.contract import Item, ItemChanged, Source, SourceUnavailable, route_for
+from storage.sources.given import GivenFiles
 
 NOT_READ = "Manifests that wait"
 """Deliveries that could not be taken in: each is tried again by the next sweep."""
@@ -123,9 +124,15 @@ def claim_abandoned(
     for row in left:
         if row.id in besides:
             continue
-        claimed = claim(context, source, Item(row.identity, row.size_bytes or 0, row.received_at), actor)
+        claimed = claim(context, source, item_of(source, row), actor)
         if claimed is not None:
             yield claimed
+
+
+def item_of(source: Source, row: ManifestRow) -> Item:
+    """A delivery that is in the ledger, as its source would list it."""
+    item = Item(row.identity, row.size_bytes or 0, row.received_at)
+    return source.again(item) if isinstance(source, GivenFiles) else item
 
 
 def claim(context: Context, source: Source, item: Item, actor: str, defaults: Defaults | None = None) -> Claimed | None:

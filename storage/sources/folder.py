@@ -17,8 +17,8 @@ from domain.manifests import ItemIdentity
 from storage.sources.contract import Item, ItemChanged, Route, SourceUnavailable, no_sidecar
 from storage.sources.inbox import Inbox
 from storage.sources.moves import Moves, size_and_time
-from storage.sources.names import SIDECAR_BYTES, SIDECAR_ENDINGS, may_be_a_manifest, to_key
-from storage.sources.placing import file_seen, in_words, is_file, is_folder
+from storage.sources.names import may_be_a_manifest, to_key
+from storage.sources.placing import file_seen, in_words, is_file, is_folder, sidecar_beside, sidecar_content
 from storage.sources.records import Records
 from storage.sources.stillness import NANOSECONDS, clock_of
 
@@ -128,9 +128,7 @@ class FolderSource:
                 self._moves.return_to_inbox(folder)
             elif seen := file_seen(standing := self._moves.standing(record.identity)):
                 self._moves.bring_sidecars(record.identity)
-                beside = [standing.name + ending for ending in SIDECAR_ENDINGS]
-                sidecar = next((name for name in beside if is_file(standing.with_name(name))), None)
-                yield self._item(record.identity, seen, sidecar)
+                yield self._item(record.identity, seen, sidecar_beside(standing))
 
     def _waiting_items(self, unreadable: list[str]) -> Iterator[Item]:
         for waiting in self._inbox.complete(unreadable):
@@ -160,6 +158,6 @@ class FolderSource:
         with in_words(self.name, self.root):
             for path in (self._moves.standing(identity), self._moves.origin(identity)):
                 if is_file(path.with_name(name)):
-                    with suppress(FileNotFoundError), path.with_name(name).open("rb") as sidecar:
-                        return sidecar.read(SIDECAR_BYTES)
+                    with suppress(FileNotFoundError):
+                        return sidecar_content(path.with_name(name))
         raise SourceUnavailable(f"{name!r} beside {identity.key!r} vanished while it was read; run again.")

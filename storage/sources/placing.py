@@ -9,7 +9,7 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
 from storage.sources.contract import SourceUnavailable
-from storage.sources.names import fitted
+from storage.sources.names import SIDECAR_BYTES, SIDECAR_ENDINGS, fitted
 
 ADVICE = {
     errno.ENOSPC: "Make room on the disk, then run again.",
@@ -45,6 +45,17 @@ def file_seen(path: Path) -> os.stat_result | None:
 def is_file(path: Path) -> bool:
     """Whether a regular file is there; a link to one is none."""
     return file_seen(path) is not None
+
+
+def sidecar_beside(path: Path) -> str | None:
+    """The name of the control total that lies beside the file: the first that is there is the one that counts."""
+    return next((path.name + end for end in SIDECAR_ENDINGS if is_file(path.with_name(path.name + end))), None)
+
+
+def sidecar_content(path: Path) -> bytes:
+    """As much of a sidecar as one may have."""
+    with path.open("rb") as sidecar:
+        return sidecar.read(SIDECAR_BYTES)
 
 
 def is_folder(path: Path) -> bool:

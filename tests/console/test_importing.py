@@ -121,6 +121,40 @@ def test_a_code_on_a_rejected_line_stands_in_no_place_but_the_senders_own_lines(
     assert written == {name, f"{name}.fix{file.suffix}"}
 
 
+@pytest.mark.parametrize("command", ["import", "plan"])
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (f"sha256 {'0' * 64}", "its bytes are not those of the control total"),
+        ('totals.json {"count": 3}', "its control total says 3 SIMs, and 2 lines give one"),
+        ("totals.json garbled", "is not JSON"),
+    ],
+)
+def test_a_control_total_beside_a_named_file_must_agree(
+    place: Any, rows: Any, command: str, content: str, sentence: str
+) -> None:
+    file = place.file("order.csv", *rows(2))
+    ending, _, said_there = content.partition(" ")
+    sidecar = place.folder / f"order.csv.{ending}"
+    sidecar.write_text(said_there)
+    said = place.simline(command, file, *WHERE)
+    assert said.status == (NEEDS_YOU if command == "import" else CANNOT)
+    assert sentence in " ".join((said.out + said.err).split())
+    assert place.changes() == []
+    sidecar.unlink()
+    (place.folder / "order.csv.totals.json").write_text('{"count": 2}')
+    assert place.simline(command, file, *WHERE).status == FINE
+
+
+@pytest.mark.parametrize("command", ["import", "plan"])
+def test_what_is_not_a_file_is_refused_by_import_and_plan_alike(place: Any, command: str) -> None:
+    os.mkfifo(place.folder / "pipe.csv")
+    (place.folder / "link.csv").symlink_to(place.file("a.csv"))
+    for path in (place.folder / "pipe.csv", place.folder / "link.csv", "/dev/zero", place.folder):
+        said = place.simline(command, path, *WHERE)
+        assert (said.status, f"{path} is not a file" in " ".join(said.err.split())) == (CANNOT, True)
+
+
 def test_rejected_lines_make_the_status_1_and_name_their_first_example(place: Any, rows: Any) -> None:
     file = place.file("order.csv", *rows(2), "89883070000000000001,X", "356938035643809,X")
     said = place.simline("import", file, *WHERE)
@@ -248,7 +282,7 @@ def test_a_standard_input_beyond_the_limit_is_refused_and_leaves_nothing_behind(
     [
         ((), "Name a file"),
         (("nothing.csv",), "nothing.csv cannot be read"),
-        (("manifests",), "manifests cannot be read: Is a directory"),
+        (("manifests",), "manifests is not a file"),
         (("a.csv", "b.csv"), "Name one file at a time"),
         (("s3://bucket/key.csv",), "No [[sources]] in simline.toml covers s3://bucket/key.csv"),
     ],

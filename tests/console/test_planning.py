@@ -71,8 +71,8 @@ def test_iccids_can_be_planned_without_a_file_and_leave_none(place: Any, iccid: 
 @pytest.mark.parametrize(
     ("name", "header", "row", "sentence"),
     [
-        ("none.csv", None, "", "There is no file none.csv"),
-        ("manifests", None, "", "manifests is not a file. Name one."),
+        ("none.csv", None, "", "none.csv cannot be read"),
+        ("manifests", None, "", "manifests is not a file. Name one manifest"),
         ("a.pdf", "iccid", "1", "name ends in .txt, .csv, .tsv or .xlsx"),
         ("keys.csv", "iccid,ki", "1,2", "key material"),
     ],
