@@ -77,6 +77,18 @@ def file_of(words: Sequence[str], kept_in: Path, at_most_bytes: int) -> Path:
     return Path(words[0])
 
 
+def forget_typed(words: Sequence[str], item: "Item") -> bool:
+    """Delete what we wrote ourselves of what came in; whether that was so. A file that was named is its sender's."""
+    from storage.sources.given import GivenFiles
+    from storage.sources.names import to_path
+
+    kept = Path(to_path(item.identity.key))
+    if item.identity.source != GivenFiles.name or Path(words[0]).resolve() == kept:
+        return False
+    kept.unlink(missing_ok=True)
+    return True
+
+
 def there(path: Path) -> Path:
     """The file, if it is one. Raises `CannotDo`."""
     if path.is_file():

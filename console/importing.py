@@ -10,7 +10,7 @@ from console.bringing_on import WAIT_SECONDS, Seconds, bring_on, end_with_receip
 from console.commands import CANNOT, FINE, NEEDS_YOU
 from console.door import AtDoor, CannotDo, Door
 from console.following import Follower
-from console.given import delivery_of, refuse_unknown
+from console.given import delivery_of, forget_typed, refuse_unknown
 from console.imported_before import refuse_other_words, say_known
 from reports.verdict import Tone, counted
 
@@ -64,6 +64,8 @@ def import_(
         source, item = delivery_of(context, settings, manifest)
         with follower.drawn():
             state = _take_in(door, context, source, item, asked)
+            if state.value == "quarantined" and forget_typed(manifest, item):
+                door.screen.say("What came in was deleted: nothing of it stays on this disk.", Tone.QUIET)
             if yes_really and state.value == "needs_approval":
                 state = _approved(door, context, item.identity.manifest_id)
         return go_on(door, context, follower, item.identity.manifest_id, wait=0 if no_activate else wait, here=here)

@@ -146,6 +146,22 @@ def test_a_control_total_beside_a_named_file_must_agree(
     assert place.simline(command, file, *WHERE).status == FINE
 
 
+def test_of_key_material_on_the_standard_input_nothing_stays(
+    place: Any, iccid: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dump = tmp_path.parent / f"{tmp_path.name}-dump.csv"
+    dump.write_text(f"ICCID,Ki\n{iccid(1)},KEYSECRET\n")
+    monkeypatch.setattr("console.app.STDIN", str(dump))
+    monkeypatch.setattr("console.given.STDIN", str(dump))
+    for _ in range(2):
+        said = place.simline("import", "-", *WHERE)
+        assert said.status == NEEDS_YOU
+        assert "nothing of it stays on this disk" in said.out
+        assert [path for path in tmp_path.rglob("*") if path.is_file() and b"KEYSECRET" in path.read_bytes()] == []
+    assert place.simline("import", place.file("dump.csv", "x,KEYSECRET", header="ICCID,Ki"), *WHERE).status == NEEDS_YOU
+    assert (place.folder / "dump.csv").exists()
+
+
 @pytest.mark.parametrize("command", ["import", "plan"])
 def test_what_is_not_a_file_is_refused_by_import_and_plan_alike(place: Any, command: str) -> None:
     os.mkfifo(place.folder / "pipe.csv")
