@@ -1,6 +1,7 @@
 """From planned to active: in this process, or on the Prefect server that PREFECT_API_URL names; followed either way."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
@@ -51,7 +52,8 @@ def bring_on(
 def _here(screen: Screen, context: "Context", follower: Follower, sign: StopSign, wait_seconds: float) -> None:
     from engine.draining import follow
 
-    tally = follow(context, at_most_seconds=wait_seconds, is_over=lambda: sign.is_up or follower.is_over())
+    stoppable = replace(context, is_stopping=lambda: sign.is_up)
+    tally = follow(stoppable, at_most_seconds=wait_seconds, is_over=follower.is_over)
     if tally.problem and not follower.is_over():
         screen.say(tally.problem, Tone.ATTENTION)
 

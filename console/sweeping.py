@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -147,6 +148,7 @@ def work(
     from engine.tally import Tally
     from engine.troubles import Attempts
 
+    context = replace(context, is_stopping=lambda: sign.is_up)
     problems = []
     attempts = Attempts(context.stopwatch, unless_database(tell))
     for account in context.carriers:

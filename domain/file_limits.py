@@ -10,7 +10,7 @@ class FileLimits:
     file_bytes: int = 2 * 1024**3
     line_bytes: int = 4096
     unpacked_ratio: int = 100
-    other_lines: int = 1_000_000  # lines without an ICCID: past this it is no manifest
+    other_lines: int = 1_000_000  # not blank and without a usable ICCID, rejected ones too: past this it is no manifest
 
 
 USUAL_LIMITS = FileLimits()

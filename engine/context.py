@@ -92,6 +92,11 @@ def nobody_watches(_news: Progress) -> None:
     """The default watcher."""
 
 
+def nobody_stops() -> bool:
+    """The default: the work goes on to its own end."""
+    return False
+
+
 def nothing_happens(_label: str) -> None:
     """The default for labelled points; a kill test ends its process here."""
 
@@ -121,6 +126,7 @@ class Context:
     stopwatch: Stopwatch = field(default_factory=RealStopwatch)
     watch: Callable[[Progress], None] = nobody_watches
     at: Callable[[str], None] = nothing_happens
+    is_stopping: Callable[[], bool] = nobody_stops  # asked before each request: once True, none leaves any more
     slots: dict[str, Any] = field(default_factory=dict)  # engine.gate.Slots of each carrier account, made when needed
 
     def __post_init__(self) -> None:

@@ -33,17 +33,18 @@ def _repeat(context: Context, account: str, one_round: Round, at_most_seconds: f
 
 
 def follow(context: Context, *, at_most_seconds: float, is_over: Callable[[], bool]) -> Tally:
-    """Send and settle on all carrier accounts in turn until `is_over`, or until the time is over.
+    """Send and settle on all carrier accounts in turn until `is_over`, until a stop, or until the time is over.
 
     For one machine and one file; many carriers at once are the flows' matter.
     """
     ends = context.stopwatch.monotonic() + at_most_seconds
     whole = Tally()
-    while not is_over() and context.stopwatch.monotonic() < ends:
+    while not (context.is_stopping() or is_over()) and context.stopwatch.monotonic() < ends:
         before = whole.taken
         for account in context.carriers:
-            whole.add(send_due(context, account))
-            whole.add(settle_due(context, account))
+            for one_round in (send_due, settle_due):
+                if not context.is_stopping():
+                    whole.add(one_round(context, account))
         if whole.taken == before:
             context.stopwatch.sleep(IDLE_SECONDS)
     return whole

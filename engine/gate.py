@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from carriers.errors import CarrierPaused, NotSent
 from domain.clocks import OtherClock
 from domain.pacing import Pace
-from engine.context import Context, Stopwatch
+from engine.context import Context, Stopwatch, nobody_stops
 from storage import limits
 from storage.database import Transaction
 from storage.ledger import Lease
@@ -21,6 +21,9 @@ from storage.ledger import Lease
 Commit = Callable[[str], AbstractContextManager[Transaction]]
 """`Context.commit`: a transaction whose commit has a name."""
 
+STOPPING = "The work was stopped before this request had left."
+LOOK_SECONDS = 0.5
+"""So often somebody who waits for a long time looks whether the work is stopped."""
 AHEAD_SECONDS = 0.2
 """So far ahead are slots reserved in one statement; a killed worker wastes at most these."""
 
@@ -80,8 +83,16 @@ class LeaseGate:
     """Lets requests of one lease through, from so many threads. Keeps the contract of `carriers.contract.Gate`."""
 
     def __init__(
-        self, slots: Slots, stopwatch: Stopwatch, last_departure: float, *, lateness_seconds: float, threads: int
+        self,
+        slots: Slots,
+        stopwatch: Stopwatch,
+        last_departure: float,
+        *,
+        lateness_seconds: float,
+        threads: int,
+        is_stopping: Callable[[], bool] = nobody_stops,
     ) -> None:
+        self._is_stopping = is_stopping
         self._slots = slots
         self._stopwatch = stopwatch
         self._last_departure = last_departure
@@ -89,14 +100,22 @@ class LeaseGate:
         self._threads = threads
 
     def wait_for_slot(self) -> None:
-        """Return when one request may leave now; raise `NotSent` when that would be after the lease."""
+        """Return when one request may leave now; raise `NotSent` when that is after the lease or a stop."""
         while True:
+            self._refuse_after_a_stop()
             departure = self._slots.next_departure(self._last_departure, self._threads)
-            early_by = departure - self._stopwatch.monotonic()
+            while (early_by := departure - self._stopwatch.monotonic()) > LOOK_SECONDS:
+                self._stopwatch.sleep(LOOK_SECONDS)
+                self._refuse_after_a_stop()
             if early_by > 0:
                 self._stopwatch.sleep(early_by)
             if self._stopwatch.monotonic() - departure <= self._lateness:
+                self._refuse_after_a_stop()
                 return
+
+    def _refuse_after_a_stop(self) -> None:
+        if self._is_stopping():
+            raise NotSent(STOPPING)
 
     def told_to_wait(self, seconds: float) -> None:
         """The carrier said when to come back."""
@@ -126,7 +145,8 @@ def gate_of_lease(context: Context, account: str, started: float, *, threads: in
         made = Slots(context.commit, account, work.pace, context.stopwatch)
         slots = context.slots.setdefault(account, made)
     last = started + sendable_seconds(context, account)
-    return LeaseGate(slots, context.stopwatch, last, lateness_seconds=work.pace.lateness_seconds, threads=threads)
+    lateness, stops = work.pace.lateness_seconds, context.is_stopping
+    return LeaseGate(slots, context.stopwatch, last, lateness_seconds=lateness, threads=threads, is_stopping=stops)
 
 
 def count_failure(context: Context, tx: Transaction, account: str, sentence: str) -> None:

@@ -52,7 +52,8 @@ def send_due(context: Context, account: str) -> Tally:
     """One lease's worth of planned operations of one carrier account. Taken 0 means that nothing is due.
 
     Where the stages share requests differently each has a lease of its own, so that no more is taken than can leave.
-    Any number of workers may run this at once. Raises `DatabaseUnavailable`, `VaultLocked`.
+    Once the context is stopping no request leaves: what was leased and not sent is planned again. Any number of workers
+    may run this at once. Raises `DatabaseUnavailable`, `VaultLocked`.
     """
     tally = Tally()
     for stage, size in takes(context.carriers[account].carrier.capabilities):
@@ -61,6 +62,8 @@ def send_due(context: Context, account: str) -> Tally:
 
 
 def _send_stage(context: Context, account: str, stage: Stage | None, size: int, tally: Tally) -> None:
+    if context.is_stopping():
+        return
     room = _room(context, account)
     if room.requests == 0:
         tally.wait_seconds = max(tally.wait_seconds, room.wait_seconds)

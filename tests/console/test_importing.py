@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from carriers.simulated.faults import Fault, Faults
 from console.commands import CANNOT, FINE, NEEDS_YOU, STOPPED
 from domain.lines import SENTENCES, Reason
 from storage.sources.contract import SourceUnavailable
@@ -393,6 +394,27 @@ def test_ctrl_c_ends_after_the_requests_under_way_and_the_import_goes_on_later(p
     assert len(place.changes()) == 8
 
 
+def test_after_ctrl_c_no_further_request_leaves_and_what_was_leased_is_planned_again(place: Any, rows: Any) -> None:
+    carriers = place.folder / "carriers.toml"
+    carriers.write_text(carriers.read_text().replace("count = 200", "count = 20"))
+    file = place.file("order.csv", *rows(25))
+    seen: list[int] = []
+
+    def interrupt() -> None:
+        while len(place.changes()) < 3:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+        seen.append(len(place.changes()))
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    assert place.simline("import", file, *WHERE).status == STOPPED
+    assert len(place.changes()) <= seen[0] + 2  # at most what was on its way when the signal came
+    steps = place.simline("status", "order.csv", "--json").json["steps"]
+    assert steps["planned"] == 25  # claimed or not, no request is open: its change is planned, or its claim is
+    assert place.simline("import", file, *WHERE).status == FINE
+    assert [len(entry.effects) for entry in place.changes()] == [1] * 50
+
+
 def test_the_handlers_of_signals_are_given_back(place: Any, rows: Any) -> None:
     before = signal.getsignal(signal.SIGINT)
     place.simline("import", place.file("order.csv", *rows(1)), *WHERE)
@@ -404,6 +426,7 @@ def test_a_second_ctrl_c_stops_at_once_and_what_was_under_way_is_read_before_it_
 ) -> None:
     carriers = place.folder / "carriers.toml"
     carriers.write_text(carriers.read_text().replace("count = 200", "count = 2"))
+    place.server.carrier.faults = Faults({Fault.SLOW: 1.0}, slow_seconds=2.0)
     file = place.file("order.csv", *rows(25))
     command = [sys.executable, "-m", "console.main", "import", str(file), *WHERE]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

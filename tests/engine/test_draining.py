@@ -68,6 +68,16 @@ def test_following_goes_on_until_the_work_is_over(rig: Rig, scripted: ScriptedCa
     assert rig.steps() == {Step.DONE: 3}
 
 
+def test_following_ends_at_a_stop_and_neither_sends_nor_reads_after_it(rig: Rig, scripted: ScriptedCarrier) -> None:
+    rig.load(9)
+    scripted.can(claims=False).answer = accept
+    stopping = rig.but(is_stopping=lambda: len(scripted.submitted) >= 4)
+    follow(stopping.context, at_most_seconds=600, is_over=lambda: False)
+    assert 4 <= len(scripted.submitted) < 9
+    assert scripted.read_iccids == []
+    assert rig.steps() == {Step.ACCEPTED: len(scripted.submitted), Step.PLANNED: 9 - len(scripted.submitted)}
+
+
 def test_following_sleeps_while_nothing_is_due_and_ends_in_time(rig: Rig, scripted: ScriptedCarrier) -> None:
     rig.load(1)
     scripted.can(claims=False).answer = accept

@@ -81,6 +81,21 @@ def test_a_gate_is_closed_when_its_lease_has_ended(gate: LeaseGate, stopwatch: T
         gate.wait_for_slot()
 
 
+def test_a_stop_ends_a_long_wait_and_lets_nothing_through(
+    scripted_rig: Rig, stopwatch: TurnedStopwatch, stocked: Database
+) -> None:
+    rig = scripted_rig.but(stopwatch=stopwatch, is_stopping=lambda: stopwatch.time > 1002.0)
+    gate = gate_of_lease(rig.context, ACCOUNT, started=stopwatch.time)
+    gate.wait_for_slot()
+    paused_for(stocked, 30)
+    with pytest.raises(NotSent, match="was stopped"):
+        for _ in range(100):
+            gate.wait_for_slot()
+    assert stopwatch.time < 1003.0
+    with pytest.raises(NotSent, match="was stopped"):
+        gate.wait_for_slot()
+
+
 def test_a_thread_that_wakes_too_late_lets_its_slot_go(gate: LeaseGate, stopwatch: TurnedStopwatch) -> None:
     gate.wait_for_slot()  # slots at 0.0 and 0.1 are in hand
     stopwatch.pass_by(0.116)

@@ -90,6 +90,21 @@ def test_every_intention_is_committed_before_its_request_leaves(scripted_rig: Ri
     assert written == ["intent"] * 6
 
 
+def test_after_a_stop_nothing_leaves_and_what_was_leased_is_planned_again_unused(
+    scripted_rig: Rig, changing: ScriptedCarrier, stocked: Database
+) -> None:
+    scripted_rig.load(20)
+    stopping = scripted_rig.but(is_stopping=lambda: len(changing.submitted) >= 5)
+    tally = send_due(stopping.context, ACCOUNT)
+    sent = len(changing.submitted)
+    assert 5 <= sent == tally.requests < 20
+    assert scripted_rig.steps() == {Step.DONE: sent, Step.PLANNED: 20 - sent}
+    assert sorted(attempts(stocked)) == [0] * (20 - sent) + [1] * sent
+    assert send_due(stopping.context, ACCOUNT).taken == 0
+    assert send(scripted_rig) == {Step.DONE: 20}
+    assert len(changing.submitted) == 20
+
+
 def test_nothing_due_is_nothing_taken(scripted_rig: Rig, changing: ScriptedCarrier) -> None:
     tally = send_due(scripted_rig.context, ACCOUNT)
     assert (tally.taken, tally.requests, changing.submitted) == (0, 0, [])
