@@ -20,6 +20,8 @@ from storage.readers.block import Block
 Combination = tuple[str | None, str | None, str | None]
 """Product, home country, carrier account: what decides where a row belongs."""
 
+REMEMBERED = 1_000
+"""So many decisions are remembered; what rows say of themselves may be another word on each of a million lines."""
 _SAID_BY_ROW = (ManifestColumn.PRODUCT, ManifestColumn.HOME_COUNTRY, ManifestColumn.CARRIER_ACCOUNT)
 """The columns in which a row says so itself, in the order of a combination."""
 
@@ -49,7 +51,7 @@ class Rows:
 
 @dataclass
 class Placer:
-    """Places blocks. Each combination of product, country and account is decided once."""
+    """Places blocks. Each combination of product, country and account is decided once in a block, mostly in a file."""
 
     router: Router
     issuers: Sequence[IssuerProfile]
@@ -72,6 +74,8 @@ class Placer:
 
     def _decide(self, combination: Combination) -> Placement | Misplaced:
         if combination not in self._decided:
+            if len(self._decided) >= REMEMBERED:
+                self._decided.clear()
             product, country, account = combination
             self._decided[combination] = self.router.place(product, country, account)
         return self._decided[combination]

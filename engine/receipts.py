@@ -25,6 +25,7 @@ from storage.database import Transaction
 from storage.manifests import ManifestRow
 from storage.readers import suffix_of, write_fix_file
 from storage.sources.contract import Item, ItemChanged
+from storage.sources.names import to_path
 
 UNUSED = frozenset({ManifestState.REFUSED, ManifestState.QUARANTINED})
 """States in which nothing of the file was used: it goes to `rejected`."""
@@ -129,7 +130,18 @@ def _publish(
     pages = {JSON: folder / "receipt.json", PAGE: folder / "receipt.html"}
     pages[JSON].write_text(receipt_json(receipt), encoding="utf-8")
     pages[PAGE].write_text(receipt_html(receipt, page_rows), encoding="utf-8")
-    return receipt, where | source.finish(row.identity, None, place, pages)
+    return receipt, _fix_file_there(row, where) | where | source.finish(row.identity, None, place, pages)
+
+
+def _fix_file_there(row: ManifestRow, where: dict[str, str]) -> dict[str, str]:
+    """The fix-only-the-bad-rows file that an earlier receipt put beside the others, while it lies there."""
+    name = earlier_files(row).get(FileKind.FIX)
+    if name is None:
+        return {}
+    place = where[OUTCOMES].removesuffix(PurePosixPath(where[OUTCOMES]).name) + name
+    if "://" not in place and not Path(to_path(place)).is_file():
+        return {}
+    return {FIX + (suffix_of(PurePosixPath(row.item_key).name) or ".txt"): place}
 
 
 def _links(where: dict[str, str], earlier_fix: str | None) -> dict[str, str]:

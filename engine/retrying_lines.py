@@ -1,11 +1,13 @@
 """Judge a manifest's rejected lines once more, after somebody mended what they were rejected for.
 
 The lines are cut from the original as it was delivered and taken in as a delivery of their own, with a receipt of its
-own: what the first receipt said stays true.
+own: what the first receipt said stays true. The cut lines and their receipt lie in the folder for results, under a name
+of their own: the name of the original finds the original.
 """
 
 import tempfile
-from pathlib import Path
+from itertools import count
+from pathlib import Path, PurePath
 
 from domain.lines import Verdict
 from domain.manifests import ManifestRefused
@@ -15,9 +17,10 @@ from engine.picking_up import claim, take_in_claimed
 from engine.placing import Defaults
 from storage import manifests, outcomes
 from storage.manifests import ManifestRow
-from storage.readers import write_fix_file
+from storage.readers import suffix_of, write_fix_file
 from storage.sources.contract import Item, ItemChanged, Source
 from storage.sources.given import GivenFiles
+from storage.sources.names import fitted
 
 
 def retry_rejected(context: Context, manifest_id: str, *, actor: str, told: Defaults | None = None) -> Intake | None:
@@ -38,10 +41,10 @@ def retry_rejected(context: Context, manifest_id: str, *, actor: str, told: Defa
     with tempfile.TemporaryDirectory(dir=context.scratch) as folder:
         name = Path(row.item_key).name
         original = _original(source, row, Path(folder))
-        kept = _place_for(context.scratch / "retries" / row.id, name)
+        given = context.sources[GivenFiles.name]
+        assert isinstance(given, GivenFiles)  # noqa: S101 - config/build.py puts it there
+        kept = _place_for(given.results, row.id, name)
         write_fix_file(original, name, lines, kept, context.file_limits)
-    given = context.sources[GivenFiles.name]
-    assert isinstance(given, GivenFiles)  # noqa: S101 - config/build.py puts it there
     told = told or Defaults()
     defaults = Defaults(
         told.product or row.product_id,
@@ -62,9 +65,9 @@ def _original(source: Source, row: ManifestRow, folder: Path) -> Path:
         ) from None
 
 
-def _place_for(folder: Path, name: str) -> Path:
-    """A place of its own for each retry: the same lines under the same name would be the same delivery."""
+def _place_for(folder: Path, manifest_id: str, name: str) -> Path:
+    """A name of its own for each retry: the same lines under the same name would be the same delivery."""
     folder.mkdir(parents=True, exist_ok=True)
-    place = folder / str(len(list(folder.iterdir())) + 1)
-    place.mkdir(exist_ok=True)
-    return place / name
+    stem = PurePath(name[:-3] if name.lower().endswith(".gz") else name).stem
+    names = (fitted(f"{stem}.{manifest_id}.retry-{n}", suffix_of(name) or ".txt") for n in count(1))
+    return next(place for place in map(folder.joinpath, names) if not place.exists())

@@ -30,8 +30,8 @@ class GivenFiles:
     name = NAME
     routes: tuple[Route, ...] = ()
 
-    def __init__(self, fallback: Path, at_most_bytes: int = FileLimits().file_bytes) -> None:
-        self._fallback = fallback  # where results go when the file's own folder cannot be written
+    def __init__(self, results: Path, at_most_bytes: int = FileLimits().file_bytes) -> None:
+        self.results = results  # where results go when the file's own folder cannot be written
         self._at_most_bytes = at_most_bytes
 
     def items(self) -> Iterator[Item]:
@@ -92,7 +92,7 @@ class GivenFiles:
     ) -> dict[str, str]:
         """Put the results beside the file, or into the fallback folder where that is not writable."""
         original = Path(to_path(item.key))
-        place = original.parent if os.access(original.parent, os.W_OK) else self._fallback
+        place = original.parent if os.access(original.parent, os.W_OK) else self.results
         place.mkdir(parents=True, exist_ok=True)
         where = {suffix: place / fitted(original.name, suffix) for suffix in results}
         for suffix, target in where.items():

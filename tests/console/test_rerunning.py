@@ -86,6 +86,20 @@ def test_words_for_rejected_lines_are_refused_with_another_part(refused: Any) ->
     assert "Did you mean small?" in said.err
 
 
+def test_a_retry_has_a_name_of_its_own_and_its_receipt_lies_in_results(place: Any, rows: Any) -> None:
+    file = place.file("order.csv", *[f"{row},beacon" for row in rows(2)], header="iccid,registration_code,product")
+    place.simline("import", file, "--home-country", "DE")
+    manifest_id = place.simline("status", "order.csv", "--json").json["manifest_id"]
+    for nth in (1, 2):
+        said = place.simline("rerun", "order.csv", "--only", "rejected", "--reason", "perhaps now", "--yes")
+        name = f"order.{manifest_id}.retry-{nth}.csv"
+        assert {name, f"{name}.receipt.html"} <= {path.name for path in (place.folder / "results").iterdir()}
+        assert f"results/{name}.receipt.html" in said.out
+        assert place.simline("status", name, "--json").json["manifest_id"] != manifest_id
+    assert place.simline("status", "order.csv", "--json").json["manifest_id"] == manifest_id
+    assert not list((place.folder / ".simline").rglob("order*"))
+
+
 def test_held_sims_go_on_after_an_upgrade(place: Any, rows: Any) -> None:
     toml = place.folder / "simline.toml"
     toml.write_text(toml.read_text().replace("sims = 30", "sims = 300").replace("timeout_seconds = 5", ""))

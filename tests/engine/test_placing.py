@@ -1,5 +1,7 @@
 """Every row that counts is placed once, or has an outcome."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -45,6 +47,20 @@ def test_issuers_that_share_an_account_keep_all_their_rows() -> None:
     rows, outcomes = placed(block_of([1, 2, 1, 2]), Defaults("tracker", "DE"))
     assert sorted(line for _, one in rows for line in one.lines) == [1, 2, 3, 4]
     assert outcomes == []
+
+
+def test_another_unknown_word_on_each_line_costs_no_memory() -> None:
+    placer = Placer(ROUTER, ISSUERS, Defaults("tracker", "DE"))
+    tracemalloc.start()
+    for first in range(0, 8_000, 500):
+        block = block_of([1] * 500, product=[f"{line:05d}{'x' * 2500}" for line in range(first, first + 500)])
+        outcomes: list[LineOutcome] = []
+        assert list(placer.place(block, np.ones(500, np.bool_), outcomes)) == []
+        assert (len(outcomes), max(len(one.text) for one in outcomes)) == (500, 200)
+        del block, outcomes
+    held_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held_bytes < 6_000_000
 
 
 def test_a_sim_of_no_configured_carrier_is_rejected_with_that_reason() -> None:

@@ -51,6 +51,16 @@ def adds_up(content: dict[str, Any]) -> bool:
     return bool(ends and counts["accepted"] == sum(content["buckets"].values()) == sum(content["steps"].values()))
 
 
+def test_each_receipt_says_where_the_rows_to_correct_lie_while_they_lie_there(rig: Rig) -> None:
+    taken = rig.take_in("a.csv", manifest(iccids(2), f"{BAD},code"))
+    fix = rig.folder / "drop" / "processed" / "a.csv.fix.csv"
+    for _ in range(2):
+        assert write_receipt(rig.context, taken.manifest_id)[".fix.csv"] == str(fix)
+    fix.unlink()
+    assert ".fix.csv" not in write_receipt(rig.context, taken.manifest_id)
+    assert write_receipt(rig.context, taken.manifest_id, afresh=True)[".fix.csv"] == str(fix)
+
+
 def test_the_first_receipt_is_there_when_the_file_has_been_read(rig: Rig) -> None:
     taken = rig.take_in("a.csv", manifest([*iccids(3), iccids(1)[0]], f"{BAD},code", ""))
     content = receipt(rig)
