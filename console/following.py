@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from console.screen import Screen, lasting
 from domain.lifecycle import BUCKETS, Bucket, Stage, Step
-from reports.verdict import Tone
+from reports.verdict import Tone, counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -209,7 +209,7 @@ class _Lines:
         before, at = self._last.setdefault(stage, (done, now))
         if total and done >= total and stage not in self._over:
             self._over.add(stage)
-            self._screen.say(f"{stage}: {done:,} {unit}", Tone.GOOD)
+            self._screen.say(f"{stage}: {counted(done, unit.removesuffix('s'))}", Tone.GOOD)
         elif before < done and (total is None or done < total) and now - at >= LINE_EVERY_SECONDS:
             self._last[stage] = (done, now)
             of_all = f" of {total:,}" if total else ""

@@ -13,7 +13,7 @@ from domain.lines import SENTENCES, Reason, Verdict
 from domain.manifests import ManifestState
 from reports.pages import money, short
 from reports.receipt import PlanShare, ReasonCount, Receipt
-from reports.verdict import NOTHING_NEEDS_YOU, Tone, headline, needs_you
+from reports.verdict import NOTHING_NEEDS_YOU, Tone, counted, headline, needs_you
 from reports.words import BUCKET_WORDS, STEP_SENTENCES, VERDICT_WORDS
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ def show_numbers(screen: Screen, receipt: Receipt) -> None:
         for bucket, count in receipt.buckets.items()
     ]
     rows = [(*end, "", *bucket) for end, bucket in zip_longest(ends, buckets, fillvalue=())]
-    titles = [Column(f"{receipt.counts.lines:,} lines"), Column("", number=True), Column("  ")]
-    screen.table([*titles, Column(f"{receipt.counts.accepted:,} SIMs"), Column("", number=True)], rows, indent=2)
+    titles = [Column(counted(receipt.counts.lines, "line")), Column("", number=True), Column("  ")]
+    screen.table([*titles, Column(counted(receipt.counts.accepted, "SIM")), Column("", number=True)], rows, indent=2)
 
 
 def show_troubles(screen: Screen, receipt: Receipt) -> None:

@@ -73,7 +73,8 @@ def disagreement(total: ControlTotal, counted: int, sha256: str) -> str | None:
     """
     faults = []
     if total.count is not None and total.count != counted:
-        faults.append(f"its control total says {total.count:,} SIMs, and {counted:,} lines give one")
+        said, gives = "SIM" if total.count == 1 else "SIMs", "line gives" if counted == 1 else "lines give"
+        faults.append(f"its control total says {total.count:,} {said}, and {counted:,} {gives} one")
     if total.sha256 is not None and total.sha256 != sha256.lower():
         faults.append(
             f"its bytes are not those of the control total (SHA-256 {total.sha256[:12]}..., now {sha256[:12]}...)"

@@ -83,6 +83,12 @@ def test_a_receipt_of_its_own_that_cannot_be_put_is_shown_and_makes_the_status_2
     assert (place.folder / "order.csv.receipt.html").exists()
 
 
+def test_one_sim_is_said_in_the_singular(place: Any, rows: Any) -> None:
+    said = place.simline("import", place.file("one.csv", *rows(1)), *WHERE)
+    assert "claim: 1 SIM\n" in said.out
+    assert "1 SIMs" not in said.out
+
+
 def test_the_same_file_again_asks_the_carrier_for_nothing(place: Any, rows: Any) -> None:
     file = place.file("order.csv", *rows(3))
     place.simline("import", file, *WHERE)

@@ -136,3 +136,8 @@ def test_every_line_with_an_attempt_counts_and_no_other() -> None:
     assert attempted(
         LineCounts(lines=111_111, ignored=1, accepted=10, rejected=100, duplicate=1_000, known=10_000)
     ) == (11_110)
+
+
+def test_one_sim_and_one_line_are_said_so() -> None:
+    assert "says 2 SIMs, and 1 line gives one" in (disagreement(ControlTotal(2), 1, "") or "")
+    assert "says 1 SIM, and 0 lines give one" in (disagreement(ControlTotal(1), 0, "") or "")
