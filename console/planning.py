@@ -81,7 +81,7 @@ def _shown(words: "Sequence[str]", item: "Item", scratch: Path) -> str:
 
     if words[0].startswith("s3://"):
         return words[0]
-    path = to_path(item.identity.key)
+    path = Path(to_path(item.identity.key))
     if not path.is_relative_to(scratch):
         return nearby(str(path))
     return "The standard input" if words[0] == STDIN else "ICCIDs as typed"
