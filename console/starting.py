@@ -104,6 +104,7 @@ def _findings(door: Door) -> Iterator[Finding]:
         yield _found("stored codes", lambda: _codes(door, key.get_secret_value()))
     for name in settings.carrier_accounts:
         yield _found(f"carrier account {name}", partial(_carrier, settings, name))
+    yield from _left_alone(door, settings)
     yield from _sources(settings)
     for channel in settings.alerts.channels():
         yield _found(f"alert channel {channel.name}", partial(_channel, channel))
@@ -183,6 +184,24 @@ def _carrier(settings: "Settings", name: str) -> str:
         return work.carrier.check()
     finally:
         work.carrier.close()
+
+
+def _left_alone(door: Door, settings: "Settings") -> Iterator[Finding]:
+    """Carrier accounts at which operations wait, and nobody goes on with them."""
+    from console.trouble import sentence_of
+    from storage.waiting import accounts_with_work, waiting
+
+    try:
+        with door.ledger() as database, database.read() as tx:
+            left = {name: waiting(tx, name) for name in accounts_with_work(tx) if name not in settings.carrier_accounts}
+    except Exception as error:
+        if sentence_of(error) is None:
+            raise
+        return  # it was said of the database already
+    for name, there in left.items():
+        waits = counted(there.to_send + there.to_settle, "operation waits", "operations wait")
+        sentence = f"{waits} there, and it is not in carriers.toml: nobody goes on with them. Put the account back."
+        yield f"carrier account {name}", False, sentence
 
 
 def _channel(section: "WebhookSection | MailSection") -> str:

@@ -42,6 +42,18 @@ def waiting(tx: Transaction, account: str) -> Waiting:
     return Waiting(*(int(count.scalar_one()) for count in counts))
 
 
+def accounts_with_work(tx: Transaction) -> list[str]:
+    """The carrier accounts at which something waits, by name. One look into an index for each: they are few."""
+    c, found = operations.c, set[str]()
+    for which in (TO_SEND, TO_SETTLE):
+        name: str | None = ""
+        while name is not None:
+            after = select(func.min(c.carrier_account)).where(text(which), c.carrier_account > name)
+            name = tx.execute(after).scalar_one()
+            found.update([name] if name else [])
+    return sorted(found)
+
+
 def accounts_of(tx: Transaction, manifest_id: str) -> list[str]:
     """The carrier accounts of a manifest's operations, by name."""
     c = operations.c

@@ -31,7 +31,7 @@ def delimited_blocks(stretches: Iterable[Stretch], header: Header, rules: Readin
     read = (_rows_with_texts(stretch, header) for stretch in stretches)
     for (rows, texts, first_line), around in with_neighbours(read, lambda piece: piece[0].ends):
         block = block_of(rows, rules, around)
-        yield with_headers_known(block, header, partial(_row_of, first_line, texts, header))
+        yield with_headers_known(block, rows.worded, header, partial(_row_of, first_line, texts, header))
 
 
 def _rows_with_texts(stretch: Stretch, header: Header) -> tuple[Rows, Sequence[str], int]:

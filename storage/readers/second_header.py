@@ -5,11 +5,11 @@ lines that gave no ICCID are looked at, so a table of sound rows costs nothing h
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-from domain.columns import find_columns, fold, names_a_sim
-from domain.lines import LineOutcome, Reason
+from domain.columns import find_columns, fold
+from domain.lines import Reason
 from domain.manifests import ManifestColumn, ManifestRefused
 from storage.readers.block import Block
 from storage.readers.header import Header, quarantine_keys
@@ -20,27 +20,23 @@ RowOf = Callable[[int], Sequence[str]]
 
 _MAY_NAME_A_SIM = re.compile("icc|sim|device|core.?id|integrated", re.IGNORECASE)
 _ALSO_VALUES = frozenset({"sim", "simcard", "device"})
-_BY_THEIR_ROW = frozenset({Reason.NO_ICCID, Reason.UNREADABLE_ROW})
-_BY_THEIR_CELL = frozenset({Reason.UNKNOWN_DEVICE, Reason.NOT_DIGITS})
 
 
-def with_headers_known(block: Block, header: Header, row_of: RowOf) -> Block:
-    """The block, its repeated headers as such. Raises `ManifestRefused` for a header that has other columns or keys."""
-    headers = {one.line for one in block.outcomes if one.line > header.line and _is_header(one, header, row_of)}
+def with_headers_known(block: Block, worded: Collection[int], header: Header, row_of: RowOf) -> Block:
+    """The block, its repeated headers as such. Raises `ManifestRefused` for a header that has other columns or keys.
+
+    `worded` are the lines that have a word where an ICCID or a device should stand.
+    """
+    suspects = {one.line for one in block.outcomes if one.reason is Reason.UNREADABLE_ROW}.union(worded)
+    headers = {line for line in sorted(suspects) if line > header.line and _is_header(line, header, row_of)}
     if not headers:
         return block
     outcomes = [ignored(one.line, Reason.HEADER) if one.line in headers else one for one in block.outcomes]
     return replace(block, outcomes=outcomes)
 
 
-def _is_header(outcome: LineOutcome, header: Header, row_of: RowOf) -> bool:
-    if outcome.reason in _BY_THEIR_CELL:
-        suspect = names_a_sim(outcome.text)
-    else:
-        suspect = outcome.reason in _BY_THEIR_ROW and bool(outcome.text or outcome.reason is Reason.UNREADABLE_ROW)
-    if not suspect:
-        return False
-    cells = row_of(outcome.line)
+def _is_header(line: int, header: Header, row_of: RowOf) -> bool:
+    cells = row_of(line)
     if not any(map(_MAY_NAME_A_SIM.search, cells)):
         return False
     columns = find_columns(cells)
@@ -48,7 +44,7 @@ def _is_header(outcome: LineOutcome, header: Header, row_of: RowOf) -> bool:
         return False
     quarantine_keys({header.delimiter: cells})
     if not _fits(cells, columns, header):
-        raise _two_tables(outcome.line)
+        raise _two_tables(line)
     return True
 
 

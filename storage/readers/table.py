@@ -8,7 +8,7 @@ from itertools import compress
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.columns import fold
+from domain.columns import fold, names_a_sim
 from domain.control_totals import ControlTotal, parse_trailer
 from domain.iccid import looks_like_an_attempt
 from domain.iccid_batch import NOTHING, Around, Fault, classify_cells
@@ -25,6 +25,7 @@ _ROUNDED = re.compile(r"[0-9][eE]\+1[89]")
 ABSENT = frozenset({"", "na", "none", "null", "nil", "0", "builtin", "embedded"})
 """What an ICCID cell says, folded, when it has no ICCID: `n/a`, `--` and `?` as well."""
 _ABSENT_LENGTH = 12
+_OF_WORDS = frozenset({Reason.NO_ICCID, Reason.NOT_DIGITS, Reason.UNKNOWN_DEVICE})
 NEVER_IN_ERROR = (
     *(ManifestColumn.ICCID, ManifestColumn.DEVICE_ID, ManifestColumn.PRODUCT, ManifestColumn.HOME_COUNTRY),
     *(ManifestColumn.CARRIER_ACCOUNT, ManifestColumn.REGISTRATION_CODE),
@@ -41,6 +42,7 @@ class Rows:
     lines: list[int] = field(default_factory=list)
     outcomes: list[LineOutcome] = field(default_factory=list)
     trailer: ControlTotal | None = None
+    worded: set[int] = field(default_factory=set)  # lines with a word where the SIM should stand: a header again?
 
     def add(self, line: int, cells: Sequence[str], columns: Mapping[ManifestColumn, int]) -> None:
         """One more row; a cell that it lacks is an empty one."""
@@ -92,6 +94,8 @@ def block_of(rows: Rows, rules: ReadingRules, around: Around = NOTHING) -> Block
         device_id = device_ids[row] if device_ids else ""
         reason, detail = (unresolved[row], "") if row in unresolved else _of_the_row(fault, device_id)
         verdict = Verdict.IGNORED if reason is Reason.NO_ICCID else Verdict.REJECTED
+        if reason in _OF_WORDS and _is_word(written[row] or device_id, reason):
+            rows.worded.add(rows.lines[row])
         named = device_id if device_ids and is_absent(written[row]) else None
         text = iccid_part(written[row]) if named is None else device_part(named)
         rows.outcomes.append(LineOutcome(rows.lines[row], verdict, reason, text, detail=detail))
@@ -120,6 +124,10 @@ def is_absent(iccid: str) -> bool:
     [True, True, True, True, True, True, False, False, False]
     """
     return not iccid or (len(iccid) <= _ABSENT_LENGTH and fold(iccid) in ABSENT and not is_error(iccid))
+
+
+def _is_word(cell: str, reason: Reason) -> bool:
+    return bool(cell) if reason is Reason.NO_ICCID else names_a_sim(cell)
 
 
 def _of_the_row(fault: Fault, device_id: str) -> Fault:

@@ -124,7 +124,8 @@ def _served(opened: Opened, stream: Iterable[bytes], limits: FileLimits, block_l
 def sheet_blocks(sheet: Sheet, rules: ReadingRules) -> Iterator[Block]:
     """The sheet's rows, part by part."""
     for (rows, part, line), around in with_neighbours(_rows_with_cells(sheet), lambda piece: piece[0].ends):
-        yield with_headers_known(block_of(rows, rules, around), sheet.header, partial(_row_of, part, line))
+        block = block_of(rows, rules, around)
+        yield with_headers_known(block, rows.worded, sheet.header, partial(_row_of, part, line))
 
 
 def _rows_with_cells(sheet: Sheet) -> Iterator[tuple[Rows, Sequence[Cells], int]]:

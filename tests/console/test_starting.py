@@ -1,5 +1,6 @@
 """`init`, `check`, `carriers` and `version`."""
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,16 @@ def test_check_as_json_names_what_fails(place: Any) -> None:
     found = {one["what"]: one["ok"] for one in said.json}
     assert found["carrier account supersim"] is False
     assert [what for what, ok in found.items() if not ok] == ["carrier account supersim"]
+
+
+def test_check_names_an_account_at_which_work_waits_and_that_is_configured_no_more(place: Any, rows: Any) -> None:
+    where = ("--product", "tracker", "--home-country", "DE")
+    place.simline("import", place.file("order.csv", *rows(2)), *where, "--no-activate")
+    with sqlite3.connect(place.folder / "simline.db") as ledger:
+        ledger.execute("UPDATE operations SET carrier_account = 'gone' WHERE line = 3")
+    said = place.simline("check")
+    assert said.status == CANNOT
+    assert "✗ carrier account gone: 1 operation waits there, and it is not in carriers.toml" in said.out
 
 
 def wrong_token(_place: Any, env: pytest.MonkeyPatch) -> str:

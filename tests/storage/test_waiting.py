@@ -8,7 +8,7 @@ from domain.lifecycle import Step
 from storage import ledger
 from storage.database import Database, Transaction
 from storage.ledger import Lease, Move
-from storage.waiting import Waiting, accounts_of, is_due, waiting
+from storage.waiting import Waiting, accounts_of, accounts_with_work, is_due, waiting
 from tests.conftest import MovingClock
 
 Delivery = Callable[..., str]
@@ -47,6 +47,22 @@ def test_an_account_is_due_when_something_can_be_sent_or_its_next_look_has_come(
     moving_clock.move(301)
     with stocked.begin() as tx:
         assert is_due(tx, "kore")
+
+
+def test_accounts_with_work_are_found_whether_it_is_to_be_sent_or_settled_and_not_once_all_has_ended(
+    stocked: Database, delivered: Delivery, iccids: Numbers
+) -> None:
+    first, second = iccids(2)
+    delivered("a.csv", [first])
+    with stocked.begin() as tx:
+        accept(tx, 1, due_in_seconds=300)
+    delivered("b.csv", [second], carrier_accounts="other")
+    with stocked.begin() as tx:
+        assert accounts_with_work(tx) == ["kore", "other"]
+        (taken,) = ledger.take_to_send(tx, "other", LEASE, limit=1, deadline_seconds=60)
+        done = Move(Step.INTENT, Step.DONE, "done", (taken.id,))
+        ledger.move(tx, done, actor="worker", fence=LEASE.fence)
+        assert accounts_with_work(tx) == ["kore"]
 
 
 def test_a_manifests_carrier_accounts_are_those_of_its_own_sims(
