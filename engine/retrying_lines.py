@@ -27,8 +27,8 @@ def retry_rejected(context: Context, manifest_id: str, *, actor: str, told: Defa
     """Take the manifest's rejected lines in again, as often as somebody asks; None when it has none.
 
     None too for an action, which is asked anew instead, and when somebody else has just asked for the same: two at once
-    make one delivery. What is `told` holds from now on instead of what held when the manifest was
-    taken in. Raises `ManifestRefused` when the original is no longer where it was delivered.
+    make one delivery. What is `told` holds instead of what held when the manifest was taken in. Raises
+    `ManifestRefused` when the original is no longer where it was delivered.
     """
     with context.database.read() as tx:
         row = manifests.find(tx, manifest_id)
