@@ -39,16 +39,22 @@ class Door:
         return load_settings(self.config)
 
     @contextmanager
-    def ledger(self, *, to_write: bool = False) -> Iterator["Database"]:
+    def ledger(self, *, to_write: bool = False, makes_none: bool = False) -> Iterator["Database"]:
         """The database alone: no carrier's secret is needed, and who only looks waits for no writer.
 
-        Raises `DatabaseUnavailable`.
+        Raises `DatabaseUnavailable`; `CannotDo` where there is none and the command `makes_none`: an empty one in its
+        place would look like a ledger that was lost.
         """
         from config.prepare import prepare
-        from storage.database import Database
+        from storage.database import Database, describe, is_missing
         from storage.migrate import is_current
 
         settings = self.settings()
+        if makes_none and is_missing(settings.database_url()):
+            raise CannotDo(
+                f"There is no {describe(settings.database_url())} yet: `simline check` or the first import makes it. "
+                "If there should be one, correct `[database] url`."
+            )
         database = Database(settings.database_url())
         try:
             if to_write or not is_current(database):

@@ -52,7 +52,7 @@ def status(
     Without a manifest: the newest first, and carriers that are paused. With one: what became of its lines and SIMs; the
     exit status is 1 when something in it needs a person.
     """
-    with door.ledger() as database:
+    with door.ledger(makes_none=True) as database:
         if manifest is not None:
             return _one(door.screen, database, manifest, as_json=as_json)
         _all(door, database, after, limit, as_json=as_json)
@@ -166,7 +166,7 @@ def sims(
         raise CannotDo(f"{iccid!r} is not the beginning of an ICCID: give digits only.")
     if page is not None and after is not None:
         raise CannotDo("--page and --after both say where to begin: give one of them.")
-    with door.ledger() as database, database.read() as tx:
+    with door.ledger(makes_none=True) as database, database.read() as tx:
         choice = ours.Choice(_product(door, tx, product), state, _country(country), iccid)
         total = ours.count(tx, choice)
         rows = ours.page(tx, choice, after=after, skip=((page or 1) - 1) * limit, limit=limit)

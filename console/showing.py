@@ -50,7 +50,7 @@ def show(
         number = validate(iccid, [issuer.profile() for issuer in door.settings().issuers])
     except InvalidIccid as error:
         raise CannotDo(f"{iccid}: {error} `simline sims --iccid DIGITS` lists SIMs by their first digits.") from None
-    with door.ledger() as database, database.read() as tx:
+    with door.ledger(makes_none=True) as database, database.read() as tx:
         sim, story = sims.one(tx, number), sims.story(tx, number)
     if sim is None:
         raise CannotDo(f"{number} is not ours. `simline sims --iccid DIGITS` lists SIMs by their first digits.")

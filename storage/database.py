@@ -36,6 +36,12 @@ class DatabaseUnavailable(Exception):
     retryable = True
 
 
+def is_missing(url: str) -> bool:
+    """Whether it is a file that opening would make. A server's database is made by others."""
+    parsed = make_url(url)
+    return parsed.get_backend_name() == "sqlite" and bool(parsed.database) and not Path(str(parsed.database)).exists()
+
+
 def describe(url: str) -> str:
     """The address for people: without its password."""
     return make_url(url).render_as_string(hide_password=True)

@@ -55,6 +55,16 @@ def test_a_paused_carrier_is_said_first(place: Any, rows: Any) -> None:
     assert place.simline("status", "--json").json["paused"]["supersim"]["failures_in_a_row"] >= 5
 
 
+def test_looking_makes_no_ledger_where_there_is_none(place: Any, iccid: Any) -> None:
+    (place.folder / "simline.db").unlink()
+    for words in (("status",), ("sims",), ("show", iccid(1))):
+        said = place.simline(*words)
+        assert said.status == CANNOT
+        assert "There is no sqlite:///" in said.err
+        assert "correct `[database] url`" in said.err
+    assert not (place.folder / "simline.db").exists()
+
+
 def test_an_empty_ledger_says_what_to_do(place: Any) -> None:
     assert "simline import" in place.simline("status").out
     assert "No SIM fits" in place.simline("sims").out
