@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from console.commands import CANNOT, FINE, overview
+from console.silence import silence
 
 
 def main() -> None:
@@ -30,17 +31,12 @@ def _written(text: str) -> int:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        silence()
+        silence(sys.stdout)
     except OSError as error:
-        silence()
+        silence(sys.stdout)
         sys.stderr.write(f"✗ The output cannot be written: {error.strerror}. Make room there, or send it elsewhere.\n")
         return CANNOT
     return FINE
-
-
-def silence() -> None:
-    """Nothing more reaches the standard output: what is left in its buffer would fail again at the end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _never_fail_to_print(stream: TextIO) -> None:

@@ -20,7 +20,7 @@ Exit statuses, of every command:
 |---|---|
 | 0 | all is well; what is still in progress goes on by itself |
 | 1 | the work was done, and something in it needs a person: rejected lines, failed SIMs, a receipt that waits |
-| 2 | it could not be done; one sentence on the standard error says why and what to do. |
+| 2 | it could not be done; one sentence on the standard error says why and what to do |
 | 130 | stopped by a person; nothing is lost |
 
 `import` and `plan` end with 2 for a file that is refused or quarantined, for nothing of it was done; a sweep goes on

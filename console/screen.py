@@ -21,6 +21,7 @@ from rich.padding import Padding
 from rich.text import Text
 from rich.theme import Theme
 
+from console.silence import silence
 from console.tables import Column, Fit, drawn_table, fitting_widths, stacked
 from reports.cells import visible
 from reports.verdict import Tone
@@ -205,7 +206,7 @@ class _Console(Console):
     def on_broken_pipe(self) -> None:
         """Nobody reads any more."""
         self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+        silence(self.file)
 
 
 def _console(stream: TextIO) -> Console:

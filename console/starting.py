@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from console.commands import CANNOT, FINE
 from console.door import AtDoor, CannotDo, Door
 from console.planning import AsJson
+from domain.texts import first_few
 from reports.verdict import Tone, counted
 
 if TYPE_CHECKING:
@@ -143,9 +144,8 @@ def _database(door: Door) -> str:
 
     with door.ledger() as database:  # only looks: to write first would fail without saying why
         if missing := lacking(database):
-            more = f" and {len(missing) - NAMED:,} more" if len(missing) > NAMED else ""
             raise CannotDo(
-                f"{describe(database.url)} lacks {', '.join(missing[:NAMED])}{more}: it was made by an older simline. "
+                f"{describe(database.url)} lacks {first_few(missing, NAMED)}: it was made by an older simline. "
                 "Let `[database] url` name a new, empty one and drop the manifests again (docs/runbook.md, Upgrade)."
             )
     with door.ledger(to_write=True) as database:

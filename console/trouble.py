@@ -14,6 +14,7 @@ from console.app import launch
 from console.commands import CANNOT, COMMANDS, FINE, STOPPED
 from console.door import CannotDo
 from console.screen import OutputLost, open_screen
+from console.silence import silence
 
 STOPPED_SENTENCE = (
     "Stopped. Nothing is lost: what was taken in stands in the ledger, and `simline settle` (or the schedule) goes on."
@@ -32,10 +33,10 @@ def answered(words: Sequence[str]) -> int:
     except CycloptsError as error:
         screen.complain(usage_sentence(error, words))
     except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)
         return FINE
     except OutputLost as lost:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # its buffer would fail again at the end
+        silence(sys.stdout)
         screen.complain(str(lost))
     except Exception as error:  # noqa: BLE001 - the last door: nothing behind it would tell a person anything
         screen.complain(in_words(error))

@@ -83,10 +83,11 @@ def classify_lines(
     trailer = None
     for row, last in _reported(rows, keys):
         fault = faults.get(row, _BLANK)
-        if fault.reason is not Reason.BLANK and (total := parse_trailer(rows.text(row))):
+        text = "" if fault.reason is Reason.BLANK else rows.text(row)
+        if total := parse_trailer(text):
             fault, trailer = Fault(Reason.TRAILER), total
-        text = "" if fault.reason in _IGNORED else iccid_part(rows.text(row))
-        _append(outcomes, fault, text, first_line + row, first_line + last)
+        kept = "" if fault.reason in _IGNORED else iccid_part(text)
+        _append(outcomes, fault, kept, first_line + row, first_line + last)
     ok = np.flatnonzero(keys >= 0)
     return Batch(rows.count, ok + first_line, keys[ok], outcomes, trailer)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from domain.countries import UnknownCountry, country_code
 from domain.lines import Reason
 from domain.plans import NoPlan, Plan, choose_plan
+from domain.texts import first_few
 
 _ACCOUNTS_NAMED = 12
 
@@ -99,8 +100,7 @@ class Router:
 def _listed(accounts: Iterable[str]) -> str:
     """The accounts that a row can name, as a sentence."""
     names = sorted(accounts)
-    more = f" and {len(names) - _ACCOUNTS_NAMED} more" if len(names) > _ACCOUNTS_NAMED else ""
-    return f"The accounts are: {', '.join(names[:_ACCOUNTS_NAMED])}{more}." if names else "No account is configured."
+    return f"The accounts are: {first_few(names, _ACCOUNTS_NAMED)}." if names else "No account is configured."
 
 
 def _home_country(text: str | None) -> str | Misplaced:

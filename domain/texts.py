@@ -1,4 +1,7 @@
-"""Text that every part can keep: what carriers and files send is not always what a database takes."""
+"""Text that every part can keep, because what carriers and files send is not always what a database takes, and lists
+of names in a sentence."""
+
+from collections.abc import Sequence
 
 
 def storable(text: str) -> str:
@@ -26,3 +29,13 @@ def storable_document(document: object) -> object:
         case dict():
             return {storable(str(name)): storable_document(one) for name, one in document.items()}
     return document
+
+
+def first_few(names: Sequence[str], most: int) -> str:
+    """So many of the names, and how many more there are.
+
+    >>> first_few(["m-1", "m-2"], 3), first_few([f"m-{n}" for n in range(9)], 3), first_few([], 3)
+    ('m-1, m-2', 'm-0, m-1, m-2 and 6 more', '')
+    """
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

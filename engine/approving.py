@@ -2,8 +2,9 @@
 
 from domain.manifests import ManifestRefused
 from engine.context import Context
+from engine.deliveries import item_of
 from engine.intake import Intake
-from engine.picking_up import claim, item_of, take_in_claimed
+from engine.picking_up import claim, take_in_claimed
 from storage import manifests
 
 

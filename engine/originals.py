@@ -12,11 +12,12 @@ from pathlib import Path
 from domain.lines import Verdict
 from domain.manifests import ManifestState
 from engine.context import Context
+from engine.deliveries import item_of
 from engine.second_reading import SecondReading, read_again
 from storage import audit, manifests
 from storage.database import Transaction
 from storage.manifests import TAKEN, ManifestRow
-from storage.sources.contract import Item, ItemChanged, Source
+from storage.sources.contract import ItemChanged, Source
 
 Inputs = Mapping[str, Path]
 """A manifest's id, or its path below the inbox -> the bytes that were dropped, kept by whoever dropped them."""
@@ -71,7 +72,7 @@ def _difference(row: ManifestRow, dropped: str, source: Source, scratch: Path) -
     if row.sha256 not in (None, dropped):
         return "other bytes than the dropped ones were read."
     try:
-        kept = source.take(Item(row.identity, row.size_bytes or 0, row.received_at), scratch)
+        kept = source.take(item_of(source, row), scratch)
     except ItemChanged as gone:
         return f"its original is gone: {gone}"
     return None if _sha256(kept) == dropped else "its original no longer has the bytes that were dropped."

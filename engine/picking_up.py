@@ -15,6 +15,7 @@ from pathlib import Path
 from domain.lines import LineCounts
 from domain.manifests import ManifestRefused, ManifestState
 from engine.context import Context
+from engine.deliveries import item_of
 from engine.intake import Delivery, Intake, refuse, take_in
 from engine.placing import Defaults
 from engine.receipts import write_receipt
@@ -22,9 +23,8 @@ from engine.surveying import check_size
 from engine.troubles import Attempts, Tell, raised
 from storage import manifests
 from storage.database import DatabaseUnavailable
-from storage.manifests import LeaseLost, ManifestRow
+from storage.manifests import LeaseLost
 from storage.sources.contract import Item, ItemChanged, Source, SourceUnavailable, route_for
-from storage.sources.given import GivenFiles
 
 NOT_READ = "Manifests that wait"
 """Deliveries that could not be taken in: each is tried again by the next sweep."""
@@ -127,12 +127,6 @@ def claim_abandoned(
         claimed = claim(context, source, item_of(source, row), actor)
         if claimed is not None:
             yield claimed
-
-
-def item_of(source: Source, row: ManifestRow) -> Item:
-    """A delivery that is in the ledger, as its source would list it."""
-    item = Item(row.identity, row.size_bytes or 0, row.received_at)
-    return source.again(item) if isinstance(source, GivenFiles) else item
 
 
 def claim(context: Context, source: Source, item: Item, actor: str, defaults: Defaults | None = None) -> Claimed | None:

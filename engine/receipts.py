@@ -13,6 +13,7 @@ from domain.lifecycle import Step
 from domain.lines import LineOutcome, Verdict
 from domain.manifests import ManifestState
 from engine.context import Context, Progress
+from engine.deliveries import item_of
 from engine.halting import withdraw_cancelled
 from engine.receipt_facts import earlier_files, problems, receipt_of, sim_outcomes
 from engine.troubles import Attempts, Tell, raised
@@ -24,7 +25,7 @@ from storage import manifests, outcomes, receipts
 from storage.database import Transaction
 from storage.manifests import ManifestRow
 from storage.readers import suffix_of, write_fix_file
-from storage.sources.contract import Item, ItemChanged
+from storage.sources.contract import ItemChanged
 from storage.sources.names import to_path
 
 UNUSED = frozenset({ManifestState.REFUSED, ManifestState.QUARANTINED})
@@ -101,11 +102,11 @@ def _fix_file(context: Context, row: ManifestRow, bad: Sequence[int], folder: Pa
     if source is None or row.state is ManifestState.NEEDS_APPROVAL:
         return {}
     try:
-        original = source.take(Item(row.identity, row.size_bytes or 0, row.received_at), folder)
+        original = source.take(item_of(source, row), folder)
     except ItemChanged:
         return {}
     name = PurePosixPath(row.item_key).name
-    suffix = FIX + (suffix_of(name) or ".txt")
+    suffix = _fix_suffix(name)
     target = folder / f"rows{suffix}"
     write_fix_file(original, name, bad, target, context.file_limits)
     return {suffix: target}
@@ -141,7 +142,12 @@ def _fix_file_there(row: ManifestRow, where: dict[str, str]) -> dict[str, str]:
     place = where[OUTCOMES].removesuffix(PurePosixPath(where[OUTCOMES]).name) + name
     if "://" not in place and not Path(to_path(place)).is_file():
         return {}
-    return {FIX + (suffix_of(PurePosixPath(row.item_key).name) or ".txt"): place}
+    return {_fix_suffix(row.item_key): place}
+
+
+def _fix_suffix(name: str) -> str:
+    """In the input's own format: a name without an ending is a list's."""
+    return FIX + (suffix_of(name) or ".txt")
 
 
 def _links(where: dict[str, str], earlier_fix: str | None) -> dict[str, str]:

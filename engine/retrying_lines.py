@@ -12,13 +12,14 @@ from pathlib import Path, PurePath
 from domain.lines import Verdict
 from domain.manifests import ManifestRefused
 from engine.context import Context
+from engine.deliveries import item_of
 from engine.intake import Intake
 from engine.picking_up import claim, take_in_claimed
 from engine.placing import Defaults
 from storage import manifests, outcomes
 from storage.manifests import ManifestRow
 from storage.readers import suffix_of, write_fix_file
-from storage.sources.contract import Item, ItemChanged, Source
+from storage.sources.contract import ItemChanged, Source
 from storage.sources.given import GivenFiles
 from storage.sources.names import fitted
 
@@ -57,7 +58,7 @@ def retry_rejected(context: Context, manifest_id: str, *, actor: str, told: Defa
 
 def _original(source: Source, row: ManifestRow, folder: Path) -> Path:
     try:
-        return source.take(Item(row.identity, row.size_bytes or 0, row.received_at), folder)
+        return source.take(item_of(source, row), folder)
     except ItemChanged as gone:
         raise ManifestRefused(
             f"The original of {row.id} cannot be had any more ({gone}). Correct its lines and drop them as a new file.",

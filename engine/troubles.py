@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from domain.texts import first_few
 from engine.context import Stopwatch
 
 PATIENCE_SECONDS = 30.0
@@ -67,8 +68,7 @@ def in_sentences(troubles: Iterable[Trouble], what: str, says: Callable[[Excepti
 
 def _sentence(what: str, met: list[Trouble], said: str) -> str:
     names = [one.name for one in met if one.name]
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return f"{what}: {', '.join(names[:NAMED])}{more}. {said}" if names else said
+    return f"{what}: {first_few(names, NAMED)}. {said}" if names else said
 
 
 def steady(sentence: str) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
 
+from domain.texts import first_few
+
 OURS = "simline"
 """The logger under which everything below flows writes."""
 
@@ -27,7 +29,7 @@ class NamedLogger(logging.LoggerAdapter[Any]):
 
     def of(self, manifests: Iterable[str]) -> "NamedLogger":
         """The same, with these manifests in front: the first few and how many more."""
-        return NamedLogger(self.logger, first_of(manifests), self._about)
+        return NamedLogger(self.logger, first_few(sorted(manifests), NAMED), self._about)
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         """The sentence with its subject."""
@@ -48,17 +50,6 @@ class _IntoRunLog(logging.Handler):
         from_pool = self._threads is not None and (record.threadName or "").startswith(f"{self._threads}_")
         if from_pool or record.thread == self._thread:
             self._log.log(record.levelno, record.getMessage())
-
-
-def first_of(manifests: Iterable[str]) -> str:
-    """A few of them, and how many more.
-
-    >>> first_of(["m-2", "m-1"]), first_of(f"m-{n}" for n in range(9)), first_of([])
-    ('m-1, m-2', 'm-0, m-1, m-2 and 6 more', '')
-    """
-    names = sorted(manifests)
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
 
 
 @contextmanager

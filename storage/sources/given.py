@@ -60,7 +60,7 @@ class GivenFiles:
             return f"{found.st_size}-{found.st_mtime_ns}"
         sidecar = sidecar_beside(path)
         content = sidecar_content(path.with_name(sidecar)) if sidecar else b""
-        return _hash(path) + (_BESIDE + hashlib.sha256(content).hexdigest()[:16] if sidecar else "")
+        return _hash(path) + (_BESIDE + _mark(content) if sidecar else "")
 
     def again(self, item: Item) -> Item:
         """The item with the sidecar that it was named with, also when it was rebuilt from its manifest's row."""
@@ -117,9 +117,13 @@ def _no_file(path: Path) -> str:
 def _sidecar(original: Path, version: str) -> bytes:
     name = sidecar_beside(original)
     content = sidecar_content(original.with_name(name)) if name else b""
-    if hashlib.sha256(content).hexdigest()[:16] != version.partition(_BESIDE)[2]:
+    if _mark(content) != version.partition(_BESIDE)[2]:
         raise SourceUnavailable(f"The control total beside {original} was changed or removed. Name the file again.")
     return content
+
+
+def _mark(sidecar: bytes) -> str:
+    return hashlib.sha256(sidecar).hexdigest()[:16]
 
 
 def _hash(path: Path) -> str:
